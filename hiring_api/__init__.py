@@ -1,0 +1,1 @@
+"""Hiring records in MySQL: `data` knows tables and rows, `web` knows HTTP."""

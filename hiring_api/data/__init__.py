@@ -1,0 +1,1 @@
+"""Tables, rows and files of rows. Knows nothing of HTTP."""

@@ -1,0 +1,138 @@
+"""The engine, transactions that are retried whole, read snapshots, and what database errors mean."""
+
+from __future__ import annotations
+
+import random
+import sqlite3
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from .errors import DatabaseUnavailable, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+T = TypeVar("T")
+
+_ATTEMPTS = 8
+# Deadlock, lock wait, error during commit, read-only while failing over, changed since the snapshot
+_RETRIED = {1213, 1205, 1180, 1290, 1020}
+_FULL = {1021, 1114}
+# Refused, too many connections, unknown database or user, shutting down, killed, gone away, lost
+_AWAY = {1040, 1044, 1045, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317}
+_AWAY |= {1698, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031}
+_NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
+
+
+def engine_options(url: URL) -> dict[str, Any]:
+    """The arguments of `create_engine` for `url`: strict, UTC, utf8mb4; dead connections are replaced."""
+    if url.get_backend_name() == "sqlite":
+        # isolation_level None: BEGIN is said by `prepare`, not guessed by the driver
+        return {"connect_args": {"timeout": 30, "isolation_level": None}}
+    mode = "SET SESSION sql_mode = 'TRADITIONAL,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00'"
+    connect = {"charset": "utf8mb4", "init_command": mode, "connect_timeout": 5, "local_infile": True}
+    return {
+        "connect_args": connect,
+        "pool_pre_ping": True,
+        "pool_recycle": 1800,
+        # Each statement sees what others committed: a second look-up finds who won a race
+        "isolation_level": "READ COMMITTED",
+    }
+
+
+def open_engine(url: URL) -> Engine:
+    """An engine for `url`, ready for `transaction` and `snapshot`."""
+    return prepare(create_engine(url, **engine_options(url)))
+
+
+def prepare(engine: Engine) -> Engine:
+    """Makes SQLite behave as MySQL does: references hold, transactions begin when they are said to."""
+    if engine.dialect.name == "sqlite" and not event.contains(engine, "begin", _begin):
+        event.listen(engine, "connect", _pragmas)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading a read lock later fails without waiting
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+
+
+def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+    """What `work` answers, its writes committed. After a deadlock or lock wait all of it is run again.
+
+    Raises:
+        DatabaseUnavailable: no connection, or still deadlocked after several attempts; nothing committed.
+        StorageFull: the database's disk is full; nothing committed.
+    """
+    for attempt in range(_ATTEMPTS):
+        try:
+            with translated(), engine.begin() as connection:
+                return work(connection)
+        except _Retry:
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  # jitter, no secret
+    raise DatabaseUnavailable("the database is too busy: try again")
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection whose reads all see the one state that the first of them saw; it writes nothing."""
+    sqlite = engine.dialect.name == "sqlite"
+    how: dict[str, Any] = {"read_only": True} if sqlite else {"isolation_level": "REPEATABLE READ"}
+    with translated(), engine.connect().execution_options(**how) as connection, connection.begin() as reading:
+        yield connection
+        reading.rollback()
+
+
+class _Retry(DatabaseUnavailable):
+    """The transaction was rolled back by the database and may well succeed when run again."""
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns the driver's errors into those of `errors`; integrity errors and bugs pass as they are."""
+    try:
+        yield
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        translation = _translation(error)
+        if translation is None:
+            raise
+        raise translation from error
+
+
+def _translation(error: DBAPIError) -> DatabaseUnavailable | StorageFull | None:
+    if isinstance(error.orig, sqlite3.Error):
+        return _sqlite_translation(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
+    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+    if number in _RETRIED:
+        return _Retry("the database is too busy: try again")
+    if number in _FULL or (number in {3, 1026} and f"{_NO_SPACE}" in str(error.orig)):
+        return StorageFull("the database has no room left on its disk; nothing was kept")
+    if number in _AWAY or error.connection_invalidated:
+        return DatabaseUnavailable("the database cannot be reached: try again later")
+    return None
+
+
+def _sqlite_translation(code: int) -> DatabaseUnavailable | StorageFull | None:
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return _Retry("the database is too busy: try again")
+    if code == sqlite3.SQLITE_FULL:
+        return StorageFull("the database has no room left on its disk; nothing was kept")
+    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+        return DatabaseUnavailable("the database file cannot be opened or written")
+    return None

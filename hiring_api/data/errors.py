@@ -1,0 +1,45 @@
+"""What can go wrong with the data, as the caller should be told; `web` turns each into an HTTP status."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class HiringError(Exception):
+    """An error whose message is written for the user: no SQL, path or secret in it.
+
+    `details` are further members of the answer, such as the first offending rows.
+    """
+
+    def __init__(self, message: str, **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+
+
+class DatabaseUnavailable(HiringError):
+    """The database cannot be reached or gave up on the transaction; nothing was committed."""
+
+
+class StorageFull(HiringError):
+    """A disk has no room left; nothing was kept."""
+
+
+class InvalidFile(HiringError):
+    """A file is damaged, of another table, or not what it claims to be."""
+
+
+class InvalidRows(HiringError):
+    """A file is readable but rows of it break a row rule; `details` has the first of them and the total."""
+
+
+class Conflict(HiringError):
+    """The rows are right, but what is in the database forbids the change."""
+
+
+class Busy(HiringError):
+    """Another run of the same kind is under way."""
+
+
+class NotFound(HiringError):
+    """There is no such thing."""

@@ -1,0 +1,10 @@
+"""What Alembic runs: the revisions, on the connection that `hiring_api.data.schema` hands over."""
+
+from alembic import context
+
+from hiring_api.data.rejects import rejects
+
+connection = context.config.attributes["connection"]
+context.configure(connection=connection, target_metadata=rejects.metadata, compare_type=True)
+with context.begin_transaction():
+    context.run_migrations()

@@ -1,0 +1,91 @@
+"""What was refused, and why: kept in the table `rejects` and logged, so that it can be repaired."""
+
+from __future__ import annotations
+
+import json
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Table, Text, insert
+from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
+
+from .tables import OPTIONS, Base
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection
+
+    from .rows import RowError
+
+log = logging.getLogger(__name__)
+
+_LOGGED = 1000  # characters of a raw row in the log; the table has all of it
+
+_Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+_Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+
+rejects = Table(
+    "rejects",
+    Base.metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(512), nullable=False),
+    Column("run", String(64), nullable=False),
+    Column("line", BigInteger),
+    Column("record", BigInteger),
+    Column("raw", _Long, nullable=False),
+    Column("errors", _Long, nullable=False),
+    Column("refused_at", _Moment, nullable=False),
+    Column("resolved_at", _Moment),
+    Index("ix_rejects_table_name_source", "table_name", "source"),
+    Index("ix_rejects_run", "run"),
+    **OPTIONS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One refused row. `raw` is the JSON value or the list of CSV fields as they came.
+
+    `line` and `record` count from 1; a row of a batch has only its `record`.
+    """
+
+    raw: Any
+    errors: Sequence[RowError]
+    line: int | None = None
+    record: int | None = None
+
+
+def keep(connection: Connection, table: Table, source: str, run: str, refused: Sequence[Reject]) -> None:
+    """Writes refused rows of `table` into the reject table and the log.
+
+    `source` says where they came from (a route or a file's name), `run` which request or job brought them.
+    """
+    if not refused:
+        return
+    now = datetime.now(UTC).replace(tzinfo=None)
+    of_all = {"table_name": table.name, "source": source[:512], "run": run, "refused_at": now}
+    connection.execute(insert(rejects), [{**of_all, **_written(reject)} for reject in refused])
+    for reject in refused:
+        _log(table, source, reject)
+
+
+def _written(reject: Reject) -> dict[str, Any]:
+    # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
+    return {
+        "line": reject.line,
+        "record": reject.record,
+        "raw": json.dumps(reject.raw),
+        "errors": json.dumps([error.to_json() for error in reject.errors]),
+    }
+
+
+def _log(table: Table, source: str, reject: Reject) -> None:
+    raw = json.dumps(reject.raw)
+    shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
+    reasons = "; ".join(f"{error.code}: {error.message}" for error in reject.errors)
+    place = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
+    log.warning("refused %s of %s from %s: %s [%s]", place, table.name, source, shown, reasons[:_LOGGED])

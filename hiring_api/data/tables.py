@@ -1,0 +1,99 @@
+"""The tables, each declared once. Everything that handles rows is driven by these classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import MetaData, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped
+
+from .columns import Id, Instant, Kind, Reference, Text
+
+# Constraint names are given, so that a migration can name what it changes on every database
+_NAMES = {
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+# utf8mb4_bin is the one collation that MySQL, MariaDB and SQLite's default agree on: by code point.
+# AUTOINCREMENT keeps SQLite from giving the id of a deleted row to another one, as MySQL does.
+OPTIONS: dict[str, Any] = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mysql_collate": "utf8mb4_bin",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+    "mariadb_collate": "utf8mb4_bin",
+    "sqlite_autoincrement": True,
+}
+
+
+class Base(DeclarativeBase):
+    """Holds the metadata of all tables."""
+
+    metadata = MetaData(naming_convention=_NAMES)
+
+
+def options(resource: str) -> dict[str, Any]:
+    """The `__table_args__` of a table whose rows users send and read under `/resource`."""
+    return {**OPTIONS, "info": {"resource": resource}}
+
+
+class Department(Base):
+    """A department that people are hired into."""
+
+    __tablename__ = "departments"
+    __table_args__ = options("departments")
+
+    id: Mapped[int] = Id().column()
+    department: Mapped[str] = Text().column()
+
+
+class Job(Base):
+    """A job that people are hired for."""
+
+    __tablename__ = "jobs"
+    __table_args__ = options("jobs")
+
+    id: Mapped[int] = Id().column()
+    job: Mapped[str] = Text().column()
+
+
+class Employee(Base):
+    """One hiring: who, when, into which department, for which job."""
+
+    __tablename__ = "hired_employees"
+    __table_args__ = options("employees")
+
+    id: Mapped[int] = Id().column()
+    name: Mapped[str] = Text().column()
+    datetime: Mapped[Any] = Instant().column()
+    department_id: Mapped[int] = Reference("departments").column()
+    job_id: Mapped[int] = Reference("jobs").column()
+
+
+def tables() -> list[Table]:
+    """The tables that users send rows to, parents before the tables that refer to them."""
+    return [table for table in Base.metadata.sorted_tables if "resource" in table.info]
+
+
+def resource(table: Table) -> str:
+    """The name of a table in URLs."""
+    name: str = table.info["resource"]
+    return name
+
+
+def kinds(table: Table) -> dict[str, Kind]:
+    """The kind of each column, by name, in declared order."""
+    return {column.name: column.info["kind"] for column in table.columns}
+
+
+def references(table: Table) -> dict[str, Table]:
+    """The table that each reference points to, by the name of the referring column."""
+    return {
+        name: Base.metadata.tables[kind.table]
+        for name, kind in kinds(table).items()
+        if isinstance(kind, Reference)
+    }

@@ -1,0 +1,140 @@
+"""Environment -> one frozen `Settings`. What is wrong or ambiguous fails at start, with a sentence."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIB = 1024 * 1024
+
+
+class SettingsError(Exception):
+    """A setting is missing, wrong or given twice; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of both programs. Sizes are bytes, times are seconds."""
+
+    database_url: URL
+    api_user: str | None
+    api_pass: str | None = field(repr=False)
+    csv_source: str
+    rejects_dir: Path
+    backup_dir: str
+    max_body: int
+    max_upload: int
+    database_wait: float
+    log_level: str
+
+    def credentials(self) -> tuple[str, str]:
+        """The user and password of HTTP Basic.
+
+        Raises:
+            SettingsError: one of them is not set; there is no default.
+        """
+        if not self.api_user or not self.api_pass:
+            raise SettingsError(
+                "API_USER and API_PASS (or API_PASS_FILE) must be set: there is no default password"
+            )
+        return self.api_user, self.api_pass
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings in `environ` (the process's own by default).
+
+    `NAME_FILE` names a file that holds the value of `NAME`, for secrets. An empty value counts as not set.
+
+    Raises:
+        SettingsError: a value is missing, not what it should be, or given in two ways.
+    """
+    values = _Values(os.environ if environ is None else environ)
+    return Settings(
+        database_url=_database_url(values),
+        api_user=values.text("API_USER"),
+        api_pass=values.text("API_PASS"),
+        csv_source=values.text("CSV_SOURCE") or "csv",
+        rejects_dir=Path(values.text("REJECTS_DIR") or "rejects"),
+        backup_dir=values.text("BACKUP_DIR") or "backups",
+        max_body=values.whole("MAX_BODY_BYTES", 8 * MIB),
+        max_upload=values.whole("MAX_UPLOAD_BYTES", 1024 * MIB),
+        database_wait=values.whole("DATABASE_WAIT_SECONDS", 60),
+        log_level=values.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+    )
+
+
+class _Values:
+    """Reads single values; each method raises SettingsError for what it cannot take."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str | None:
+        value, path = self._environ.get(name), self._environ.get(f"{name}_FILE")
+        if value and path:
+            raise SettingsError(f"{name} and {name}_FILE are both set: keep one")
+        if path:
+            try:
+                return Path(path).read_text(encoding="utf-8").rstrip("\r\n") or None
+            except (OSError, UnicodeDecodeError) as error:
+                raise SettingsError(f"{name}_FILE={path} cannot be read: {error}") from error
+        return value or None
+
+    def whole(self, name: str, default: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and int(value) > 0):
+            raise SettingsError(f"{name}={value!r} must be a whole number above 0")
+        return int(value)
+
+    def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
+        value = (self.text(name) or default).upper()
+        if value not in choices:
+            raise SettingsError(f"{name}={value!r} must be one of {', '.join(choices)}")
+        return value
+
+
+def _database_url(values: _Values) -> URL:
+    url = values.text("DATABASE_URL")
+    parts = {part: values.text(f"MYSQL_{part.upper()}") for part in ("host", "user", "password", "database")}
+    port = values.whole("MYSQL_PORT", 3306)
+    if url and parts["host"]:
+        raise SettingsError("DATABASE_URL and MYSQL_HOST are both set: keep one")
+    if parts["host"]:
+        missing = [f"MYSQL_{part.upper()}" for part, value in parts.items() if not value]
+        if missing:
+            raise SettingsError(f"MYSQL_HOST is set but {', '.join(missing)} is not")
+        return URL.create(
+            "mysql+pymysql",
+            username=parts["user"],
+            password=parts["password"],
+            host=parts["host"],
+            port=port,
+            database=parts["database"],
+        )
+    return _parse_url(url or "sqlite:///hiring.db")
+
+
+def _parse_url(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise SettingsError("DATABASE_URL must look like mysql://user:pass@host/database") from error
+    backend = url.get_backend_name()
+    if backend not in ("mysql", "mariadb", "sqlite"):
+        raise SettingsError(f"DATABASE_URL names {backend}: it must be mysql, mariadb or sqlite")
+    if not url.database:
+        raise SettingsError("DATABASE_URL must name a database (or, for SQLite, a file)")
+    if backend == "sqlite":
+        # Absolute, because Flask-SQLAlchemy would look for a relative file in a folder of its own
+        return url.set(drivername="sqlite", database=str(Path(url.database).resolve()))
+    return url.set(drivername="mysql+pymysql")

@@ -1,0 +1,63 @@
+"""`create_app`: settings -> the Flask application that gunicorn serves."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask
+from flask_smorest import Api
+
+from hiring_api.data.database import engine_options, prepare
+from hiring_api.data.tables import tables
+from hiring_api.settings import Settings, read_settings
+
+from . import auth, batch, docs, health, problems, requests
+from .extensions import db
+
+if TYPE_CHECKING:
+    from werkzeug.exceptions import HTTPException
+
+
+class _Api(Api):
+    """flask-smorest with problem+json for its errors, in answers and in the documentation."""
+
+    ERROR_SCHEMA = problems.ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """`problems.register` has done it."""
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        return problems.http_problem(error)
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application.
+
+    Raises:
+        SettingsError: a setting is wrong, or there are no credentials.
+    """
+    settings = settings or read_settings()
+    user, password = settings.credentials()
+    logging.getLogger("hiring_api").setLevel(settings.log_level)
+    app = Flask(__name__)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # columns come in their declared order
+    app.config.update(
+        SETTINGS=settings,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url),
+        PROPAGATE_EXCEPTIONS=False,
+        **docs.CONFIG,
+    )
+    db.init_app(app)
+    with app.app_context():
+        prepare(db.engine)
+    requests.register(app)
+    auth.guard(app, user, password)
+    problems.register(app)
+    api = _Api(app)
+    docs.register(app, api)
+    for table in tables():
+        api.register_blueprint(batch.routes(table))
+    api.register_blueprint(health.routes)
+    return app

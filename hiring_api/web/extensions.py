@@ -1,0 +1,86 @@
+"""The Flask extensions that the routes share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask_httpauth import HTTPBasicAuth
+from flask_smorest import Blueprint
+from flask_sqlalchemy import SQLAlchemy
+from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import UnprocessableEntity
+
+from hiring_api.data.tables import Base
+
+from .problems import ProblemSchema
+
+if TYPE_CHECKING:
+    from flask import Request
+    from sqlalchemy import Engine
+
+db = SQLAlchemy(metadata=Base.metadata)
+auth = HTTPBasicAuth(realm="hiring")
+
+
+def engine() -> Engine:
+    """The engine of the application that answers the present request."""
+    return db.engine
+
+
+class _StrictParser(FlaskParser):
+    """Query parameters that are unknown or given twice are refused, never ignored."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {  # noqa: RUF012  # webargs says what it is
+        **FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION,
+        "query": marshmallow.RAISE,
+    }
+
+    def load_querystring(self, req: Request, schema: marshmallow.Schema) -> Any:
+        twice = sorted(name for name, values in req.args.lists() if len(values) > 1)
+        if twice:
+            raise UnprocessableEntity(f"query parameter {twice[0]!r} is given more than once")
+        return super().load_querystring(req, schema)
+
+
+class Routes(Blueprint):
+    """A flask-smorest blueprint with strict query parameters, and the errors that every route can answer
+    in its documentation.
+    """
+
+    ARGUMENTS_PARSER = _StrictParser()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(self._document_problems)
+
+    def query(self, schema: type[marshmallow.Schema] | None = None, **kwargs: Any) -> Any:
+        """The decorator that every route has: its query parameters, none by default, as keyword arguments."""
+        return self.arguments(schema or NoParameters, location="query", as_kwargs=True, **kwargs)
+
+    @staticmethod
+    def _document_problems(doc: dict[str, Any], _info: Any, *, method: str, **_: Any) -> dict[str, Any]:
+        statuses = [401, 422, 500, 503] + ([403] if method in {"post", "delete"} else [])
+        problem = {"application/problem+json": {"schema": ProblemSchema}}
+        responses = doc.setdefault("responses", {})
+        for status in statuses:
+            responses.setdefault(status, {"description": PROBLEMS[status], "content": problem})
+        return doc
+
+
+PROBLEMS = {
+    400: "The body is not what its Content-Type says, such as malformed JSON",
+    401: "No or wrong credentials",
+    403: "A browser sent this from another site",
+    404: "There is no such thing",
+    409: "What is in the database forbids it, or another such request is under way",
+    413: "The body is larger than the limit",
+    415: "The Content-Type or Content-Encoding is not one of those taken",
+    422: "The request is well formed but wrong; the detail says what to send",
+    500: "A defect of the program; nothing was committed",
+    503: "The database cannot be reached; nothing was committed",
+}
+
+
+class NoParameters(marshmallow.Schema):
+    """The query of a route that takes no parameter."""

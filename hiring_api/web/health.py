@@ -1,0 +1,44 @@
+"""`/health/live` and `/health/ready`, for whoever watches the service; open to all, and saying little."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow
+from flask import jsonify
+from marshmallow import fields
+
+from hiring_api.data import schema
+from hiring_api.data.database import snapshot
+from hiring_api.data.errors import DatabaseUnavailable
+
+from .extensions import Routes, engine
+
+routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
+
+
+class HealthSchema(marshmallow.Schema):
+    """The state of the service."""
+
+    status = fields.String(required=True, metadata={"example": "ok"})
+
+
+@routes.route("/live")
+@routes.query()
+@routes.response(200, HealthSchema)
+@routes.doc(security=[])
+def live() -> Any:
+    """The process answers."""
+    return jsonify(status="ok")
+
+
+@routes.route("/ready")
+@routes.query()
+@routes.response(200, HealthSchema)
+@routes.doc(security=[])
+def ready() -> Any:
+    """The database can be reached and has the schema that this program needs; else 503."""
+    with snapshot(engine()) as connection:
+        if not schema.is_current(connection):
+            raise DatabaseUnavailable("the database's schema is not up to date: run the migration job")
+    return jsonify(status="ok")

@@ -1,0 +1,83 @@
+"""Every error as RFC 9457 problem+json; the one place where the errors of `data` become HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response, g, json
+from marshmallow import fields
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from hiring_api.data import errors
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+
+_RETRY_AFTER = 5  # seconds
+_STATUSES: dict[type[errors.HiringError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Busy: 409,
+    errors.InvalidFile: 422,
+    errors.InvalidRows: 422,
+    errors.DatabaseUnavailable: 503,
+    errors.StorageFull: 507,
+}
+
+
+class ProblemSchema(marshmallow.Schema):
+    """RFC 9457, section 3.1."""
+
+    type = fields.String(required=True, metadata={"example": "about:blank"})
+    title = fields.String(required=True, metadata={"example": "Unprocessable Content"})
+    status = fields.Integer(required=True, metadata={"example": 422})
+    detail = fields.String(required=True, metadata={"description": "What is wrong and what to do"})
+    request_id = fields.String(metadata={"description": "The X-Request-ID, also in the log"})
+    errors = fields.List(fields.Dict(), metadata={"description": "Single errors, where there are several"})
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """A problem+json answer; `members` are further members of the object."""
+    title = {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, HTTP_STATUS_CODES[status])
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body |= {"request_id": g.get("request_id"), **members}
+    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+
+
+def register(app: Flask) -> None:
+    """Makes `app` answer every error as a problem."""
+    app.register_error_handler(errors.HiringError, _hiring_problem)
+    app.register_error_handler(HTTPException, http_problem)
+
+
+def _hiring_problem(error: errors.HiringError) -> Response:
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    if status >= 500:  # noqa: PLR2004  # server errors
+        log.error("%s", error.message, exc_info=error)
+    headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None
+    return problem(status, error.message, headers, **error.details)
+
+
+_LATER = (errors.DatabaseUnavailable, errors.Busy)
+
+
+def http_problem(error: HTTPException) -> Response:
+    """The answer to an error of Flask, Werkzeug or webargs; of a defect nothing but its number is told."""
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    messages = getattr(error, "data", {}).get("messages")
+    if messages:
+        found = [
+            {"field": name, "message": str(text)}
+            for place in messages.values()
+            for name, texts in place.items()
+            for text in (texts if isinstance(texts, list) else [texts])
+        ]
+        detail = "; ".join(f"query parameter {item['field']}: {item['message']}" for item in found)
+        return problem(status, detail, headers, errors=found)
+    return problem(status, error.description or error.name, headers)

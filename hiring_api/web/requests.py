@@ -1,0 +1,51 @@
+"""Each request's id: in the answer's `X-Request-ID`, in problems, and in every log line."""
+
+from __future__ import annotations
+
+import logging
+import re
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from flask import g, has_request_context, request
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+
+_TAKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+
+
+def register(app: Flask) -> None:
+    """Gives every request of `app` an id, and every log line the id of its request."""
+    app.before_request(_name_request)
+    app.after_request(_tell_id)
+    logger = logging.getLogger("hiring_api")
+    if not any(isinstance(filter_, _RequestId) for handler in logger.handlers for filter_ in handler.filters):
+        handler = logging.StreamHandler()
+        handler.addFilter(_RequestId())
+        handler.setFormatter(logging.Formatter(FORMAT))
+        logger.addHandler(handler)
+
+
+def request_id() -> str:
+    """The id of the present request."""
+    found: str = g.request_id
+    return found
+
+
+def _name_request() -> None:
+    sent = request.headers.get("X-Request-ID", "")
+    g.request_id = sent if _TAKEN.fullmatch(sent) else uuid4().hex
+
+
+def _tell_id(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.get("request_id", "-")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+class _RequestId(logging.Filter):
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
+        return True

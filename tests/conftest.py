@@ -1,0 +1,106 @@
+"""The databases and the client that the tests share. Each test starts with empty tables."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from hiring_api.data import schema
+from hiring_api.data.database import open_engine, transaction
+from hiring_api.data.tables import Base
+from hiring_api.settings import read_settings
+from hiring_api.web.app import create_app
+
+BACKENDS = ("sqlite", "server")
+
+
+@pytest.fixture(scope="session", params=BACKENDS)
+def database_url(request, tmp_path_factory):
+    """The address of a migrated database: SQLite, then the MySQL-family server of TEST_DATABASE_URL."""
+    if request.param == "sqlite":
+        url = f"sqlite:///{tmp_path_factory.mktemp('database')}/hiring.db"
+    elif (url := os.environ.get("TEST_DATABASE_URL")) is None:
+        pytest.skip("TEST_DATABASE_URL names no MySQL-family server: run `make test`, which provides one")
+    parsed = read_settings({"DATABASE_URL": url}).database_url
+    engine = open_engine(parsed)
+    schema.upgrade(engine)
+    engine.dispose()
+    return parsed
+
+
+@pytest.fixture
+def engine(database_url):
+    """An engine on a migrated database with empty tables."""
+    engine = open_engine(database_url)
+    empty(engine)
+    yield engine
+    engine.dispose()
+
+
+def empty(engine):
+    """Deletes all rows, children first, and starts ids from 1 again where the database does so cheaply."""
+
+    def work(connection):
+        for table in reversed(Base.metadata.sorted_tables):
+            connection.execute(table.delete())
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql("DELETE FROM sqlite_sequence")
+
+    transaction(engine, work)
+    if engine.dialect.name != "sqlite":
+        with engine.connect() as connection:
+            for table in Base.metadata.sorted_tables:
+                if table.c.keys()[0] == "id":
+                    connection.exec_driver_sql(f"ALTER TABLE {table.name} AUTO_INCREMENT = 1")
+
+
+@pytest.fixture
+def settings(database_url, tmp_path):
+    """The settings of an application on the test database, with folders of its own."""
+    return read_settings(
+        {
+            "DATABASE_URL": database_url.render_as_string(hide_password=False),
+            "API_USER": "tester",
+            "API_PASS": "correct horse",
+            "BACKUP_DIR": str(tmp_path / "backups"),
+            "REJECTS_DIR": str(tmp_path / "rejects"),
+        }
+    )
+
+
+@pytest.fixture
+def app(engine, settings):
+    """The application on the test database."""
+    app = create_app(settings)
+    yield app
+    with app.app_context():
+        from hiring_api.web.extensions import db
+
+        db.engine.dispose()
+
+
+class Client:
+    """The Flask test client, with the right credentials on every request unless `auth` says otherwise."""
+
+    def __init__(self, app):
+        self._client = app.test_client()
+
+    def __getattr__(self, method):
+        def call(path, auth=("tester", "correct horse"), **kwargs):
+            return getattr(self._client, method)(path, auth=auth, **kwargs)
+
+        return call
+
+
+@pytest.fixture
+def client(app):
+    """A client with credentials."""
+    return Client(app)
+
+
+@pytest.fixture(scope="session")
+def root():
+    """The project's root folder."""
+    return Path(__file__).parent.parent
