@@ -1,8 +1,8 @@
 """Rows -> tables: one outcome for each row, all of a request in one transaction.
 
 The way in: look up which ids are taken and which references exist, refuse what cannot go in with all its
-errors, then one INSERT for the rest. Where another writer got in between, the INSERT fails as a whole, and
-the look-up is done again; after several lost races each row is tried alone.
+errors, then one INSERT a table for the rest. Where another writer got in between, the INSERT fails as a
+whole, and the look-up is done again; after several lost races each row is tried alone.
 """
 
 from __future__ import annotations
@@ -12,24 +12,25 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import insert, select, text
-from sqlalchemy.dialects import mysql, sqlite
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
 from .columns import MAX_ID
 from .database import transaction
-from .rejects import Reject, keep
-from .rows import Judged, RowError, judge
+from .rejects import Origin, Reject, keep
+from .rows import Judged, RowError
 from .tables import references, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from sqlalchemy import Connection, Engine, Insert, Table
+    from sqlalchemy import Connection, Engine, Table
 
     from .rows import Row
 
 Mode = Literal["partial", "atomic"]
 OnConflict = Literal["error", "skip", "update"]
+Returned = Literal["all", "failed", "summary"]
 
 _RACES = 3
 
@@ -65,108 +66,119 @@ class Report:
         return Counter(outcome.status for outcome in self.outcomes)
 
 
-class _Undo(Exception):
-    """Carries the reports out of a transaction that must not be committed."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Judged rows for one table."""
 
-    def __init__(self, reports: list[Report]) -> None:
-        super().__init__()
-        self.reports = reports
+    table: Table
+    rows: list[Judged]
 
 
 def take(
-    engine: Engine, batches: Sequence[tuple[Table, Sequence[Any]]], options: Options, source: str, run: str
+    engine: Engine,
+    batches: Sequence[Batch],
+    options: Options,
+    origin: Origin,
+    finish: Callable[[Connection, list[Report]], None] | None = None,
 ) -> list[Report]:
-    """Takes JSON rows into tables, parents first, in one transaction; what is refused is kept on record.
+    """Takes judged rows into tables in one transaction; what is refused is kept on record with them.
 
     Args:
         engine: the database.
-        batches: raw rows for each table, parents before the tables that refer to them.
+        batches: the rows for each table, parents before the tables that refer to them.
         options: mode, conflicts, dry run.
-        source: where the rows came from, for the record.
-        run: the request's id, for the record.
+        origin: where the rows came from, for the record.
+        finish: what else belongs into the transaction, given the reports; not called for a dry run.
 
     Raises:
         DatabaseUnavailable: nothing was committed.
     """
-    judged = [(table, [judge(table, raw) for raw in raws]) for table, raws in batches]
 
     def work(connection: Connection) -> list[Report]:
-        reports = [Report(table, options, place(connection, table, rows, options)) for table, rows in judged]
-        refused = any(outcome.status == "failed" for report in reports for outcome in report.outcomes)
-        if options.dry_run or (refused and options.mode == "atomic"):
-            raise _Undo(reports)
-        _keep(connection, reports, judged, source, run)
+        reports = _place(connection, batches, options)
+        if not options.dry_run:
+            _keep(connection, batches, reports, origin)
+            if finish is not None:
+                finish(connection, reports)
         return reports
 
-    try:
-        return transaction(engine, work)
-    except _Undo as undone:
-        reports = undone.reports
-    if options.mode == "atomic" and any(report.counts()["failed"] for report in reports):
-        _mark_rolled_back(reports)
-    if not options.dry_run:
-        transaction(engine, lambda connection: _keep(connection, reports, judged, source, run))
-    else:
-        _forget_generated_ids(reports, judged)
-    return reports
+    return transaction(engine, work)
 
 
-def _mark_rolled_back(reports: Iterable[Report]) -> None:
+def _keep(
+    connection: Connection, batches: Sequence[Batch], reports: Sequence[Report], origin: Origin
+) -> None:
+    for batch, report in zip(batches, reports, strict=True):
+        numbered = enumerate(zip(batch.rows, report.outcomes, strict=True), start=1)
+        refused = [
+            Reject(row.raw, outcome.errors, record=number)
+            for number, (row, outcome) in numbered
+            if outcome.status == "failed"
+        ]
+        keep(connection, batch.table, origin, refused)
+
+
+def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+    for _ in range(_RACES):
+        reports = _plan(connection, batches, options)
+        if options.dry_run or _refused(reports, options):
+            return _rolled_back(reports) if _refused(reports, options) else reports
+        try:
+            with connection.begin_nested():
+                for batch, report in zip(batches, reports, strict=True):
+                    _write(connection, batch, report.outcomes)
+        except IntegrityError:
+            continue
+        return reports
+    return _place_one_by_one(connection, batches, options)
+
+
+def _refused(reports: Iterable[Report], options: Options) -> bool:
+    """Whether an atomic batch must not go in."""
+    return options.mode == "atomic" and any(report.counts()["failed"] for report in reports)
+
+
+def _rolled_back(reports: list[Report]) -> list[Report]:
     for report in reports:
         for outcome in report.outcomes:
             if outcome.status != "failed":
                 outcome.status, outcome.id = "rolled_back", None
+    return reports
 
 
-def _forget_generated_ids(reports: Iterable[Report], judged: Sequence[tuple[Table, list[Judged]]]) -> None:
-    """A dry run cannot know the ids that the real one will be given."""
-    for report, (_, rows) in zip(reports, judged, strict=True):
-        for outcome, row in zip(report.outcomes, rows, strict=True):
-            outcome.id = row.values.get("id") if outcome.status != "failed" else None
+def _plan(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+    """The outcome that each row will have if nobody else writes meanwhile; ids not yet assigned.
 
-
-def _keep(
-    connection: Connection,
-    reports: Iterable[Report],
-    judged: Sequence[tuple[Table, list[Judged]]],
-    source: str,
-    run: str,
-) -> None:
-    for report, (table, rows) in zip(reports, judged, strict=True):
-        numbered = enumerate(zip(report.outcomes, rows, strict=True), start=1)
-        refused = [
-            Reject(row.raw, outcome.errors, record=number)
-            for number, (outcome, row) in numbered
-            if outcome.status == "failed"
-        ]
-        keep(connection, table, source, run, refused)
-
-
-def place(connection: Connection, table: Table, rows: Sequence[Judged], options: Options) -> list[Outcome]:
-    """Inserts (or updates, or skips) judged rows within the caller's transaction."""
-    for _ in range(_RACES):
-        outcomes = decide(connection, table, rows, options)
-        try:
-            with connection.begin_nested():
-                _write(connection, table, rows, outcomes)
-        except IntegrityError:
-            continue
-        return outcomes
-    return _one_by_one(connection, table, rows, options)
-
-
-def decide(connection: Connection, table: Table, rows: Sequence[Judged], options: Options) -> list[Outcome]:
-    """The outcome that each row will have if nobody else writes meanwhile; ids not yet assigned."""
-    taken = present(connection, table, _values(rows, "id"))
-    parents = {
-        name: (parent, present(connection, parent, _values(rows, name)))
-        for name, parent in references(table).items()
-    }
-    seen: set[int] = set()
-    return [_decide(table, row, taken, parents, seen, options) for row in rows]
+    Nothing is written to find out: an INSERT that is undone would burn ids.
+    """
+    reports = []
+    coming: dict[Table, set[int]] = {}
+    for batch in batches:
+        outcomes = _decide(connection, batch, options, coming, set())
+        coming[batch.table] = {
+            outcome.id for outcome in outcomes if outcome.status == "inserted" and outcome.id is not None
+        }
+        reports.append(Report(batch.table, options, outcomes))
+    return reports
 
 
 def _decide(
+    connection: Connection, batch: Batch, options: Options, coming: dict[Table, set[int]], seen: set[int]
+) -> list[Outcome]:
+    """As `_plan`, for one table.
+
+    `coming` has the ids that this request will insert into parents, `seen` those of the rows before these;
+    the ids of these rows are added to it.
+    """
+    taken = present(connection, batch.table, _values(batch.rows, "id"))
+    parents = {
+        name: (parent, present(connection, parent, _values(batch.rows, name)) | coming.get(parent, set()))
+        for name, parent in references(batch.table).items()
+    }
+    return [_decide_row(batch.table, row, taken, parents, seen, options) for row in batch.rows]
+
+
+def _decide_row(
     table: Table,
     row: Judged,
     taken: set[int],
@@ -183,7 +195,7 @@ def _decide(
     exists = row_id in taken
     if row_id in seen:
         errors.append(RowError("id", "duplicate_id", f"id {row_id} stands in this request before"))
-    if exists and options.on_conflict == "error":
+    elif exists and options.on_conflict == "error":
         errors.append(RowError("id", "already_exists", f"id {row_id} is already in {table.name}"))
     if errors:
         return Outcome("failed", None, errors)
@@ -206,10 +218,12 @@ def present(connection: Connection, table: Table, ids: Iterable[int]) -> set[int
     return set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
 
 
-def _write(connection: Connection, table: Table, rows: Sequence[Judged], outcomes: Sequence[Outcome]) -> None:
+def _write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    """Carries out what was planned; rows without an id get theirs into their outcome."""
+    table = batch.table
     by_status: dict[str, list[Row]] = {"inserted": [], "updated": [], "generated": []}
     waiting = []
-    for row, outcome in zip(rows, outcomes, strict=True):
+    for row, outcome in zip(batch.rows, outcomes, strict=True):
         if outcome.status == "inserted" and outcome.id is None:
             by_status["generated"].append(row.values)
             waiting.append(outcome)
@@ -218,21 +232,30 @@ def _write(connection: Connection, table: Table, rows: Sequence[Judged], outcome
     if by_status["inserted"]:
         connection.execute(insert(table), by_status["inserted"])
     if by_status["updated"]:
-        connection.execute(upsert(connection, table), by_status["updated"])
+        _overwrite(connection, table, by_status["updated"])
     if waiting:
         ids = _insert_generated(connection, table, by_status["generated"])
         for outcome, new in zip(waiting, ids, strict=True):
             outcome.id = new
 
 
-def upsert(connection: Connection, table: Table) -> Insert:
-    """An INSERT that overwrites the row whose id is taken."""
-    columns = [name for name in table.columns.keys() if name != "id"]  # noqa: SIM118  # not a dict
+def _overwrite(connection: Connection, table: Table, rows: list[Row]) -> None:
+    """Writes rows over those that have their ids."""
+    names = table.columns.keys()
+    columns = [name for name in names if name != "id"]
     if connection.dialect.name == "sqlite":
         statement = sqlite.insert(table)
-        return statement.on_conflict_do_update(set_={name: statement.excluded[name] for name in columns})
-    overwrite = mysql.insert(table)
-    return overwrite.on_duplicate_key_update({name: overwrite.inserted[name] for name in columns})
+        new = {name: statement.excluded[name] for name in columns}
+        connection.execute(statement.on_conflict_do_update(set_=new), rows)
+        return
+    # Written out, because PyMySQL sends the rows of this spelling in one statement, and those of
+    # SQLAlchemy's (with an alias for the new row) one by one
+    quote = connection.dialect.identifier_preparer.quote
+    into = ", ".join(quote(name) for name in names)
+    marks = ", ".join(["%s"] * len(names))
+    assign = ", ".join(f"{quote(name)} = VALUES({quote(name)})" for name in columns)
+    text = f"INSERT INTO {quote(table.name)} ({into}) VALUES ({marks}) ON DUPLICATE KEY UPDATE {assign}"
+    connection.exec_driver_sql(text, [tuple(row[name] for name in names) for row in rows])
 
 
 def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> list[int]:
@@ -275,41 +298,56 @@ def _short(rows: list[Row]) -> Iterable[list[Row]]:
     yield part
 
 
-def _one_by_one(
-    connection: Connection, table: Table, rows: Sequence[Judged], options: Options
-) -> list[Outcome]:
+def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
     """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
-    return [_one(connection, table, row, options) for row in rows]
+    reports = []
+    with connection.begin_nested() as everything:
+        for batch in batches:
+            seen: set[int] = set()
+            singles = (Batch(batch.table, [row]) for row in batch.rows)
+            outcomes = [_place_row(connection, one, options, seen) for one in singles]
+            reports.append(Report(batch.table, options, outcomes))
+        if not _refused(reports, options):
+            return reports
+        everything.rollback()
+    return _rolled_back(reports)
 
 
-def _one(connection: Connection, table: Table, row: Judged, options: Options) -> Outcome:
+def _place_row(connection: Connection, one: Batch, options: Options, seen: set[int]) -> Outcome:
     for _ in range(_RACES):
-        [outcome] = decide(connection, table, [row], options)
+        seen_by_now = set(seen)
+        [outcome] = _decide(connection, one, options, {}, seen_by_now)
         try:
             with connection.begin_nested():
-                _write(connection, table, [row], [outcome])
+                _write(connection, one, [outcome])
         except IntegrityError:
             continue
+        seen |= seen_by_now
         return outcome
-    if "id" not in row.values:
+    row_id = one.rows[0].values.get("id")
+    if row_id is None:
         return Outcome("failed", None, [RowError("id", "out_of_range", "the table has no id left to give")])
-    error = RowError(
-        "id", "already_exists", f"id {row.values['id']} is being written by others in {table.name}"
-    )
-    return Outcome("failed", None, [error])
+    message = f"id {row_id} is being written into {one.table.name} by others"
+    return Outcome("failed", None, [RowError("id", "already_exists", message)])
 
 
-def answer(report: Report) -> dict[str, Any]:
-    """A report as users see it, with every row's outcome."""
+def answer(report: Report, returned: Returned = "all") -> dict[str, Any]:
+    """A report as users see it: the counts, and the outcomes of all rows, the failed ones or none."""
     counts = report.counts()
-    return {
+    body = {
         "table": resource(report.table),
         "mode": report.options.mode,
         "dry_run": report.options.dry_run,
         "received": len(report.outcomes),
         **{status: counts[status] for status in ("inserted", "updated", "skipped", "failed")},
-        "results": [_result(index, outcome) for index, outcome in enumerate(report.outcomes)],
     }
+    if returned != "summary":
+        body["results"] = [
+            _result(index, outcome)
+            for index, outcome in enumerate(report.outcomes)
+            if returned == "all" or outcome.status == "failed"
+        ]
+    return body
 
 
 def _result(index: int, outcome: Outcome) -> dict[str, Any]:

@@ -59,18 +59,23 @@ class Reject:
     record: int | None = None
 
 
-def keep(connection: Connection, table: Table, source: str, run: str, refused: Sequence[Reject]) -> None:
-    """Writes refused rows of `table` into the reject table and the log.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where rows came from: a route or a file's name, and the request or job that brought them."""
 
-    `source` says where they came from (a route or a file's name), `run` which request or job brought them.
-    """
+    source: str
+    run: str
+
+
+def keep(connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject]) -> None:
+    """Writes refused rows of `table` into the reject table and the log."""
     if not refused:
         return
     now = datetime.now(UTC).replace(tzinfo=None)
-    of_all = {"table_name": table.name, "source": source[:512], "run": run, "refused_at": now}
+    of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
     connection.execute(insert(rejects), [{**of_all, **_written(reject)} for reject in refused])
     for reject in refused:
-        _log(table, source, reject)
+        _log(table, origin.source, reject)
 
 
 def _written(reject: Reject) -> dict[str, Any]:

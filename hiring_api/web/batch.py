@@ -9,8 +9,9 @@ from flask import Response, jsonify, request
 from marshmallow import fields
 from werkzeug.exceptions import UnprocessableEntity
 
-from hiring_api.data.insert import Options, Report, answer, take
-from hiring_api.data.rows import schema
+from hiring_api.data.insert import Batch, Options, Report, answer, take
+from hiring_api.data.rejects import Origin
+from hiring_api.data.rows import judge, schema
 from hiring_api.data.tables import resource
 
 from .bodies import read_json
@@ -71,7 +72,8 @@ def routes(table: Table) -> Routes:
     @blueprint.doc(requestBody=_body(row))
     def post() -> Response:
         """Takes 1 to 1000 rows: those that are right go in, the others are answered with their errors."""
-        [report] = take(engine(), [(table, read_rows())], Options(), source(), request_id())
+        rows = [judge(table, raw) for raw in read_rows()]
+        [report] = take(engine(), [Batch(table, rows)], Options(), origin())
         return batch_answer(answer(report), status_of([report]))
 
     _ = post
@@ -83,9 +85,9 @@ def _body(row: marshmallow.Schema) -> dict[str, Any]:
     return {"required": True, "content": {"application/json": {"schema": {"oneOf": [rows, row]}}}}
 
 
-def source() -> str:
-    """Where rows came from, for the record."""
-    return f"{request.method} {request.path}"
+def origin() -> Origin:
+    """Where the rows of this request came from, for the record."""
+    return Origin(f"{request.method} {request.path}", request_id())
 
 
 def read_rows() -> list[Any]:

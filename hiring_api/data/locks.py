@@ -1,0 +1,65 @@
+"""Named locks across processes: held by one at a time, freed when the holder dies."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .database import translated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Engine
+
+
+@contextmanager
+def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
+    """Holds the lock `name` of this database; yields False where another holds it after `wait` seconds.
+
+    MySQL and MariaDB keep it with a connection of its own (GET_LOCK), SQLite beside its file (flock, which
+    does not wait here).
+    """
+    if engine.dialect.name == "sqlite":
+        with _file_lock(engine, name) as held:
+            yield held
+        return
+    # The names of GET_LOCK belong to the whole server and have at most 64 characters
+    digest = hashlib.sha256(f"{engine.url.database}/{name}".encode()).hexdigest()[:48]
+    with translated(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        held = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (digest, wait)).scalar() == 1
+        try:
+            yield held
+        finally:
+            if held:
+                connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (digest,))
+
+
+@contextmanager
+def _file_lock(engine: Engine, name: str) -> Iterator[bool]:
+    path = Path(f"{engine.url.database}.{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock")
+    while True:
+        with path.open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+                return
+            if _is_the_file(path, file.fileno()):
+                try:
+                    yield True
+                finally:
+                    path.unlink()  # while it is held: who opened it meanwhile sees that it is gone
+                return
+
+
+def _is_the_file(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still the one that the path names; its last holder may have removed it."""
+    try:
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False
