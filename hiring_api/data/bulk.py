@@ -1,0 +1,207 @@
+"""The fast way in, per database, for rows that are judged already; and the proof that they arrived.
+
+`LOAD DATA LOCAL` turns what is wrong into warnings and drops it. So it is fed only valid rows, must warn of
+nothing and take every row; else it is undone and an INSERT says what is wrong. Source: MySQL manual,
+"LOAD DATA Statement", on LOCAL and IGNORE.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakSet
+from zlib import crc32
+
+from sqlalchemy import String, cast, func, select
+from sqlalchemy.exc import DBAPIError
+
+from .columns import Instant
+from .tables import kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table
+
+    from .columns import Kind
+
+Values = tuple[Any, ...]  # of one row, in the order of the table's columns
+
+# LOCAL is forbidden: by MySQL up to 5.7, by MySQL 8 and newer, by MariaDB; or the statement is unsupported
+_FORBIDDEN: Final = {1148, 3948, 4166, 1235}
+_STATEMENT_BYTES: Final = 1_000_000  # of an INSERT: the smallest max_allowed_packet in use is 4 MiB
+_FETCHED: Final = 10_000  # rows
+_without_local: WeakSet[Engine] = WeakSet()
+
+
+class _Inexact(Exception):
+    """LOAD DATA did not take every row as it is."""
+
+
+def load(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Inserts `rows` within the caller's transaction: all of them exactly, or an error and none.
+
+    Args:
+        connection: in a transaction.
+        table: where they go.
+        rows: valid values of every column, in the order of the table's columns, ids included.
+
+    Raises:
+        IntegrityError: an id is taken or stands twice, or a reference is unknown; no row went in.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == "sqlite":
+        with connection.begin_nested():
+            connection.exec_driver_sql(*_many(table, rows))
+        return
+    if connection.engine not in _without_local and _load_local(connection, table, rows):
+        return
+    with connection.begin_nested():
+        for statement in _statements(table, rows):
+            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
+    """What the driver's executemany takes; instants as SQLAlchemy stores them in SQLite."""
+    for place, kind in enumerate(kinds(table).values()):
+        if isinstance(kind, Instant):
+            spelled = (row[place].isoformat(" ", "microseconds") for row in rows)
+            rows = [(*row[:place], text, *row[place + 1 :]) for row, text in zip(rows, spelled, strict=True)]
+    return f"INSERT INTO {table.name} VALUES ({', '.join('?' for _ in table.columns)})", list(rows)
+
+
+def _load_local(connection: Connection, table: Table, rows: Sequence[Values]) -> bool:
+    """Whether LOAD DATA LOCAL took every row; if not, none is in."""
+    try:
+        with connection.begin_nested(), _file(_lines(table, rows)) as path:
+            _demand(connection.exec_driver_sql(_load_statement(table, path)), len(rows))
+    except _Inexact:
+        return False
+    except DBAPIError as error:
+        if error.orig is None or error.orig.args[0] not in _FORBIDDEN:
+            raise
+        _without_local.add(connection.engine)
+        return False
+    return True
+
+
+def _demand(done: CursorResult[Any], rows: int) -> None:
+    if done.rowcount != rows or done.context.cursor.warning_count:
+        raise _Inexact
+
+
+def _load_statement(table: Table, path: str) -> str:
+    # Valid text holds no control character, so nothing needs an escape
+    columns = ", ".join(f"`{name}`" for name in kinds(table))
+    return (
+        f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{table.name}` CHARACTER SET utf8mb4 "
+        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '' LINES TERMINATED BY '\n' ({columns})"
+    )
+
+
+def _lines(table: Table, rows: Iterable[Values]) -> bytes:
+    """Each row in the canonical spelling, ended by a line feed."""
+    spell = _spelling(table)
+    return "".join([spell % row for row in rows]).encode()
+
+
+def _spelling(table: Table) -> str:
+    """The format of the canonical spelling: str() of each value, tabs between, and a line feed."""
+    return "\t".join("%s" for _ in table.columns) + "\n"
+
+
+@contextmanager
+def _file(content: bytes) -> Iterator[str]:
+    """The path of a file that holds `content`, in memory where the system can."""
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("rows"), "wb", buffering=0) as file:  # noqa: PTH123  # a descriptor
+            _write_all(file.fileno(), content)
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with tempfile.NamedTemporaryFile() as named:
+            named.write(content)
+            named.flush()
+            yield named.name
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    rest = memoryview(content)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def _statements(table: Table, rows: Iterable[Values]) -> Iterator[str]:
+    """INSERT statements of about a million bytes.
+
+    The sessions of `database.open_engine` take a backslash as an escape, and valid text has no control
+    character, so two replacements make a literal.
+    """
+    head = f"INSERT INTO `{table.name}` VALUES "
+    literal = f"({', '.join(_literal(kind) for kind in kinds(table).values())})"
+    part: list[str] = []
+    size = 0
+    for row in rows:
+        text = literal % tuple(
+            value.replace("\\", "\\\\").replace("'", "''") if type(value) is str else value for value in row
+        )
+        size += 4 * len(text)
+        part.append(text)
+        if size > _STATEMENT_BYTES:
+            yield head + ",".join(part)
+            part, size = [], 0
+    if part:
+        yield head + ",".join(part)
+
+
+def _literal(kind: Kind) -> str:
+    return "%d" if kind.sql_type().python_type is int else "'%s'"
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical spelling) times id.
+
+    Additive, so parts can be summed and taken off; blind to the order of the rows. The weight is there
+    because a CRC is linear: values exchanged between two rows would often leave a plain sum as it was.
+    """
+
+    rows: int = 0
+    total: int = 0
+
+    def __add__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows + other.rows, self.total + other.total)
+
+    def __sub__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows - other.rows, self.total - other.total)
+
+
+def checksum(connection: Connection, table: Table, where: ColumnElement[bool] | None = None) -> Checksum:
+    """Of the stored rows (those that fulfil `where`), by the server; by this process for SQLite."""
+    if connection.dialect.name == "sqlite":
+        query = select(table) if where is None else select(table).where(where)
+        parts = connection.execute(query).partitions(_FETCHED)
+        return sum((checksum_of(table, [tuple(row) for row in part]) for part in parts), Checksum())
+    columns = [_stored_spelling(table.c[name], kind) for name, kind in kinds(table).items()]
+    crc = func.crc32(func.concat(func.concat_ws("\t", *columns), "\n"))
+    totals = select(func.count(), func.coalesce(func.sum(crc * table.c.id), 0))
+    rows, total = connection.execute(totals if where is None else totals.where(where)).one()
+    return Checksum(rows, int(total))
+
+
+def _stored_spelling(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+    """What `str` says of the value in Python: that of a datetime leaves out a fraction of zero."""
+    return func.replace(cast(column, String(26)), ".000000", "") if isinstance(kind, Instant) else column
+
+
+def checksum_of(table: Table, rows: Iterable[Values]) -> Checksum:
+    """Of rows in memory: equal to that of the same rows stored."""
+    spell = _spelling(table)
+    place = list(kinds(table)).index("id")
+    count = total = 0
+    for count, row in enumerate(rows, start=1):  # noqa: B007
+        total += crc32((spell % row).encode()) * row[place]
+    return Checksum(count, total)

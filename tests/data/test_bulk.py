@@ -1,0 +1,152 @@
+"""The fast way in takes exactly the rows it is given, or none; checksums tell what is stored."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import create_engine, select
+from sqlalchemy.exc import IntegrityError
+
+from hiring_api.data import bulk
+from hiring_api.data.columns import MAX_ID
+from hiring_api.data.database import engine_options, transaction
+from hiring_api.data.tables import Department, Employee, Job
+
+departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
+NOON = datetime(2021, 7, 27, 12)
+
+TEXTS = [
+    "NULL",
+    r"\N",
+    "back\\slash\\",
+    "O'Neil",
+    '"quoted"',
+    "100%s",
+    "日本 é 😀",
+    "a\u2028b",
+    "x" * 255,
+    "😀" * 255,
+]
+INSTANTS = [
+    NOON,
+    NOON.replace(microsecond=1),
+    datetime(1000, 1, 1),
+    datetime(9999, 12, 31, 23, 59, 59, 999999),
+]
+ROWS = [
+    *[(place, text, NOON, 1, 1) for place, text in enumerate(TEXTS, start=1)],
+    *[(place, "Ana", instant, 1, 1) for place, instant in enumerate(INSTANTS, start=100)],
+    (MAX_ID, "last", NOON, 1, 1),
+]
+
+
+@pytest.fixture(params=["local", "insert"])
+def ready(request, engine, monkeypatch):
+    """A database with one department and one job, with and without LOAD DATA LOCAL."""
+    if request.param == "insert":
+        bulk._without_local.add(engine)
+    monkeypatch.setattr(bulk, "_STATEMENT_BYTES", 2000)
+    load(engine, departments, [(1, "Sales")])
+    load(engine, jobs, [(1, "Clerk")])
+    return engine
+
+
+def load(engine, table, rows):
+    transaction(engine, lambda connection: bulk.load(connection, table, rows))
+
+
+def stored(engine, table=employees):
+    with engine.connect() as connection:
+        return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+
+
+def sums(engine, table=employees, where=None):
+    with engine.connect() as connection:
+        return bulk.checksum(connection, table, where)
+
+
+def test_every_valid_value_arrives_unchanged(ready):
+    load(ready, employees, ROWS)
+    assert stored(ready) == ROWS
+    assert sums(ready) == bulk.checksum_of(employees, reversed(ROWS))
+
+
+def test_no_rows_are_no_work(ready):
+    load(ready, employees, [])
+    assert stored(ready) == []
+    assert sums(ready) == bulk.checksum_of(employees, []) == bulk.Checksum(0, 0)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param((1, "taken", NOON, 1, 1), id="id in the table"),
+        pytest.param((501, "twice", NOON, 1, 1), id="id twice"),
+        pytest.param((600, "orphan", NOON, 99, 1), id="unknown department"),
+        pytest.param((600, "orphan", NOON, 1, 99), id="unknown job"),
+    ],
+)
+def test_what_the_database_refuses_leaves_no_row_and_an_open_transaction(ready, wrong):
+    load(ready, employees, ROWS[:1])
+
+    def work(connection):
+        with pytest.raises(IntegrityError):
+            bulk.load(connection, employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong])
+        bulk.load(connection, employees, ROWS[1:2])
+
+    transaction(ready, work)
+    assert stored(ready) == ROWS[:2]
+
+
+def test_where_local_is_forbidden_it_is_asked_for_once(engine, database_url, monkeypatch):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no LOAD DATA")
+    options = engine_options(database_url)
+    options["connect_args"]["local_infile"] = False
+    forbidding = create_engine(database_url, **options)
+    asked = []
+    statement = bulk._load_statement
+    monkeypatch.setattr(bulk, "_load_statement", lambda *given: asked.append(given) or statement(*given))
+    for row in [(1, "Sales"), (2, "Law"), (3, "Care")]:
+        load(forbidding, departments, [row])
+    assert stored(forbidding, departments) == [(1, "Sales"), (2, "Law"), (3, "Care")]
+    assert len(asked) == 1
+    forbidding.dispose()
+
+
+def test_checksums_of_parts_add_up_and_see_every_difference(ready):
+    load(ready, employees, ROWS)
+    low = sums(ready, where=employees.c.id < 50)
+    assert low == bulk.checksum_of(employees, [row for row in ROWS if row[0] < 50])
+    assert sums(ready) - low == sums(ready, where=employees.c.id >= 50)
+    whole = bulk.checksum_of(employees, ROWS)
+    for place, other in enumerate([7, "Bo", NOON + timedelta(microseconds=1), 2, 2]):
+        changed = [(*ROWS[0][:place], other, *ROWS[0][place + 1 :]), *ROWS[1:]]
+        assert bulk.checksum_of(employees, changed) != whole
+    exchanged = [(100, "Anb", NOON, 1, 1), (101, "Ana", NOON, 1, 1)]
+    right = [(100, "Ana", NOON, 1, 1), (101, "Anb", NOON, 1, 1)]
+    assert bulk.checksum_of(employees, exchanged) != bulk.checksum_of(employees, right)
+
+
+texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255).filter(
+    lambda text: text == text.strip()
+)
+instants = st.datetimes(datetime(1000, 1, 1))
+rows = st.lists(
+    st.tuples(st.integers(1, MAX_ID), texts, instants, st.just(1), st.just(1)), unique_by=lambda row: row[0]
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(rows)
+def test_any_valid_rows_are_stored_as_they_are_and_summed_alike(ready, some):
+    def work(connection):
+        connection.execute(employees.delete())
+        bulk.load(connection, employees, some)
+
+    transaction(ready, work)
+    assert stored(ready) == sorted(some)
+    assert sums(ready) == bulk.checksum_of(employees, some)
