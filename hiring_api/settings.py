@@ -33,6 +33,7 @@ class Settings:
     max_body: int
     max_upload: int
     database_wait: float
+    idempotency_hours: int
     log_level: str
 
     def credentials(self) -> tuple[str, str]:
@@ -66,6 +67,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         backup_dir=values.text("BACKUP_DIR") or "backups",
         max_body=values.whole("MAX_BODY_BYTES", 8 * MIB),
         max_upload=values.whole("MAX_UPLOAD_BYTES", 1024 * MIB),
+        idempotency_hours=values.whole("IDEMPOTENCY_HOURS", 24),
         database_wait=values.whole("DATABASE_WAIT_SECONDS", 60),
         log_level=values.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
     )

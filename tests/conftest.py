@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import MetaData
 
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine, transaction
@@ -25,9 +26,18 @@ def database_url(request, tmp_path_factory):
         pytest.skip("TEST_DATABASE_URL names no MySQL-family server: run `make test`, which provides one")
     parsed = read_settings({"DATABASE_URL": url}).database_url
     engine = open_engine(parsed)
+    _drop_everything(engine)
     schema.upgrade(engine)
     engine.dispose()
     return parsed
+
+
+def _drop_everything(engine):
+    """What an earlier run, perhaps of an older schema, left on the server."""
+    present = MetaData()
+    with engine.begin() as connection:
+        present.reflect(connection)
+        present.drop_all(connection)
 
 
 @pytest.fixture

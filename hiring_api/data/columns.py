@@ -146,7 +146,9 @@ class Text(Kind):
 
 @dataclass(frozen=True)
 class Instant(Kind):
-    """A date and time, kept in UTC to the microsecond."""
+    """A date and time, kept in UTC to the microsecond. Lists filter it by `word_from` and `word_until`."""
+
+    word: str
 
     def sql_type(self) -> TypeEngine[Any]:
         # Without (6) MySQL rounds the fraction away

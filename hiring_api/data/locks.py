@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +17,17 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine
 
+_PAUSE = 0.1
+
 
 @contextmanager
 def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
     """Holds the lock `name` of this database; yields False where another holds it after `wait` seconds.
 
-    MySQL and MariaDB keep it with a connection of its own (GET_LOCK), SQLite beside its file (flock, which
-    does not wait here).
+    MySQL and MariaDB keep it with a connection of its own (GET_LOCK), SQLite in a file beside its own.
     """
     if engine.dialect.name == "sqlite":
-        with _file_lock(engine, name) as held:
+        with _file_lock(engine, name, wait) as held:
             yield held
         return
     # The names of GET_LOCK belong to the whole server and have at most 64 characters
@@ -40,13 +42,17 @@ def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
 
 
 @contextmanager
-def _file_lock(engine: Engine, name: str) -> Iterator[bool]:
+def _file_lock(engine: Engine, name: str, wait: int) -> Iterator[bool]:
+    deadline = time.monotonic() + wait
     path = Path(f"{engine.url.database}.{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock")
     while True:
         with path.open("ab") as file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(_PAUSE)
+                    continue
                 yield False
                 return
             if _is_the_file(path, file.fileno()):

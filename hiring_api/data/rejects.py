@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 
 _LOGGED = 1000  # characters of a raw row in the log; the table has all of it
 
-_Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
-_Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 
 rejects = Table(
     "rejects",
@@ -36,10 +36,10 @@ rejects = Table(
     Column("run", String(64), nullable=False),
     Column("line", BigInteger),
     Column("record", BigInteger),
-    Column("raw", _Long, nullable=False),
-    Column("errors", _Long, nullable=False),
-    Column("refused_at", _Moment, nullable=False),
-    Column("resolved_at", _Moment),
+    Column("raw", Long, nullable=False),
+    Column("errors", Long, nullable=False),
+    Column("refused_at", Moment, nullable=False),
+    Column("resolved_at", Moment),
     Index("ix_rejects_table_name_source", "table_name", "source"),
     Index("ix_rejects_run", "run"),
     **OPTIONS,

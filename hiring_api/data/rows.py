@@ -115,7 +115,7 @@ def schema(table: Table, *, id_required: bool) -> Schema:
 
     members = {name: field_of(kind) for name, kind in kinds(table).items()}
     title = table.name.title().replace("_", "")
-    made: type[Schema] = type(f"{title}Row", (RowSchema,), members)
+    made: type[Schema] = type(f"{title}Row" if id_required else f"{title}NewRow", (RowSchema,), members)
     return made()
 
 

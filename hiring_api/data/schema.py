@@ -10,10 +10,12 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from .errors import Busy
+from .locks import named_lock
+
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-_LOCK = "hiring_api.schema"
 _LOCK_SECONDS = 60
 
 
@@ -42,14 +44,16 @@ def is_current(connection: Connection) -> bool:
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the schema up to date. Two programs at once: the second waits, then finds nothing to do."""
-    with engine.connect() as connection:
-        if connection.dialect.name == "mysql":
-            connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (_LOCK, _LOCK_SECONDS))
+    """Brings the schema up to date. Two programs at once: the second waits, then finds nothing to do.
+
+    Raises:
+        Busy: another program is still changing the schema after a minute.
+    """
+    with named_lock(engine, "schema", _LOCK_SECONDS) as held:
+        if not held:
+            raise Busy("another program is changing the schema: try again when it has finished")
+        with engine.connect() as connection:
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
             connection.commit()
-        config = _config()
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
-        connection.commit()
-        if connection.dialect.name == "mysql":
-            connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (_LOCK,))

@@ -69,7 +69,7 @@ class Employee(Base):
 
     id: Mapped[int] = Id().column()
     name: Mapped[str] = Text().column()
-    datetime: Mapped[Any] = Instant().column()
+    datetime: Mapped[Any] = Instant("hired").column()
     department_id: Mapped[int] = Reference("departments").column()
     job_id: Mapped[int] = Reference("jobs").column()
 

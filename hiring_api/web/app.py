@@ -12,7 +12,7 @@ from hiring_api.data.database import engine_options, prepare
 from hiring_api.data.tables import tables
 from hiring_api.settings import Settings, read_settings
 
-from . import auth, batch, docs, health, problems, requests
+from . import auth, batch, docs, health, lists, metrics, problems, requests
 from .extensions import db
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     api = _Api(app)
     docs.register(app, api)
     for table in tables():
-        api.register_blueprint(batch.routes(table))
-    api.register_blueprint(health.routes)
+        blueprint = batch.routes(table)
+        lists.add_routes(blueprint, table)
+        api.register_blueprint(blueprint)
+    for blueprint in (batch.all_routes(), metrics.routes, health.routes):
+        api.register_blueprint(blueprint)
     return app

@@ -1,122 +1,133 @@
-"""`POST /departments`, `/jobs`, `/employees`: batches of rows, an outcome for each."""
+"""`POST /departments`, `/jobs`, `/employees` and `/batch`: rows in, an outcome for each."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import marshmallow
 from flask import Response, jsonify, request
-from marshmallow import fields
-from werkzeug.exceptions import UnprocessableEntity
 
-from hiring_api.data.insert import Batch, Options, Report, answer, take
+from hiring_api.data.insert import Options, Report, Returned, answer, take
 from hiring_api.data.rejects import Origin
-from hiring_api.data.rows import judge, schema
 from hiring_api.data.tables import resource
 
-from .bodies import read_json
+from .batch_bodies import batch_of, batches_of
+from .batch_schemas import (
+    KEY_HEADER,
+    PREFER_HEADER,
+    BatchQuery,
+    BatchSchema,
+    batches_schema,
+    body_of,
+    body_of_all,
+)
+from .bodies import read_body
 from .extensions import Routes, engine
+from .idempotency import exactly_once
 from .requests import request_id
 
 if TYPE_CHECKING:
-    from sqlalchemy import Table
+    from collections.abc import Callable
 
-MOST_ROWS = 1000
+    from sqlalchemy import Connection, Table
 
+    from hiring_api.data.insert import Batch
 
-class RowErrorSchema(marshmallow.Schema):
-    """One reason why a row was refused."""
+    from .idempotency import Keeper
 
-    field = fields.String(required=True, allow_none=True)
-    code = fields.String(required=True, metadata={"example": "unknown_reference"})
-    message = fields.String(required=True)
-
-
-class ResultSchema(marshmallow.Schema):
-    """What came of one row."""
-
-    index = fields.Integer(required=True, metadata={"description": "The row's place in the request, from 0"})
-    status = fields.String(
-        required=True,
-        metadata={"enum": ["inserted", "updated", "skipped", "failed", "rolled_back"]},
-    )
-    id = fields.Integer(required=True, allow_none=True)
-    errors = fields.List(fields.Nested(RowErrorSchema))
-
-
-class BatchSchema(marshmallow.Schema):
-    """The answer to a batch."""
-
-    table = fields.String(required=True)
-    mode = fields.String(required=True)
-    dry_run = fields.Boolean(required=True)
-    received = fields.Integer(required=True)
-    inserted = fields.Integer(required=True)
-    updated = fields.Integer(required=True)
-    skipped = fields.Integer(required=True)
-    failed = fields.Integer(required=True)
-    results = fields.List(fields.Nested(ResultSchema), required=True)
+_TAKEN = ("inserted", "updated", "skipped")
 
 
 def routes(table: Table) -> Routes:
-    """The routes that take rows of `table`."""
+    """The route that takes rows of `table`."""
     name = resource(table)
     blueprint = Routes(name, __name__, description=f"Rows of {table.name}")
-    row = schema(table, id_required=False)
 
-    @blueprint.route(f"/{name}", methods=["POST"])
-    @blueprint.query()
+    @blueprint.route(f"/{name}", methods=["POST"], parameters=[KEY_HEADER, PREFER_HEADER])
+    @blueprint.query(BatchQuery)
     @blueprint.response(201, BatchSchema, description="Every row was taken")
+    @blueprint.alt_response(200, schema=BatchSchema, description="What a dry run found")
     @blueprint.alt_response(207, schema=BatchSchema, description="Some rows failed; the others were taken")
     @blueprint.alt_response(422, schema=BatchSchema, description="No row was taken")
-    @blueprint.doc(requestBody=_body(row))
-    def post() -> Response:
-        """Takes 1 to 1000 rows: those that are right go in, the others are answered with their errors."""
-        rows = [judge(table, raw) for raw in read_rows()]
-        [report] = take(engine(), [Batch(table, rows)], Options(), origin())
-        return batch_answer(answer(report), status_of([report]))
+    @blueprint.doc(requestBody=body_of(table), summary=f"Take 1 to 1000 {name}", description=_DESCRIPTION)
+    def post(**parameters: Any) -> Response:
+        def render(reports: list[Report], returned: Returned) -> Any:
+            return answer(reports[0], returned)
+
+        return _respond(lambda body: [batch_of(table, body)], render, parameters)
 
     _ = post
     return blueprint
 
 
-def _body(row: marshmallow.Schema) -> dict[str, Any]:
-    rows = {"type": "array", "minItems": 1, "maxItems": MOST_ROWS, "items": row}
-    return {"required": True, "content": {"application/json": {"schema": {"oneOf": [rows, row]}}}}
+_DESCRIPTION = (
+    "An array of rows, or one row. Right rows go in; each of the others is answered with all its errors, "
+    "logged and kept at `/rejects`."
+)
 
 
-def origin() -> Origin:
-    """Where the rows of this request came from, for the record."""
+def all_routes() -> Routes:
+    """The route that takes rows of several tables."""
+    blueprint = Routes("batch", __name__, description="Rows of several tables at once")
+    batches = batches_schema()
+
+    @blueprint.route("/batch", methods=["POST"], parameters=[KEY_HEADER, PREFER_HEADER])
+    @blueprint.query(BatchQuery)
+    @blueprint.response(201, batches, description="Every row was taken")
+    @blueprint.alt_response(200, schema=batches, description="What a dry run found")
+    @blueprint.alt_response(207, schema=batches, description="Some rows failed")
+    @blueprint.alt_response(422, schema=batches, description="No row was taken")
+    @blueprint.doc(requestBody=body_of_all())
+    def post_all(**parameters: Any) -> Response:
+        """Takes 1 to 1000 rows of several tables in one transaction.
+
+        Children may refer to parents of the same request.
+        """
+
+        def render(reports: list[Report], returned: Returned) -> Any:
+            return {resource(report.table): answer(report, returned) for report in reports}
+
+        return _respond(batches_of, render, parameters)
+
+    _ = post_all
+    return blueprint
+
+
+def _respond(
+    read: Callable[[bytes], list[Batch]],
+    render: Callable[[list[Report], Returned], Any],
+    parameters: dict[str, Any],
+) -> Response:
+    minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
+    returned: Returned = parameters.pop("returned") or ("summary" if minimal else "all")
+    options = Options(**parameters)
+    body = read_body()
+
+    def respond(reports: list[Report]) -> Response:
+        response = jsonify(render(reports, returned))
+        response.status_code = _status(reports, options)
+        if minimal and returned == "summary":
+            response.headers["Preference-Applied"] = "return=minimal"
+        return response
+
+    def handle(keeper: Keeper | None) -> Response:
+        def finish(connection: Connection, reports: list[Report]) -> None:
+            if keeper is not None:
+                keeper.keep(connection, respond(reports))
+
+        return respond(take(engine(), read(body), options, _origin(), finish))
+
+    return exactly_once(body, handle)
+
+
+def _origin() -> Origin:
     return Origin(f"{request.method} {request.path}", request_id())
 
 
-def read_rows() -> list[Any]:
-    """The rows in the body: a JSON array, or one object that counts as one row.
-
-    Raises:
-        UnprocessableEntity: no row, more than 1000, or something that is no row.
-    """
-    body = read_json()
-    rows = [body] if isinstance(body, dict) else body
-    if not isinstance(rows, list):
-        raise UnprocessableEntity(f"send a JSON array of 1 to {MOST_ROWS} rows, or one row as an object")
-    if not 1 <= len(rows) <= MOST_ROWS:
-        raise UnprocessableEntity(f"send 1 to {MOST_ROWS} rows in one request, not {len(rows)}")
-    return rows
-
-
-def status_of(reports: list[Report]) -> int:
-    """201 when every row was taken, 207 when some failed, 422 when none was taken."""
-    counts = [report.counts() for report in reports]
-    if reports[0].options.dry_run:
+def _status(reports: list[Report], options: Options) -> int:
+    """201 when every row was taken, 207 when some failed, 422 when none was taken, 200 for a dry run."""
+    if options.dry_run:
         return 200
+    counts = [report.counts() for report in reports]
     if not any(count["failed"] for count in counts):
         return 201
-    return 207 if any(count[kept] for count in counts for kept in ("inserted", "updated", "skipped")) else 422
-
-
-def batch_answer(body: Any, status: int) -> Response:
-    """The report as JSON."""
-    response = jsonify(body)
-    response.status_code = status
-    return response
+    return 207 if any(count[status] for count in counts for status in _TAKEN) else 422

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zlib
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import current_app, request
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from hiring_api.settings import Settings
 
 _PIECE = 64 * 1024
+_GZIP = 31  # zlib's number for gzip framing
 
 
 def settings() -> Settings:
@@ -24,15 +26,25 @@ def settings() -> Settings:
 
 
 def pieces(limit: int) -> Iterator[bytes]:
-    """The body in pieces of at most 64 KiB.
+    """The body in pieces, inflated where it was sent with `Content-Encoding: gzip`.
 
     Werkzeug's own limit hands over the first bytes of a longer chunked body as if they were all of it;
-    so the bytes are counted here.
+    so the bytes are counted here, those that came and those that they inflate to.
 
     Raises:
         RequestEntityTooLarge: the body is longer than `limit` bytes.
-        BadRequest: the client hung up before the end of the body.
+        BadRequest: the client hung up before the end of the body, or it is not the gzip that it says.
+        UnsupportedMediaType: the encoding is none of gzip and identity.
     """
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding == "identity":
+        return _counted(limit)
+    if encoding in {"gzip", "x-gzip"}:
+        return _inflated(limit)
+    raise UnsupportedMediaType("the Content-Encoding must be gzip, or none")
+
+
+def _counted(limit: int) -> Iterator[bytes]:
     request.max_content_length = None
     length = request.content_length
     if length is not None and length > limit:
@@ -47,31 +59,65 @@ def pieces(limit: int) -> Iterator[bytes]:
         raise BadRequest(f"the body ended after {received} of {length} bytes")
 
 
+def _inflated(limit: int) -> Iterator[bytes]:
+    """A gzip body (RFC 1952) of one or more members; a bomb stops at the limit."""
+    member = zlib.decompressobj(wbits=_GZIP)
+    inflated = 0
+    for piece in _counted(limit):
+        waiting = piece
+        while waiting:
+            if member.eof:
+                member = zlib.decompressobj(wbits=_GZIP)
+            try:
+                out = member.decompress(waiting, _PIECE)
+            except zlib.error:
+                raise BadRequest("the body is not the gzip that its Content-Encoding says") from None
+            inflated += len(out)
+            if inflated > limit:
+                raise _too_large(limit)
+            yield out
+            waiting = member.unused_data or member.unconsumed_tail
+    if not member.eof:
+        raise BadRequest("the gzip body ended before its end")
+
+
 def _too_large(limit: int) -> RequestEntityTooLarge:
     return RequestEntityTooLarge(f"the body is larger than {limit} bytes: send it in parts")
 
 
-def read_json() -> Any:
-    """The JSON value that the body holds.
+def read_body() -> bytes:
+    """The whole body, at most `Settings.max_body` bytes, inflated.
 
     Raises:
-        UnsupportedMediaType: it is not said to be JSON.
-        BadRequest: it is not JSON (RFC 8259), or a key stands twice in an object.
-        RequestEntityTooLarge: it is larger than `Settings.max_body` bytes.
+        RequestEntityTooLarge, BadRequest, UnsupportedMediaType: see `pieces`.
     """
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType("send the rows as Content-Type: application/json")
-    body = b"".join(pieces(settings().max_body))
+    return b"".join(pieces(settings().max_body))
+
+
+def parse_json(text: str) -> Any:
+    """The JSON value (RFC 8259) that `text` holds.
+
+    Raises:
+        BadRequest: it holds none, or a key stands twice in an object.
+    """
     try:
-        return json.loads(
-            body.decode("utf-8"), object_pairs_hook=_object, parse_float=_float, parse_constant=_constant
-        )
+        return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
     except RecursionError:
         raise BadRequest("the body is not usable JSON: it is nested too deeply") from None
-    except UnicodeDecodeError as error:
-        raise BadRequest(f"the body is not UTF-8: byte {error.start} is wrong") from None
     except ValueError as error:
         raise BadRequest(f"the body is not JSON: {error}") from None
+
+
+def decoded(body: bytes) -> str:
+    """The text of a UTF-8 body.
+
+    Raises:
+        BadRequest: it is not UTF-8.
+    """
+    try:
+        return body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest(f"the body is not UTF-8: byte {error.start} is wrong") from None
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from flask import Request
     from sqlalchemy import Engine
 
+# Media types of bodies and answers
+JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+
 db = SQLAlchemy(metadata=Base.metadata)
 auth = HTTPBasicAuth(realm="hiring")
 

@@ -63,6 +63,11 @@ def _hiring_problem(error: errors.HiringError) -> Response:
     return problem(status, error.message, headers, **error.details)
 
 
+_SENTENCES = {
+    404: "there is nothing at this address: /docs lists what there is",
+    405: "the address does not take this method: the header Allow lists those it takes",
+    500: "a defect of the program: nothing was committed; the log has it under this request_id",
+}
 _LATER = (errors.DatabaseUnavailable, errors.Busy)
 
 
@@ -80,4 +85,4 @@ def http_problem(error: HTTPException) -> Response:
         ]
         detail = "; ".join(f"query parameter {item['field']}: {item['message']}" for item in found)
         return problem(status, detail, headers, errors=found)
-    return problem(status, error.description or error.name, headers)
+    return problem(status, _SENTENCES.get(status) or error.description or error.name, headers)

@@ -46,6 +46,7 @@ def upgrade() -> None:
     for column in ("department_id", "job_id"):
         op.create_index(f"ix_hired_employees_{column}", "hired_employees", [column])
     _create_rejects()
+    _create_idempotency_keys()
 
 
 def _reference(column: str, table: str) -> sa.Column[int]:
@@ -75,7 +76,20 @@ def _create_rejects() -> None:
     op.create_index("ix_rejects_run", "rejects", ["run"])
 
 
+def _create_idempotency_keys() -> None:
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("scope", sa.CHAR(64), primary_key=True),
+        sa.Column("fingerprint", sa.CHAR(64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=False),
+        sa.Column("body", _long(), nullable=False),
+        sa.Column("kept_at", _instant(), nullable=False),
+        **{option: value for option, value in _OPTIONS.items() if option != "sqlite_autoincrement"},
+    )
+    op.create_index("ix_idempotency_keys_kept_at", "idempotency_keys", ["kept_at"])
+
+
 def downgrade() -> None:
     """Drops the tables, children first."""
-    for table in ("rejects", "hired_employees", "jobs", "departments"):
+    for table in ("idempotency_keys", "rejects", "hired_employees", "jobs", "departments"):
         op.drop_table(table)

@@ -1,0 +1,113 @@
+"""What a batch takes and answers, for the OpenAPI document and for its query parameters."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from marshmallow import fields
+
+from hiring_api.data.rows import schema
+from hiring_api.data.tables import resource, tables
+
+from .batch_bodies import MOST_ROWS
+from .parameters import Query, choice, flag
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+_STATUSES = ["inserted", "updated", "skipped", "failed", "rolled_back"]
+
+
+class BatchQuery(Query):
+    """How a batch is taken and answered."""
+
+    mode = choice(
+        ("partial", "atomic"),
+        load_default="partial",
+        metadata={"description": "Take the right rows, or all or none"},
+    )
+    dry_run = flag(load_default=False, metadata={"description": "Answer as if, and write nothing"})
+    on_conflict = choice(
+        ("error", "skip", "update"),
+        load_default="error",
+        metadata={"description": "What to do with a row whose id is in the table"},
+    )
+    returned = choice(
+        ("all", "failed", "summary"),
+        load_default=None,
+        data_key="return",
+        metadata={"description": "Which results the answer has; all by default"},
+    )
+
+
+class RowErrorSchema(marshmallow.Schema):
+    """One reason why a row was refused."""
+
+    field = fields.String(required=True, allow_none=True, metadata={"example": "department_id"})
+    code = fields.String(required=True, metadata={"example": "unknown_reference"})
+    message = fields.String(required=True, metadata={"example": "department_id 99 is not in departments"})
+
+
+class ResultSchema(marshmallow.Schema):
+    """What came of one row."""
+
+    index = fields.Integer(required=True, metadata={"description": "The row's place in the request, from 0"})
+    status = fields.String(required=True, metadata={"enum": _STATUSES})
+    id = fields.Integer(required=True, allow_none=True)
+    errors = fields.List(fields.Nested(RowErrorSchema))
+
+
+class BatchSchema(marshmallow.Schema):
+    """The answer to a batch."""
+
+    table = fields.String(required=True, metadata={"example": "employees"})
+    mode = fields.String(required=True, metadata={"enum": ["partial", "atomic"]})
+    dry_run = fields.Boolean(required=True)
+    received = fields.Integer(required=True)
+    inserted = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    skipped = fields.Integer(required=True)
+    failed = fields.Integer(required=True)
+    results = fields.List(fields.Nested(ResultSchema))
+
+
+def batches_schema() -> type[marshmallow.Schema]:
+    """The answer to `POST /batch`: a batch's answer for each table that was sent."""
+    return marshmallow.Schema.from_dict(
+        {resource(table): fields.Nested(BatchSchema) for table in tables()}, name="Batches"
+    )
+
+
+def body_of(table: Table) -> dict[str, Any]:
+    """The request body of a table's batch route."""
+    row = schema(table, id_required=False)
+    value = {"oneOf": [_array(row), row]}
+    text = {"schema": {"type": "string"}}
+    content = {"application/json": {"schema": value}, "application/x-ndjson": text, "text/csv": text}
+    return {"required": True, "content": content}
+
+
+def body_of_all() -> dict[str, Any]:
+    """The request body of `POST /batch`."""
+    lists = {resource(table): _array(schema(table, id_required=False)) for table in tables()}
+    value = {"type": "object", "properties": lists, "additionalProperties": False, "minProperties": 1}
+    return {"required": True, "content": {"application/json": {"schema": value}}}
+
+
+def _array(row: marshmallow.Schema) -> dict[str, Any]:
+    return {"type": "array", "items": row, "minItems": 1, "maxItems": MOST_ROWS}
+
+
+KEY_HEADER = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Sent again with the same request, the first answer comes again and nothing is inserted",
+}
+PREFER_HEADER = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": {"type": "string"},
+    "description": "`return=minimal` is `?return=summary` (RFC 7240)",
+}

@@ -1,0 +1,103 @@
+"""`GET /departments`, `/jobs`, `/employees` and one row of each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, jsonify, request
+from marshmallow import fields
+
+from hiring_api.data import lists
+from hiring_api.data.columns import MAX_ID
+from hiring_api.data.database import snapshot
+from hiring_api.data.errors import NotFound
+from hiring_api.data.lists import Selection
+from hiring_api.data.rows import schema
+from hiring_api.data.tables import kinds, resource
+
+from .extensions import CSV, JSON, NDJSON, Routes, engine
+from .parameters import Moment, PageQuery, Query, Whole
+from .representations import conditional, link, listing, wanted
+from .representations import table as as_table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Table
+
+_DEFAULT_LIMIT = 100
+
+
+def add_routes(blueprint: Routes, table: Table) -> None:
+    """Adds the routes that read `table` to those that write it."""
+    name = resource(table)
+    row = schema(table, id_required=True)
+    page_schema = Query.from_dict(
+        {
+            "items": fields.List(fields.Nested(row), required=True),
+            "next": fields.String(required=True, allow_none=True),
+        },
+        name=f"{name.title()}Page",
+    )
+
+    @blueprint.route(f"/{name}", methods=["GET"])
+    @blueprint.query(_query(table))
+    @blueprint.response(200, page_schema)
+    @blueprint.doc(summary=f"List {name}", description=_DESCRIPTION)
+    def rows(**parameters: Any) -> Response:
+        form = wanted(JSON, CSV, NDJSON)
+        if form != JSON:
+            return as_table(list(kinds(table)), _stream(table, parameters), form)
+        return _page(table, parameters)
+
+    @blueprint.route(f"/{name}/<int(max={MAX_ID}):row_id>", methods=["GET"])
+    @blueprint.query()
+    @blueprint.response(200, row)
+    @blueprint.alt_response(404, schema="Problem", content_type="application/problem+json")
+    @blueprint.doc(summary=f"One row of {name}")
+    def one(row_id: int) -> Response:
+        with snapshot(engine()) as connection:
+            found = lists.find(connection, table, row_id)
+        if found is None:
+            raise NotFound(f"there is no id {row_id} in {table.name}")
+        return conditional(jsonify(found))
+
+    _ = rows, one
+
+
+_DESCRIPTION = (
+    "Rows by id, a page at a time: `next` is the path of the following page, or null. "
+    "With `Accept: text/csv` or `application/x-ndjson` the whole selection is streamed."
+)
+
+
+def _query(table: Table) -> type[Query]:
+    made: dict[str, Callable[[], fields.Field[Any]]] = {
+        "eq": lambda: Whole(1, MAX_ID),
+        "from": lambda: Moment(metadata={"description": "at this instant or later"}),
+        "until": lambda: Moment(metadata={"description": "before this instant"}),
+    }
+    members = {name: made[operator]() for name, (_, operator) in lists.filter_names(table).items()}
+    return type(f"{table.name}Query", (PageQuery,), members)
+
+
+def _page(table: Table, parameters: dict[str, Any]) -> Response:
+    limit = parameters.pop("limit") or _DEFAULT_LIMIT
+    selection = Selection(parameters.pop("after"), limit + 1, parameters)
+    with snapshot(engine()) as connection:
+        rows = lists.page(connection, table, selection)
+    if len(rows) <= limit:
+        return listing(rows)
+    following = {**request.args, "limit": limit, "after": rows[limit - 1]["id"]}
+    return listing(rows[:limit], link(request.path, following))
+
+
+def _stream(table: Table, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    selection = Selection(parameters.pop("after"), parameters.pop("limit"), parameters)
+    database = engine()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with snapshot(database) as connection:
+            yield from lists.stream(connection, table, selection)
+
+    return rows()

@@ -1,0 +1,78 @@
+"""`GET /metrics/…`: the two questions of the stakeholders."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from marshmallow import fields
+
+from hiring_api.data import metrics
+from hiring_api.data.database import snapshot
+
+from .extensions import CSV, JSON, Routes, engine
+from .parameters import YearQuery
+from .representations import listing, table, wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flask import Response
+    from sqlalchemy import Connection
+
+    Metric = Callable[[Connection, int], list[dict[str, Any]]]
+
+routes = Routes("metrics", __name__, url_prefix="/metrics", description="What the stakeholders ask for")
+
+
+class QuartersSchema(marshmallow.Schema):
+    """How many a department hired for a job in each quarter."""
+
+    department = fields.String(required=True, metadata={"example": "Human Resources"})
+    job = fields.String(required=True, metadata={"example": "Recruiter"})
+    q1, q2, q3, q4 = (fields.Integer(required=True) for _ in metrics.QUARTERS)
+
+
+class AboveMeanSchema(marshmallow.Schema):
+    """A department that hired more than the mean."""
+
+    id = fields.Integer(required=True)
+    department = fields.String(required=True, metadata={"example": "Support"})
+    hired = fields.Integer(required=True)
+
+
+def _list_of(row: type[marshmallow.Schema], name: str) -> type[marshmallow.Schema]:
+    items = fields.List(fields.Nested(row), required=True)
+    return marshmallow.Schema.from_dict(
+        {"items": items, "next": fields.String(required=True, allow_none=True)}, name=name
+    )
+
+
+@routes.route("/hired-by-quarter")
+@routes.query(YearQuery)
+@routes.response(200, _list_of(QuartersSchema, "HiredByQuarter"))
+def hired_by_quarter(year: int) -> Response:
+    """Hires of a year for each department and job, by quarter; by department, then job.
+
+    JSON, or CSV with `Accept: text/csv`. Names sort case-insensitively.
+    """
+    return _answer(metrics.hired_by_quarter, year, QuartersSchema)
+
+
+@routes.route("/above-mean")
+@routes.query(YearQuery)
+@routes.response(200, _list_of(AboveMeanSchema, "AboveMean"))
+def above_mean(year: int) -> Response:
+    """The departments that hired more in a year than the mean over all departments, most first.
+
+    JSON, or CSV with `Accept: text/csv`. Departments without hires count for the mean.
+    """
+    return _answer(metrics.above_mean, year, AboveMeanSchema)
+
+
+def _answer(metric: Metric, year: int, row: type[marshmallow.Schema]) -> Response:
+    with snapshot(engine()) as connection:
+        rows = metric(connection, year)
+    if wanted(JSON, CSV) == CSV:
+        return table(list(row().fields), rows, CSV)
+    return listing(rows)
