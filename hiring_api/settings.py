@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -35,6 +36,10 @@ class Settings:
     database_wait: float
     idempotency_hours: int
     log_level: str
+    api_host: str
+    api_port: int
+    api_workers: int
+    api_threads: int
 
     def credentials(self) -> tuple[str, str]:
         """The user and password of HTTP Basic.
@@ -70,6 +75,10 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         idempotency_hours=values.whole("IDEMPOTENCY_HOURS", 24),
         database_wait=values.whole("DATABASE_WAIT_SECONDS", 60),
         log_level=values.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        api_host=values.text("API_HOST") or "127.0.0.1",
+        api_port=values.whole("API_PORT", 8000, most=65535),
+        api_workers=values.whole("API_WORKERS", 2),
+        api_threads=values.whole("API_THREADS", 8),
     )
 
 
@@ -90,12 +99,12 @@ class _Values:
                 raise SettingsError(f"{name}_FILE={path} cannot be read: {error}") from error
         return value or None
 
-    def whole(self, name: str, default: int) -> int:
+    def whole(self, name: str, default: int, most: int = 2**53) -> int:
         value = self.text(name)
         if value is None:
             return default
-        if not (value.isascii() and value.isdigit() and int(value) > 0):
-            raise SettingsError(f"{name}={value!r} must be a whole number above 0")
+        if not (re.fullmatch("[0-9]{1,16}", value) and 0 < int(value) <= most):
+            raise SettingsError(f"{name}={value!r} must be a whole number from 1 to {most}")
         return int(value)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:

@@ -1,0 +1,80 @@
+# `make` alone lists what can be done. Needs Python 3.11 or newer, and Docker for `up`, `down` and `logs`.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+# The first Python that is new enough; `make PYTHON=/path/to/python run` takes another one
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
+DEV := .venv/bin/python
+RUN := .local/venv/bin/python
+PORT ?= 8000
+ARGS ?=
+COMPOSE := docker compose
+
+# $(call environment,FOLDER,LIST): a virtual environment with exactly what LIST pins
+define environment
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "Python 3.11 or newer is needed$(if $(PYTHON),: $(PYTHON) is none,, and there is none here)." \
+	  "On Debian or Ubuntu: apt-get install python3 python3-venv." \
+	  "To use one that has another name: make PYTHON=/path/to/python" >&2; exit 1; }
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make virtual environments: its module venv or ensurepip is missing." \
+	  "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing $(2) into $(1), which takes a minute the first time"
+	@"$(PYTHON)" -m venv $(1)
+	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
+	@cp $(2) $(1)/installed.txt
+endef
+
+.PHONY: help
+help:  ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	  printf '%-12s %s\n' "$$name" "$$what"; done
+
+.PHONY: run
+run: .local/venv/installed.txt  ## load the sample data into SQLite and serve the API on port 8000 (or PORT=…)
+	@API_PORT="$(PORT)" exec $(RUN) -m hiring_api.local
+
+.PHONY: test
+test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server (ARGS="-k name" for some)
+	@$(DEV) -m tests.server -- $(DEV) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: .venv/installed.txt  ## check style, types and imports
+	$(DEV) -m ruff check .
+	$(DEV) -m ruff format --check .
+	$(DEV) -m mypy
+	$(DEV) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+
+.PHONY: bench
+bench: .venv/installed.txt  ## run the benchmarks in benchmarks/
+	@for file in benchmarks/[a-z]*.py; do \
+	  [ -e "$$file" ] || { echo "There are no benchmarks yet."; break; }; \
+	  echo "== $$file"; PYTHONPATH=. $(DEV) "$$file" $(ARGS); done
+
+# A list is a constraint for those after it: one version of a package in all of them
+UV := .local/uv/bin/uv
+LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-emit-index-url --no-emit-find-links --quiet pyproject.toml
+.PHONY: lock
+lock: $(UV)  ## pin what pyproject.toml asks for, with hashes (ARGS=--upgrade for newer versions)
+	$(LOCK) $(ARGS) --all-extras -o tests/requirements.txt
+	$(LOCK) --extra api --extra migration -c tests/requirements.txt -o hiring_api/requirements.txt
+	$(LOCK) --extra migration -c tests/requirements.txt -o migration_job/requirements.txt
+
+.PHONY: clean
+clean:  ## remove environments, caches and sample data; the database and password in .local/ stay
+	rm -rf .venv .local/venv .local/uv .local/csv .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/installed.txt: tests/requirements.txt
+	$(call environment,.venv,tests/requirements.txt)
+
+.local/venv/installed.txt: hiring_api/requirements.txt
+	$(call environment,.local/venv,hiring_api/requirements.txt)
+
+$(UV):
+	@"$(PYTHON)" -m venv .local/uv
+	@.local/uv/bin/python -m pip install --quiet --disable-pip-version-check uv

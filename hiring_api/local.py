@@ -1,0 +1,101 @@
+"""The whole program on one machine with Python alone: what `make run` does after installing.
+
+Sample data, credentials and the SQLite database are made once, in `.local/`; environment variables that are
+set already are left as they are, so that `CSV_SOURCE`, `DATABASE_URL` or `API_PASS` can be one's own.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .data.tables import tables
+from .settings import SettingsError, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+FOLDER = Path(".local")
+
+
+def main(environ: MutableMapping[str, str] = os.environ) -> int:
+    """Prepares what is missing, loads the CSV files, and becomes gunicorn; answers only when that fails.
+
+    The status is 1, or that of the migration job.
+    """
+    FOLDER.mkdir(exist_ok=True)
+    try:
+        _complete(environ)
+        settings = read_settings(environ)
+        settings.credentials()
+        _check_port(settings.api_host, settings.api_port)
+    except SettingsError as error:
+        sys.stderr.write(f"The hiring API does not start: {error}\n")
+        return 1
+    status = _samples(Path(settings.csv_source)) or _run("migration_job")
+    if status:
+        return status
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
+    return os.execve(sys.executable, command, {**environ, "WELCOME": "1"})  # noqa: S606  # Ctrl-C is its alone
+
+
+def _complete(environ: MutableMapping[str, str]) -> None:
+    """Sets what has no value yet."""
+    if not environ.get("API_PASS_FILE"):
+        for name, value in credentials(FOLDER / "credentials").items():
+            environ[name] = environ.get(name) or value
+    environ["CSV_SOURCE"] = environ.get("CSV_SOURCE") or str(FOLDER / "csv")
+    if not environ.get("DATABASE_URL") and not environ.get("MYSQL_HOST"):
+        environ["DATABASE_URL"] = f"sqlite:///{FOLDER / 'hiring.db'}"
+
+
+def credentials(path: Path) -> dict[str, str]:
+    """The user and password in the file at `path`; it is written first, for its owner alone, if missing."""
+    if not path.exists():
+        # Complete under another name first: a start that is interrupted here leaves no half a password
+        part = path.with_suffix(".part")
+        part.unlink(missing_ok=True)
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(f"API_USER=hiring\nAPI_PASS={secrets.token_urlsafe(18)}\n")
+        part.replace(path)
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and line[0] != "#")
+
+
+def _check_port(host: str, port: int) -> None:
+    """Raises SettingsError where gunicorn could not listen."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"port {port} is taken by another program; choose one: make run PORT={port % 65535 + 1}"
+                ) from error
+            raise SettingsError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+
+
+def _samples(folder: Path) -> int:
+    """Makes sample data where this program's own folder lacks any file; answers an exit status."""
+    files = [folder / f"{table.name}.csv" for table in tables()]
+    if folder != FOLDER / "csv" or all(file.exists() for file in files):
+        return 0
+    return _run("migration_job.samples", str(folder))
+
+
+def _run(*module: str) -> int:
+    return subprocess.run([sys.executable, "-m", *module], check=False).returncode  # noqa: S603  # our own
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,48 @@
+"""How gunicorn serves the API: `gunicorn -c python:hiring_api.web.gunicorn_config`.
+
+Wrong settings end it here, before a worker starts, with one sentence. Without a reverse proxy of its own
+machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's default).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from hiring_api.settings import SettingsError, read_settings
+from hiring_api.welcome import welcome
+
+try:
+    _settings = read_settings()
+    _user, _password = _settings.credentials()
+except SettingsError as error:
+    sys.exit(f"The hiring API does not start: {error}")
+
+wsgi_app = "hiring_api.web.app:create_app()"
+_host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
+bind = [f"{_host}:{_settings.api_port}"]
+workers = _settings.api_workers
+threads = _settings.api_threads
+worker_class = "gthread"
+# A worker is replaced when it says nothing for this long. Its threads do the work, so that a restore may
+# take as long as it needs.
+timeout = 120
+# Below the 30 s after which docker-compose.yml lets Docker kill the container
+graceful_timeout = 25
+# Above the idle times of common proxies, which would otherwise send a request into a closing connection
+keepalive = 75
+# Workers show that they are alive by touching a file: on a disk that can block for seconds
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a name is made there
+control_socket_disable = True  # it would be written into the home folder, which may be read-only
+accesslog = "-"
+errorlog = "-"
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o)s]'
+
+
+def when_ready(_server: Any) -> None:
+    """Says how to call the API, for who started it by hand; the socket takes calls by now."""
+    if os.environ.get("WELCOME"):
+        address = bind[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # one that every client can call
+        sys.stdout.write(welcome(f"http://{address}", _user, _password))
+        sys.stdout.flush()

@@ -1,0 +1,33 @@
+"""What a newcomer sees when the API is up: where it is, how to get in, and a first call to paste.
+
+`python -m hiring_api.welcome ADDRESS` prints it with the credentials of the environment.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+
+from .settings import SettingsError, read_settings
+
+
+def welcome(address: str, user: str, password: str) -> str:
+    """The text; `address` is the API's as a client on this machine reaches it, without a final slash."""
+    call = shlex.join(["curl", "-u", f"{user}:{password}", f"{address}/employees?limit=2"])
+    return f"""
+The hiring API is up.
+  Address        {address}
+  Documentation  {address}/docs
+  User           {user}
+  Password       {password}
+A first call:
+  {call}
+
+"""
+
+
+if __name__ == "__main__":
+    try:
+        sys.stdout.write(welcome(sys.argv[1], *read_settings().credentials()))
+    except SettingsError as error:
+        sys.exit(str(error))

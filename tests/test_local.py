@@ -1,0 +1,66 @@
+"""A first start on one machine: a password made once and kept private; a port that is taken is said."""
+
+import os
+import socket
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from hiring_api.local import credentials
+
+
+def test_credentials_are_made_once_and_for_the_owner_alone(tmp_path):
+    path = tmp_path / "credentials"
+    made = credentials(path)
+    assert list(made) == ["API_USER", "API_PASS"]
+    assert made["API_USER"] == "hiring"
+    assert len(made["API_PASS"]) == 24
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert credentials(path) == made
+    assert credentials(tmp_path / "others")["API_PASS"] != made["API_PASS"]
+
+
+def test_credentials_of_ones_own_are_kept(tmp_path):
+    path = tmp_path / "credentials"
+    path.write_text("# mine\nAPI_USER=me\nAPI_PASS=a=b c\n")
+    assert credentials(path) == {"API_USER": "me", "API_PASS": "a=b c"}
+
+
+def start(root, folder, **values):
+    bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
+    return subprocess.run(
+        [sys.executable, "-m", "hiring_api.local"],
+        env={**bare, **values},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_taken_port_is_said_before_anything_is_loaded(root, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ended = start(root, tmp_path, API_PORT=str(port))
+    sentence = f"port {port} is taken by another program; choose one: make run PORT={port % 65535 + 1}"
+    assert (ended.returncode, ended.stderr) == (1, f"The hiring API does not start: {sentence}\n")
+    assert not (tmp_path / ".local" / "hiring.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"API_PORT": "80a"}, "API_PORT='80a' must be a whole number from 1 to 65535"),
+        (
+            {"API_HOST": "203.0.113.7"},
+            "203.0.113.7:8000 cannot be listened on: Cannot assign requested address",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence(root, tmp_path, values, sentence):
+    ended = start(root, tmp_path, **values)
+    assert (ended.returncode, ended.stderr) == (1, f"The hiring API does not start: {sentence}\n")

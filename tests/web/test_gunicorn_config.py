@@ -1,0 +1,112 @@
+"""The API under gunicorn, as it is served: how it starts, what it logs, how it refuses to start."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from http.client import HTTPConnection
+
+import pytest
+
+from hiring_api.data import schema
+from hiring_api.data.database import open_engine
+from hiring_api.settings import read_settings
+
+GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
+
+
+def environment(root, **values):
+    bare = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    return {**bare, "PYTHONPATH": str(root), **values}
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({}, "API_USER and API_PASS (or API_PASS_FILE) must be set: there is no default password"),
+        (
+            {"API_USER": "u"},
+            "API_USER and API_PASS (or API_PASS_FILE) must be set: there is no default password",
+        ),
+        (
+            {"API_USER": "u", "API_PASS": "p", "API_PORT": "65536"},
+            "API_PORT='65536' must be a whole number from 1 to 65535",
+        ),
+        (
+            {"API_USER": "u", "API_PASS": "p", "DATABASE_URL": "oracle://x/y"},
+            "DATABASE_URL names oracle: it must be mysql, mariadb or sqlite",
+        ),
+    ],
+)
+def test_wrong_settings_end_it_with_one_sentence(root, tmp_path, values, sentence):
+    ended = subprocess.run(
+        GUNICORN, env=environment(root, **values), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"The hiring API does not start: {sentence}\n"
+
+
+@contextmanager
+def serving(root, folder, **values):
+    """A port with the API under gunicorn on it, and a function that ends it and answers status and output."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"sqlite:///{folder}/hiring.db"
+    engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
+    schema.upgrade(engine)
+    engine.dispose()
+    own = {"API_USER": "u", "API_PASS": "p's", "API_PORT": str(port), "DATABASE_URL": url, **values}
+    with subprocess.Popen(
+        GUNICORN,
+        env=environment(root, **own),
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+
+        def end(how):
+            process.send_signal(how)
+            return process.communicate(timeout=30)[0], process.returncode
+
+        try:
+            wait_for(port)
+            yield port, end
+        finally:
+            process.kill()
+
+
+def wait_for(port):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    pytest.fail("gunicorn does not listen")
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path, how):
+    with serving(root, tmp_path, WELCOME="1") as (port, end):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", "/health/ready", headers={"X-Request-ID": "seen-7"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (200, b'{"status":"ok"}\n')
+        connection.close()
+        output, status = end(how)
+    assert status == 0
+    assert f"curl -u 'u:p'\"'\"'s' 'http://127.0.0.1:{port}/employees?limit=2'" in output
+    assert re.search(r'127\.0\.0\.1 "GET /health/ready HTTP/1\.1" 200 16 bytes \d+ ms \[seen-7\]', output)
+    assert "Traceback" not in output
+
+
+def test_without_being_asked_it_never_prints_the_password(root, tmp_path):
+    with serving(root, tmp_path, API_PASS="never printed") as (_, end):
+        output, _ = end(signal.SIGTERM)
+    assert "never printed" not in output
