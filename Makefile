@@ -23,7 +23,7 @@ define environment
 	  echo "$(PYTHON) cannot make virtual environments: its module venv or ensurepip is missing." \
 	  "On Debian or Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	@echo "Installing $(2) into $(1), which takes a minute the first time"
-	@"$(PYTHON)" -m venv $(1)
+	@$(1)/bin/python -c '' 2>/dev/null || "$(PYTHON)" -m venv $(1)
 	@$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(2)
 	@cp $(2) $(1)/installed.txt
 endef

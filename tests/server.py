@@ -235,14 +235,12 @@ def _run(command, url):
     if url:
         environment["TEST_DATABASE_URL"] = url
     child = subprocess.Popen(command, env=environment)
-    while True:
-        try:
-            status = child.wait()
-            return status if status >= 0 else 128 - status  # as a shell says it
-        except KeyboardInterrupt:  # the terminal has told the child as well: let it end in its own way
-            continue
-        except SystemExit:
-            child.terminate()
+    # From now on it is the child that a signal ends; the terminal has told it of Ctrl-C by itself
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: child.terminate())
+    status = child.wait()
+    return status if status >= 0 else 128 - status  # as a shell says it
 
 
 def _say(text):
