@@ -29,14 +29,15 @@ def hired_by_quarter(connection: Connection, year: int) -> list[dict[str, Any]]:
     Rows `{department, job, q1, q2, q3, q4}`, ordered by department, then job.
     """
     columns = _employees.c
-    edges = [*(datetime(year, month, 1) for month in (1, 4, 7, 10)), _end(year)]  # noqa: DTZ001  # naive UTC
+    starts = [datetime(year, month, 1) for month in (1, 4, 7, 10)]  # noqa: DTZ001  # naive UTC
+    ends = [*starts[1:], _end(year)]
     counts = [
         func.sum(case((_between(start, end), 1), else_=0)).label(quarter)
-        for quarter, start, end in zip(QUARTERS, edges[:-1], edges[1:], strict=True)
+        for quarter, start, end in zip(QUARTERS, starts, ends, strict=True)
     ]
     grouped = (
         select(columns.department_id, columns.job_id, *counts)
-        .where(_between(edges[0], edges[-1]))
+        .where(_between(starts[0], ends[-1]))
         .group_by(columns.department_id, columns.job_id)
         .subquery()
     )
@@ -73,13 +74,15 @@ def above_mean(connection: Connection, year: int) -> list[dict[str, Any]]:
     return sorted(above, key=lambda row: (-row["hired"], _alphabetical(row["department"]), row["id"]))
 
 
-def _between(start: datetime, end: datetime) -> ColumnElement[bool]:
-    return (_employees.c.datetime >= start) & (_employees.c.datetime < end)
+def _between(start: datetime, end: datetime | None) -> ColumnElement[bool]:
+    since = _employees.c.datetime >= start
+    return since if end is None else since & (_employees.c.datetime < end)
 
 
-def _end(year: int) -> datetime:
+def _end(year: int) -> datetime | None:
+    """The first instant of the next year; the year 9999 has none."""
     last = 9999
-    return datetime(year + 1, 1, 1) if year < last else datetime.max  # noqa: DTZ001  # naive UTC
+    return datetime(year + 1, 1, 1) if year < last else None  # noqa: DTZ001  # naive UTC
 
 
 def _alphabetical(text: str) -> tuple[str, str]:

@@ -10,9 +10,10 @@ from marshmallow import fields
 from hiring_api.data import metrics
 from hiring_api.data.database import snapshot
 
+from . import pictures
 from .extensions import CSV, JSON, Routes, engine
 from .parameters import YearQuery
-from .representations import listing, table, wanted
+from .representations import conditional, listing, table, wanted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     Metric = Callable[[Connection, int], list[dict[str, Any]]]
+    Picture = Callable[[list[dict[str, Any]], int], Response]
 
 routes = Routes("metrics", __name__, url_prefix="/metrics", description="What the stakeholders ask for")
 
@@ -54,9 +56,10 @@ def _list_of(row: type[marshmallow.Schema], name: str) -> type[marshmallow.Schem
 def hired_by_quarter(year: int) -> Response:
     """Hires of a year for each department and job, by quarter; by department, then job.
 
-    JSON, or CSV with `Accept: text/csv`. Names sort case-insensitively.
+    JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Names sort
+    case-insensitively.
     """
-    return _answer(metrics.hired_by_quarter, year, QuartersSchema)
+    return _answer(metrics.hired_by_quarter, year, QuartersSchema, pictures.by_quarter)
 
 
 @routes.route("/above-mean")
@@ -65,14 +68,16 @@ def hired_by_quarter(year: int) -> Response:
 def above_mean(year: int) -> Response:
     """The departments that hired more in a year than the mean over all departments, most first.
 
-    JSON, or CSV with `Accept: text/csv`. Departments without hires count for the mean.
+    JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Departments without hires
+    count for the mean.
     """
-    return _answer(metrics.above_mean, year, AboveMeanSchema)
+    return _answer(metrics.above_mean, year, AboveMeanSchema, pictures.above_mean)
 
 
-def _answer(metric: Metric, year: int, row: type[marshmallow.Schema]) -> Response:
+def _answer(metric: Metric, year: int, row: type[marshmallow.Schema], picture: Picture) -> Response:
     with snapshot(engine()) as connection:
         rows = metric(connection, year)
-    if wanted(JSON, CSV) == CSV:
+    form = wanted(JSON, CSV, pictures.SVG)
+    if form == CSV:
         return table(list(row().fields), rows, CSV)
-    return listing(rows)
+    return conditional(picture(rows, year)) if form == pictures.SVG else listing(rows)
