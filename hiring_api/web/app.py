@@ -12,7 +12,7 @@ from hiring_api.data.database import engine_options, prepare
 from hiring_api.data.tables import tables
 from hiring_api.settings import Settings, read_settings
 
-from . import auth, batch, docs, health, lists, metrics, problems, requests
+from . import auth, batch, docs, health, lists, metrics, problems, requests, telemetry
 from .extensions import db
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or read_settings()
     user, password = settings.credentials()
     logging.getLogger("hiring_api").setLevel(settings.log_level)
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # columns come in their declared order
     app.config.update(
         SETTINGS=settings,
@@ -53,6 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     with app.app_context():
         prepare(db.engine)
     requests.register(app)
+    telemetry.register(app)
     auth.guard(app, user, password)
     problems.register(app)
     api = _Api(app)

@@ -24,6 +24,7 @@ from .bodies import read_body
 from .extensions import Routes, engine
 from .idempotency import exactly_once
 from .requests import request_id
+from .telemetry import count_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,7 +115,9 @@ def _respond(
             if keeper is not None:
                 keeper.keep(connection, respond(reports))
 
-        return respond(take(engine(), read(body), options, _origin(), finish))
+        reports = take(engine(), read(body), options, _origin(), finish)
+        count_rows(reports)
+        return respond(reports)
 
     return exactly_once(body, handle)
 

@@ -6,8 +6,11 @@ machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's de
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import sys
+import tempfile
 from typing import Any
 
 from hiring_api.settings import SettingsError, read_settings
@@ -38,6 +41,20 @@ control_socket_disable = True  # it would be written into the home folder, which
 accesslog = "-"
 errorlog = "-"
 access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o)s]'
+
+
+# Where the workers count for /health/metrics; prometheus_client reads it when it is first imported, which
+# must therefore not be above
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="hiring-metrics-")
+    atexit.register(shutil.rmtree, os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Drops what a worker that has gone counted of its present state."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def when_ready(_server: Any) -> None:

@@ -1,4 +1,4 @@
-"""`/health/live` and `/health/ready`, for whoever watches the service; open to all, and saying little."""
+"""`/health/live`, `/ready` and `/metrics`: for whoever watches the service; open, and saying little."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from hiring_api.data import schema
 from hiring_api.data.database import snapshot
 from hiring_api.data.errors import DatabaseUnavailable
 
+from . import telemetry
 from .extensions import Routes, engine
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
@@ -30,6 +31,15 @@ class HealthSchema(marshmallow.Schema):
 def live() -> Any:
     """The process answers."""
     return jsonify(status="ok")
+
+
+@routes.route("/metrics")
+@routes.query()
+@routes.response(200, {"type": "string"}, content_type="text/plain")
+@routes.doc(security=[])
+def metrics() -> Any:
+    """Counts and times of requests and rows, for Prometheus."""
+    return telemetry.exposition()
 
 
 @routes.route("/ready")

@@ -1,0 +1,119 @@
+"""Who may call, and from where."""
+
+import base64
+
+import pytest
+
+from hiring_api.settings import SettingsError, read_settings
+from hiring_api.web.app import create_app
+
+RIGHT = ("tester", "correct horse")
+REFUSED = {
+    "type": "about:blank",
+    "title": "Unauthorized",
+    "status": 401,
+    "detail": "send the API's user and password by HTTP Basic",
+    "request_id": "t1",
+}
+
+
+def basic(text):
+    return {"Authorization": "Basic " + base64.b64encode(text).decode()}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        basic(b"tester:wrong"),
+        basic(b"wrong:correct horse"),
+        basic(b"tester:"),
+        basic(b":"),
+        basic(b"tester"),
+        basic(b"tester:correct horse\0"),
+        basic(b"TESTER:correct horse"),
+        basic("tester:pässword".encode("latin-1")),
+        basic(b"\xff\xfe:\xff"),
+        {"Authorization": "Basic"},
+        {"Authorization": "Basic !!!"},
+        {"Authorization": "Bearer correct horse"},
+        {"Authorization": "Basic " + "A" * 5000},
+    ],
+)
+def test_no_or_wrong_credentials_are_401_and_write_nothing(client, headers):
+    headers = {"X-Request-ID": "t1", **headers}
+    answer = client.post("/jobs", auth=None, json=[{"job": "x"}], headers=headers)
+    assert (answer.status_code, answer.json) == (401, REFUSED)
+    assert answer.headers["WWW-Authenticate"] == 'Basic realm="hiring"'
+    assert answer.mimetype == "application/problem+json"
+    assert client.get("/jobs").json["items"] == []
+
+
+def test_every_route_but_health_and_documentation_needs_credentials(app):
+    client = app.test_client()
+    open_routes = set()
+    for rule in app.url_map.iter_rules():
+        path = rule.rule.replace("<path:path>", "index.css").replace("<path:filename>", "x")
+        for name in rule.arguments:
+            path = path.replace(f"<{name}>", "1")
+        path = path if "<" not in path else path[: path.index("<")] + "1"
+        method = next(iter(sorted(rule.methods - {"HEAD", "OPTIONS"})))
+        with client.open(path, method=method) as answer:
+            if answer.status_code != 401:
+                open_routes.add(rule.rule)
+    others = {route for route in open_routes if not route.startswith(("/health/", "/docs"))}
+    assert others == {"/openapi.json"}
+
+
+def test_who_guesses_passwords_must_wait_and_others_need_not(app):
+    client = app.test_client()
+    wrong, right = ("tester", "wrong"), RIGHT
+    assert {client.get("/jobs", auth=wrong).status_code for _ in range(100)} == {401}
+    answer = client.get("/jobs", auth=right)
+    assert answer.status_code == 401
+    assert answer.json["detail"] == "too many wrong passwords from your address: wait a minute"
+    assert answer.headers["Retry-After"] == "60"
+    other = {"REMOTE_ADDR": "127.0.0.2"}
+    assert client.get("/jobs", auth=right, environ_overrides=other).status_code == 200
+    assert client.get("/health/live").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({}, 201),
+        ({"Sec-Fetch-Site": "same-origin"}, 201),
+        ({"Sec-Fetch-Site": "none"}, 201),
+        ({"Origin": "http://localhost"}, 201),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Origin": "http://localhost:8001"}, 403),
+        ({"Origin": "http://localhost.evil.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Origin": "http://[broken"}, 403),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://evil.example"}, 403),
+    ],
+)
+def test_what_another_site_makes_a_browser_send_changes_nothing(client, headers, status):
+    answer = client.post("/jobs", json=[{"job": "x"}], headers=headers)
+    assert answer.status_code == status
+    assert len(client.get("/jobs", headers=headers).json["items"]) == (status == 201)
+
+
+@pytest.mark.parametrize(
+    "settings", [{}, {"API_USER": "a"}, {"API_PASS": "a"}, {"API_USER": "a", "API_PASS": ""}]
+)
+def test_without_credentials_the_api_refuses_to_start_and_says_why(settings):
+    with pytest.raises(
+        SettingsError, match=r"API_USER and API_PASS .* must be set: there is no default password"
+    ):
+        create_app(read_settings(settings))
+
+
+def test_letters_beyond_ascii_work_in_passwords(engine, settings):
+    import dataclasses
+
+    client = create_app(dataclasses.replace(settings, api_pass="pässwörd 密")).test_client()
+    assert client.get("/jobs", auth=("tester", "pässwörd 密")).status_code == 200
+    assert client.get("/jobs", auth=("tester", "pässwörd")).status_code == 401
