@@ -99,7 +99,8 @@ class Client:
 
     def __getattr__(self, method):
         def call(path, auth=("tester", "correct horse"), **kwargs):
-            return getattr(self._client, method)(path, auth=auth, **kwargs)
+            # Buffered answers are closed, and with them the files that they came from
+            return getattr(self._client, method)(path, auth=auth, buffered=True, **kwargs)
 
         return call
 

@@ -11,40 +11,48 @@ import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Final
-from unicodedata import category
+from typing import TYPE_CHECKING, Any, Final
 
-from marshmallow import ValidationError, fields
 from sqlalchemy import DateTime, ForeignKey, Integer, String
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.orm import MappedColumn, mapped_column
 
+from .fields import EARLIEST, INSTANT, MAX_ID, InstantField, TextField, Unread, WholeField
+from .varint import encode_ids, encode_longs, encode_strings
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from marshmallow import fields
     from sqlalchemy.types import TypeEngine
 
-MAX_ID: Final = 2_147_483_647
-_EARLIEST: Final = datetime(1000, 1, 1)  # noqa: DTZ001  # the first that MySQL's DATETIME holds
+__all__ = ["MAX_ID", "AvroReader", "Id", "Instant", "InstantField", "Kind", "Reference", "Text", "Unread"]
 
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # instants are naive UTC
+# Microseconds in a unit of each of Avro's logical types; an instant in local time is taken as UTC
+_MICROSECONDS: Final = {
+    f"{local}timestamp-{unit}": size
+    for local in ("", "local-")
+    for unit, size in (("millis", 1000), ("micros", 1))
+}
 # Digits, or an exact whole number that passed through a float column: 8.0
 _CSV_WHOLE: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
-# ISO 8601-1:2019, 5.4: calendar date and time of day in extended format, seconds given
-_INSTANT: Final = re.compile(
-    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]"
-    r"((?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9])"
-    r"(?:\.([0-9]{1,6}))?"
-    r"(?:Z|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?"
-)
 
 
-class Unread(str):
-    """The text of a CSV field that should spell a value and does not."""
+@dataclass(frozen=True, slots=True)
+class AvroReader:
+    """How the values of a field in an Avro file become a column's.
 
-    __slots__ = ()
+    `plain` gives the column's value for what is plainly right, else None; `json` gives the JSON value that
+    is then judged.
+    """
+
+    plain: Callable[[Any], Any]
+    json: Callable[[Any], Any]
 
 
-def error(code: str, message: str) -> ValidationError:
-    """A Marshmallow error that carries a stable code; `message` continues the column's name."""
-    return ValidationError([{"code": code, "message": message}])
+def _same(value: Any) -> Any:
+    return value
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,26 @@ class Kind(ABC):
     @abstractmethod
     def from_csv(self, text: str) -> Any:
         """The JSON value that a CSV field spells; text that spells none is left for the field to refuse."""
+
+    @abstractmethod
+    def avro_type(self) -> Any:
+        """The type in the schema of our Avro files."""
+
+    @abstractmethod
+    def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
+        """For a field of this primitive and logical type in any Avro file; None where they do not fit."""
+
+    @abstractmethod
+    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+        """The Avro encoding of each value, from what `packed` spells of it.
+
+        Raises:
+            ValueError: one of them is no value of this kind.
+        """
+
+    def packed(self, column: str, *, sqlite: bool) -> str:
+        """SQL for the text from which `avro_bytes` encodes; `column` is its quoted name."""
+        return column
 
     def to_json(self, value: Any) -> Any:
         """The JSON (and CSV) form of a column's value."""
@@ -97,6 +125,16 @@ class _Whole(Kind):
             return Unread(text) if text else None
         # int() refuses thousands of digits; twenty already tell that the number is out of range
         return int(match[1] + (match[2].lstrip("0")[:20] or "0"))
+
+    def avro_type(self) -> Any:
+        return "int"
+
+    def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
+        fits = primitive in {"int", "long"} and logical is None
+        return AvroReader(self.quick, _same) if fits else None
+
+    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+        return encode_ids(texts, MAX_ID)
 
 
 @dataclass(frozen=True)
@@ -143,6 +181,15 @@ class Text(Kind):
     def from_csv(self, text: str) -> Any:
         return text or None
 
+    def avro_type(self) -> Any:
+        return "string"
+
+    def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
+        return AvroReader(self.quick, _same) if primitive == "string" and logical is None else None
+
+    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+        return encode_strings(texts)
+
 
 @dataclass(frozen=True)
 class Instant(Kind):
@@ -158,13 +205,13 @@ class Instant(Kind):
         return InstantField(required=required)
 
     def quick(self, value: Any) -> Any:
-        if type(value) is not str or len(value) != 20 or value[-1] != "Z" or not _INSTANT.fullmatch(value):  # noqa: PLR2004
+        if type(value) is not str or len(value) != 20 or value[-1] != "Z" or not INSTANT.fullmatch(value):  # noqa: PLR2004
             return None
         try:
             instant = datetime.fromisoformat(value[:19])
         except ValueError:
             return None
-        return instant if instant >= _EARLIEST else None
+        return instant if instant >= EARLIEST else None
 
     def from_csv(self, text: str) -> Any:
         return text or None
@@ -172,93 +219,43 @@ class Instant(Kind):
     def to_json(self, value: Any) -> Any:
         return f"{value.isoformat()}Z"
 
+    def avro_type(self) -> Any:
+        return {"type": "long", "logicalType": "timestamp-micros"}
 
-class _Field(fields.Field[Any]):
-    """What the fields share: a missing key and null are one error, `required`."""
+    def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
+        if primitive == "string" and logical is None:
+            return AvroReader(self.quick, _same)
+        unit = _MICROSECONDS.get(logical or "")
+        if primitive != "long" or unit is None:
+            return None
+        return AvroReader(lambda value: _instant(value, unit), lambda value: _spelled(value, unit))
 
-    default_error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # a list keeps the code
-        "required": [{"code": "required", "message": "is required"}],
-        "null": [{"code": "required", "message": "is required: null is no value"}],
-    }
+    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+        return encode_longs(texts)
 
-
-class WholeField(_Field, fields.Integer):
-    """A JSON integer from 1 to 2147483647; neither true nor "7" nor 7.0."""
-
-    def __init__(self, *, required: bool) -> None:
-        bounds = {"minimum": 1, "maximum": MAX_ID}
-        super().__init__(required=required, metadata=bounds)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, Unread):
-            raise error("invalid_format", "must be a whole number in digits")
-        if type(value) is not int:
-            raise error("invalid_type", "must be an integer")
-        if not 0 < value <= MAX_ID:
-            raise error("out_of_range", f"must be from 1 to {MAX_ID}")
-        return value
+    def packed(self, column: str, *, sqlite: bool) -> str:
+        if sqlite:  # stored as text: 2021-07-27 16:02:08.000000
+            fraction = f"CAST(substr({column} || '000000', 21, 6) AS INTEGER)"
+            # strftime rounds a fraction to milliseconds, and so to the next second
+            second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
+            return f"({second} * 1000000 + {fraction})"
+        return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"
 
 
-class TextField(_Field, fields.String):
-    """A string; white space around it is trimmed."""
-
-    def __init__(self, length: int, *, required: bool) -> None:
-        self.length = length
-        super().__init__(required=required, metadata={"minLength": 1, "maxLength": length})
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str):
-            raise error("invalid_type", "must be a string")
-        text = value.strip()
-        if not text:
-            raise error("required", "is required: it is empty")
-        errors = []
-        if len(text) > self.length:
-            message = f"must have at most {self.length} characters, not {len(text)}"
-            errors.append({"code": "too_long", "message": message})
-        bad = next((letter for letter in text if category(letter) in ("Cc", "Cs")), None)
-        if bad is not None:
-            what = "lone surrogate" if category(bad) == "Cs" else "control character"
-            message = f"must not contain the {what} U+{ord(bad):04X}"
-            errors.append({"code": "invalid_characters", "message": message})
-        if errors:
-            raise ValidationError(errors)
-        return text
-
-
-class InstantField(_Field):
-    """An ISO 8601 date and time, seconds included, in UTC or with an offset."""
-
-    def __init__(self, *, required: bool) -> None:
-        description = "ISO 8601 date and time; without an offset it is UTC. At most 6 digits of fraction."
-        super().__init__(required=required, metadata={"description": description})
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, str):
-            raise error("invalid_type", "must be a string")
-        match = _INSTANT.fullmatch(value)
-        if match is None:
-            raise error("invalid_format", "must be a date and time such as 2021-07-27T16:02:08Z")
-        date, time, fraction, sign, hours, minutes = match.groups()
-        try:
-            local = datetime.fromisoformat(f"{date}T{time}.{(fraction or '').ljust(6, '0')}")
-        except ValueError:
-            raise _no_such_day(date) from None
-        offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
-        return _in_range(local, -offset if sign == "+" else offset)
-
-
-def _no_such_day(date: str) -> ValidationError:
-    if date.startswith("0000"):
-        return error("out_of_range", "must be in the years 1000 to 9999 in UTC")
-    return error("invalid_format", f"must be a day that exists, not {date}")
-
-
-def _in_range(local: datetime, to_utc: timedelta) -> datetime:
+def _instant(value: Any, unit: int) -> datetime | None:
+    """The instant that many units of `unit` microseconds after 1970."""
+    if type(value) is not int:
+        return None
     try:
-        instant = local + to_utc
+        instant = _EPOCH + timedelta(microseconds=value * unit)
     except OverflowError:
-        instant = datetime.min
-    if instant < _EARLIEST:
-        raise error("out_of_range", "must be in the years 1000 to 9999 in UTC")
-    return instant
+        return None
+    return instant if instant >= EARLIEST else None
+
+
+def _spelled(value: Any, unit: int) -> Any:
+    instant = _instant(value, unit)
+    if instant is not None:
+        return f"{instant.isoformat()}Z"
+    # No calendar that the field knows reaches there: the year 0000 makes it say so
+    return "0000-01-01T00:00:00Z" if type(value) is int else value

@@ -12,7 +12,7 @@ from hiring_api.data.database import engine_options, prepare
 from hiring_api.data.tables import tables
 from hiring_api.settings import Settings, read_settings
 
-from . import auth, batch, docs, health, lists, metrics, problems, requests, telemetry
+from . import auth, backups, batch, docs, health, lists, metrics, problems, requests, telemetry
 from .extensions import db
 
 if TYPE_CHECKING:
@@ -62,6 +62,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprint = batch.routes(table)
         lists.add_routes(blueprint, table)
         api.register_blueprint(blueprint)
-    for blueprint in (batch.all_routes(), metrics.routes, health.routes):
+    for blueprint in (batch.all_routes(), backups.routes(), metrics.routes, health.routes):
         api.register_blueprint(blueprint)
     return app

@@ -1,0 +1,130 @@
+"""Reading the zip of a backup. Nothing that it says of itself is believed, and it names no path."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from contextlib import ExitStack, contextmanager
+from hashlib import sha256
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+from zlib import error as zlib_error
+
+from .avro_rows import AvroRows
+from .backup import MANIFEST, room
+from .errors import InvalidFile
+from .tables import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Table
+
+_NOT_READABLE: Final = "the zip is not a readable backup"
+_MANIFEST_BYTES: Final = 1024 * 1024
+_ENTRY_BYTES: Final = 8 * 1024**3
+_RATIO: Final = 200  # of what comes out to what is stored; Avro files are compressed already
+_PIECE: Final = 1024 * 1024
+_DIRECTORY_BYTES: Final = 64 * 1024
+_END: Final = b"PK\x05\x06"
+_END_BYTES: Final = 22
+_COMMENT_BYTES: Final = 65535
+_ENCRYPTED: Final = 1
+
+# What zipfile raises for a damaged archive; NotImplementedError is a compression it does not know,
+# RuntimeError an encrypted entry
+_DAMAGED = (BadZipFile, zlib_error, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError)
+
+
+@contextmanager
+def open_archive(file: BinaryIO, *, ignore_extra: bool = False) -> Iterator[list[AvroRows]]:
+    """The files of all tables in a zip, parents first.
+
+    Raises:
+        InvalidFile: it is damaged, lacks an expected file or has another one, or a file is not what the
+            manifest says.
+        StorageFull: there is no room to unpack it.
+    """
+    with ExitStack() as stack:
+        try:
+            _limit_directory(file)
+            archive = stack.enter_context(ZipFile(file))
+            entries = _entries(archive)
+            manifest = _manifest(archive, entries[MANIFEST])
+            parts = {table.name: stack.enter_context(tempfile.TemporaryFile()) for table in tables()}
+            for table in tables():
+                said = manifest.get(table.name)
+                _unpack(archive, entries[f"{table.name}.avro"], cast("BinaryIO", parts[table.name]), said)
+        except _DAMAGED as error:
+            raise InvalidFile(_NOT_READABLE) from error
+        yield [_rows(parts[table.name], table, ignore_extra=ignore_extra) for table in tables()]
+
+
+def _rows(part: Any, table: Table, *, ignore_extra: bool) -> AvroRows:
+    return AvroRows(cast("BinaryIO", part), table, ignore_extra=ignore_extra)
+
+
+def _limit_directory(file: BinaryIO) -> None:
+    """Refuses a zip whose directory is so long that reading it would fill the memory."""
+    size = file.seek(0, 2)
+    file.seek(max(0, size - _END_BYTES - _COMMENT_BYTES))
+    tail = file.read()
+    at = tail.rfind(_END)
+    if at < 0 or len(tail) < at + _END_BYTES:
+        raise InvalidFile(f"{_NOT_READABLE}: it is no zip, or cut short")
+    number = int.from_bytes(tail[at + 10 : at + 12], "little")
+    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    if number > len(tables()) + 1 or length > _DIRECTORY_BYTES:
+        raise InvalidFile(f"{_NOT_READABLE}: it has other files than {', '.join(_expected())}")
+    file.seek(0)
+
+
+def _expected() -> list[str]:
+    return [*(f"{table.name}.avro" for table in tables()), MANIFEST]
+
+
+def _entries(archive: ZipFile) -> dict[str, ZipInfo]:
+    found = archive.infolist()
+    names = [entry.filename for entry in found]
+    if sorted(names) != sorted(_expected()):
+        raise InvalidFile(f"{_NOT_READABLE}: it must hold just {', '.join(_expected())}")
+    for entry in found:
+        if entry.flag_bits & _ENCRYPTED:
+            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} is encrypted")
+        if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
+            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} must be stored or deflated")
+        if entry.file_size > min(_ENTRY_BYTES, _RATIO * (entry.compress_size + 1024)):
+            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} would grow too large")
+    return dict(zip(names, found, strict=True))
+
+
+def _manifest(archive: ZipFile, entry: ZipInfo) -> dict[str, dict[str, Any]]:
+    """What the manifest says of each table's file."""
+    if entry.file_size > _MANIFEST_BYTES:
+        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} is too large")
+    with archive.open(entry) as opened:
+        text = opened.read(_MANIFEST_BYTES + 1)
+    try:
+        files = json.loads(text)["files"]
+        return {item["table"]: {**item} for item in files}
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} is not one of ours") from None
+
+
+def _unpack(archive: ZipFile, entry: ZipInfo, part: BinaryIO, said: dict[str, Any] | None) -> None:
+    if said is None:
+        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} says nothing of {entry.filename}")
+    with room(), archive.open(entry) as opened:
+        digest, size = _copied(opened, part, entry.file_size)
+    if digest != said.get("sha256") or size != said.get("bytes"):
+        raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} is not the file that {MANIFEST} describes")
+
+
+def _copied(source: IO[bytes], target: BinaryIO, most: int) -> tuple[str, int]:
+    """The SHA-256 and number of the bytes copied; zipfile gives at most as many as the entry claims."""
+    digest, size = sha256(), 0
+    while size <= most and (piece := source.read(_PIECE)):
+        digest.update(piece)
+        target.write(piece)
+        size += len(piece)
+    return digest.hexdigest(), size

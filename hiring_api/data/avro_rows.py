@@ -1,0 +1,136 @@
+"""An Avro file -> judged rows, a few thousand at a time, with memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import fastavro
+
+from .avro import Reading, avro_schema, reading
+from .container import NOT_READABLE, Container, block, header
+from .errors import InvalidFile
+from .rows import Judged, judge_record
+from .tables import kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Table
+
+    from .container import Content
+
+Values = tuple[Any, ...]  # of one row, in the order of the table's columns
+
+_CHUNK: Final = 4000  # rows
+_SMALL: Final = 64 * 1024  # bytes; smaller blocks are decoded together
+_SYNC: Final = b"16 bytes between"
+
+# What fastavro raises for bytes that are no records of the schema: too few, no UTF-8, no such branch of a
+# union or symbol, numbers beyond C's, strings larger than the memory
+_DAMAGED = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, StopIteration)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of a file: the values of those that are right, and the others with their errors.
+
+    The wrong ones come with their places in the file, from 1.
+    """
+
+    values: list[Values]
+    wrong: list[tuple[int, Judged]]
+
+
+class AvroRows:
+    """The rows of `table` in an Avro file. It can be read several times.
+
+    Raises:
+        InvalidFile: the file is no readable Avro file, or not of this table.
+    """
+
+    def __init__(self, file: BinaryIO, table: Table, *, ignore_extra: bool = False) -> None:
+        self._file = file
+        self.table = table
+        container = self._open()
+        self.content: Content | None = container.content
+        if self.content and container.schema != avro_schema(table):
+            name = container.schema.get("name") if isinstance(container.schema, dict) else None
+            other = name if isinstance(name, str) and name != table.name else "another version of it"
+            raise InvalidFile(f"the file is not a backup of {table.name} but of {other[:64]}")
+        self._reading = reading(table, container.schema, ignore_extra=ignore_extra)
+
+    def _open(self) -> Container:
+        self._file.seek(0)
+        return Container(self._file)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows in the order of the file.
+
+        Raises:
+            InvalidFile: something in the file is damaged; at the latest after the last row.
+        """
+        place = 0
+        for records in self._records():
+            chunk = self._judge(records, place)
+            place += len(records)
+            yield chunk
+
+    def _records(self) -> Iterator[list[dict[str, Any]]]:
+        rows, data = 0, b""
+        for more, part in self._open().blocks():
+            if rows and len(data) + len(part) > _SMALL:
+                yield from _decode(self._reading, rows, data)
+                rows, data = 0, b""
+            rows, data = rows + more, data + part if data else part
+        if rows or data:
+            yield from _decode(self._reading, rows, data)
+
+    def _judge(self, records: list[dict[str, Any]], before: int) -> Chunk:
+        fields = [(name, reader.plain) for name, reader in self._reading.columns]
+        values = [tuple([plain(record[name]) for name, plain in fields]) for record in records]
+        wrong: list[tuple[int, Judged]] = []
+        if any(None in row for row in values):
+            values = list(self._judge_each(values, records, before, wrong))
+        return Chunk(values, wrong)
+
+    def _judge_each(
+        self, rows: list[Values], records: list[dict[str, Any]], before: int, wrong: list[tuple[int, Judged]]
+    ) -> Iterator[Values]:
+        for place, (row, record) in enumerate(zip(rows, records, strict=True), start=before + 1):
+            if None not in row:
+                yield row
+                continue
+            raw = {
+                column: reader.json(record[field])
+                for column, (field, reader) in zip(kinds(self.table), self._reading.columns, strict=True)
+            }
+            judged = judge_record(self.table, raw)
+            if judged.errors:
+                wrong.append((place, judged))
+            else:
+                yield tuple(judged.values[column] for column in kinds(self.table))
+
+
+def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:
+    """The records that `data` is; fastavro reads them from a file of one uncompressed block.
+
+    Raises:
+        InvalidFile: they are not records of the schema, or end before the data or after it.
+    """
+    if rows * len(how.columns) > len(data):  # no value takes less than a byte
+        raise InvalidFile(f"{NOT_READABLE}: a block claims {rows} rows in {len(data)} bytes")
+    metadata = {"avro.schema": json.dumps(how.schema).encode(), "avro.codec": b"null"}
+    file = io.BytesIO(b"".join([header(metadata, _SYNC), block(rows, data, _SYNC)]))
+    try:
+        for whole in fastavro.block_reader(file):
+            records = iter(whole)
+            while chunk := list(islice(records, _CHUNK)):
+                yield cast("list[dict[str, Any]]", chunk)
+            if whole.bytes_.tell() != len(data):  # type: ignore[attr-defined]  # missing in its stubs
+                raise InvalidFile(f"{NOT_READABLE}: a block has bytes after its last row")
+    except _DAMAGED as error:
+        raise InvalidFile(f"{NOT_READABLE}: a block is damaged") from error

@@ -1,0 +1,133 @@
+"""Tables -> files, all from one snapshot: an Avro file for one table, a zip of them for all."""
+
+from __future__ import annotations
+
+import errno
+import json
+import tempfile
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+from . import dump, schema
+from .avro import avro_schema
+from .container import Content, write
+from .database import snapshot
+from .errors import StorageFull
+from .tables import resource, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Connection, Engine, Table
+
+MANIFEST: Final = "manifest.json"
+FORMAT: Final = 1
+_PIECE: Final = 1024 * 1024
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_EARLIEST_ZIP: Final = (1980, 1, 1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What the manifest says of one file: rows, bytes, SHA-256 of the bytes, checksum of the content."""
+
+    table: str
+    file: str
+    rows: int
+    bytes: int
+    sha256: str
+    checksum: str
+    schema_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What is in a backup, from which revision of the schema, and when (UTC) it was taken."""
+
+    time: str
+    revision: str | None
+    codec: str
+    files: list[Entry]
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest as it stands in the zip and in the catalogue."""
+        return asdict(self)
+
+    def etag(self) -> str:
+        """The same for backups of the same rows in the same codec."""
+        return sha256("".join(entry.sha256 for entry in self.files).encode()).hexdigest()
+
+
+@contextmanager
+def room() -> Iterator[None]:
+    """Turns a full disk into StorageFull."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise StorageFull("there is no room left for the file: nothing was kept") from error
+        raise
+
+
+def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Content:
+    """Writes `table` into `file`.
+
+    Raises:
+        Conflict: a stored row breaks the row rules so far that no file could hold it.
+        DatabaseUnavailable: the database went away; the file is not whole.
+        StorageFull: the file's disk is full.
+    """
+    with room(), snapshot(engine) as connection:
+        return _write_table(connection, table, file, codec)
+
+
+def _write_table(connection: Connection, table: Table, file: BinaryIO, codec: str) -> Content:
+    return write(file, avro_schema(table), codec, dump.blocks(connection, table))
+
+
+def backup_all(engine: Engine, file: BinaryIO, codec: str, chosen: Sequence[Table] | None = None) -> Manifest:
+    """Writes a zip of all tables (or those chosen) and a manifest into `file`; raises as `backup_table`."""
+    taken = datetime.now(UTC)
+    with room(), snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
+        revision = schema.revision(connection)
+        entries = [_write_entry(connection, table, archive, codec) for table in chosen or tables()]
+        manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, codec, entries)
+        text = json.dumps(manifest.to_json(), indent=2)
+        archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
+    return manifest
+
+
+def _write_entry(connection: Connection, table: Table, archive: ZipFile, codec: str) -> Entry:
+    name = f"{table.name}.avro"
+    with tempfile.TemporaryFile() as part:
+        content = _write_table(connection, table, cast("BinaryIO", part), codec)
+        size = part.tell()
+        part.seek(0)
+        with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:
+            digest = _copy(cast("BinaryIO", part), entry)
+    return Entry(table.name, name, content.rows, size, digest, content.checksum, fingerprint(table))
+
+
+def _copy(source: BinaryIO, target: IO[bytes]) -> str:
+    """The SHA-256 of the bytes copied, in hex."""
+    digest = sha256()
+    while piece := source.read(_PIECE):
+        digest.update(piece)
+        target.write(piece)
+    return digest.hexdigest()
+
+
+def fingerprint(table: Table) -> str:
+    """The SHA-256 of the table's Avro schema in hex."""
+    return sha256(json.dumps(avro_schema(table), separators=(",", ":")).encode()).hexdigest()
+
+
+def file_name(table: Table | None, at: datetime) -> str:
+    """What a downloaded backup is called: the table (or all of them) and the time in UTC."""
+    stem = resource(table) if table is not None else "all"
+    return f"{stem}-{at:%Y%m%dT%H%M%SZ}.{'avro' if table is not None else 'zip'}"

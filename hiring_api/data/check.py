@@ -1,0 +1,161 @@
+"""All of a file is judged before the first row of a table is touched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from pyroaring import BitMap
+from sqlalchemy import func, select
+
+from .errors import Conflict, InvalidRows
+from .rows import Judged, RowError
+from .tables import kinds, references, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Connection, Table
+
+    from .avro_rows import AvroRows, Values
+
+SHOWN: Final = 20  # offending rows in an answer
+_LOOKED_UP: Final = 5000  # ids in one query
+
+
+@dataclass(slots=True)
+class Checked:
+    """A file whose rows all keep the row rules: their ids, and the ids that each reference needs."""
+
+    rows: AvroRows
+    ids: BitMap = field(default_factory=BitMap)
+    needed: dict[str, BitMap] = field(default_factory=dict)
+
+    @property
+    def table(self) -> Table:
+        """The table that the rows are of."""
+        return self.rows.table
+
+
+def check(rows: AvroRows) -> Checked:
+    """Reads the whole file.
+
+    Raises:
+        InvalidFile: it is damaged somewhere.
+        InvalidRows: rows break a rule, or an id stands twice; `errors` has the first 20,
+            `total` their number.
+    """
+    names = list(kinds(rows.table))
+    checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
+    wrong: list[dict[str, Any]] = []
+    total = place = 0
+    for chunk in rows.chunks():
+        found = [_offence(at, judged) for at, judged in chunk.wrong]
+        found += _doubles(checked, chunk.values, names, place)
+        for name, needed in checked.needed.items():
+            at = names.index(name)
+            needed.update([row[at] for row in chunk.values])
+        total += len(found)
+        wrong += sorted(found, key=lambda item: item["row"])[: SHOWN - len(wrong)]
+        place += len(chunk.values) + len(chunk.wrong)
+    if total:
+        raise InvalidRows(f"{total} rows of {rows.table.name} break the row rules", errors=wrong, total=total)
+    return checked
+
+
+def _offence(place: int, judged: Judged) -> dict[str, Any]:
+    return {"row": place, "errors": [error.to_json() for error in judged.errors]}
+
+
+def _doubles(checked: Checked, values: list[Values], names: list[str], before: int) -> list[dict[str, Any]]:
+    """Notes the rows' ids; the rows whose id stood in the file already."""
+    at = names.index("id")
+    ids = [row[at] for row in values]
+    fresh = BitMap(ids)
+    if not fresh & checked.ids and len(fresh) == len(ids):
+        checked.ids |= fresh
+        return []
+    found = []
+    for place, row_id in enumerate(ids, start=before + 1):
+        if row_id in checked.ids:
+            error = RowError("id", "duplicate_id", f"id {row_id} stands in this file before")
+            found.append(_offence(place, Judged(None, {}, [error])))
+        checked.ids.add(row_id)
+    return found
+
+
+def require_references(connection: Connection, files: Iterable[Checked], *, replace: bool) -> None:
+    """Every reference of the files' rows resolves, in a file or, where that will still hold, in the database.
+
+    Raises:
+        Conflict: some do not; `errors` has the first 20 rows, `total` their number.
+    """
+    by_table = {file.table.name: file for file in files}
+    for file in by_table.values():
+        for name, parent in references(file.table).items():
+            missing = file.needed[name]
+            if parent.name in by_table:
+                missing = missing - by_table[parent.name].ids
+            if missing and not (replace and parent.name in by_table):
+                missing = missing - present(connection, parent, missing)
+            if missing:
+                raise _unresolved(file, name, parent, missing)
+
+
+def present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
+    """Those of `ids` that are in `table`."""
+    wanted, found = list(ids), BitMap()
+    for start in range(0, len(wanted), _LOOKED_UP):
+        part = wanted[start : start + _LOOKED_UP]
+        found.update(connection.execute(select(table.c.id).where(table.c.id.in_(part))).scalars().all())
+    return found
+
+
+def _unresolved(file: Checked, name: str, parent: Table, missing: BitMap) -> Conflict:
+    """Reads the file once more, for the rows with references in `missing`."""
+    names = list(kinds(file.table))
+    at, id_at = names.index(name), names.index("id")
+    found: list[dict[str, Any]] = []
+    total = 0
+    for chunk in file.rows.chunks():
+        for row in chunk.values:
+            if row[at] in missing:
+                total += 1
+                if len(found) < SHOWN:
+                    found.append(_dangling(file.table, row[id_at], name, row[at], parent))
+    message = f"{total} rows of {file.table.name} refer to rows that are not in {parent.name}"
+    return Conflict(message, errors=found, total=total)
+
+
+def _dangling(table: Table, row_id: int, name: str, value: int, parent: Table) -> dict[str, Any]:
+    error = RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
+    return {"table": table.name, "id": row_id, "errors": [error.to_json()]}
+
+
+def require_unneeded(connection: Connection, files: Iterable[Checked]) -> None:
+    """No row outside the files needs a row that replacing their tables would delete.
+
+    Raises:
+        Conflict: some do; `errors` has the first 20 rows, `total` their number.
+    """
+    by_table = {file.table.name: file for file in files}
+    for child in tables():
+        for name, parent in references(child).items():
+            if child.name not in by_table and parent.name in by_table:
+                _require(connection, child, name, by_table[parent.name])
+
+
+def _require(connection: Connection, child: Table, name: str, file: Checked) -> None:
+    needed = BitMap(connection.execute(select(child.c[name]).distinct()).scalars().all())
+    missing = list(needed - file.ids)
+    if not missing:
+        return
+    still = child.c[name].in_(missing[:_LOOKED_UP])
+    total = connection.execute(select(func.count()).select_from(child).where(still)).scalar_one()
+    first = select(child.c.id, child.c[name]).where(still).order_by(child.c.id).limit(SHOWN)
+    found = [_dangling(child, row_id, name, value, file.table) for row_id, value in connection.execute(first)]
+    raise Conflict(
+        f"{total} rows of {child.name} need rows of {file.table.name} that are not in the file",
+        errors=found,
+        total=total,
+    )

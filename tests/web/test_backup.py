@@ -1,0 +1,142 @@
+"""`GET /backup/…` and `POST /restore/…`: what comes out goes back in, and nothing else does."""
+
+import io
+import json
+import zipfile
+
+import fastavro
+import pytest
+
+DEPARTMENTS = [{"id": 1, "department": "Sales"}, {"id": 7, "department": "Año Nuevo 🎉"}]
+JOBS = [{"id": 1, "job": "Clerk"}]
+EMPLOYEES = [
+    {"id": 1, "name": "Ana O'Neil", "datetime": "2021-07-27T16:02:08Z", "department_id": 1, "job_id": 1},
+    {"id": 5, "name": "José", "datetime": "1000-01-01T00:00:00Z", "department_id": 7, "job_id": 1},
+    {"id": 300, "name": "Zoë", "datetime": "9999-12-31T23:59:59.999999Z", "department_id": 1, "job_id": 1},
+]
+ROWS = {"departments": DEPARTMENTS, "jobs": JOBS, "employees": EMPLOYEES}
+AVRO = {"content_type": "application/avro"}
+ZIP = {"content_type": "application/zip"}
+
+
+@pytest.fixture
+def filled(client):
+    """A client of an API whose tables hold `ROWS`."""
+    for resource, rows in ROWS.items():
+        assert client.post(f"/{resource}", json=rows).status_code == 201
+    return client
+
+
+def rows_of(client, resource):
+    return client.get(f"/{resource}").json["items"]
+
+
+def everything(client):
+    return {resource: rows_of(client, resource) for resource in ROWS}
+
+
+@pytest.mark.parametrize("codec", ["deflate", "null"])
+def test_other_avro_readers_read_the_rows_of_a_backup(filled, codec):
+    response = filled.get(f"/backup/employees?codec={codec}")
+    assert response.status_code == 200
+    assert response.content_type == "application/avro"
+    reader = fastavro.reader(io.BytesIO(response.data))
+    assert reader.codec == codec
+    assert reader.metadata["hiring.rows"] == "00000000000000000003"
+    found = [{**row, "datetime": f"{row['datetime']:%Y-%m-%dT%H:%M:%S}"} for row in reader]
+    expected = [{**row, "datetime": row["datetime"][:19]} for row in EMPLOYEES]
+    assert [{**row, "datetime": row["datetime"].zfill(19)} for row in found] == expected
+
+
+def test_a_restore_brings_back_exactly_the_rows_that_were_saved(filled):
+    saved = filled.get("/backup/employees").data
+    filled.post("/employees", json=[{**EMPLOYEES[0], "id": 9}])
+    filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[1], "name": "Changed"}])
+    response = filled.post("/restore/employees", data=saved, **AVRO)
+    assert response.status_code == 200
+    assert response.json == {
+        "table": "employees",
+        "mode": "replace",
+        "dry_run": False,
+        "checksum": "verified",
+        "received": 3,
+        "inserted": 0,
+        "updated": 1,
+        "unchanged": 2,
+        "deleted": 1,
+        "rows_before": 4,
+        "rows_after": 3,
+    }
+    assert rows_of(filled, "employees") == EMPLOYEES
+    assert filled.get("/backup/employees").data == saved
+
+
+def test_all_tables_go_out_and_come_back_together(filled):
+    saved = filled.get("/backup/all")
+    assert saved.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(saved.data)) as archive:
+        assert archive.namelist() == [
+            "departments.avro",
+            "jobs.avro",
+            "hired_employees.avro",
+            "manifest.json",
+        ]
+        manifest = json.loads(archive.read("manifest.json"))
+    assert [(entry["table"], entry["rows"]) for entry in manifest["files"]] == [
+        ("departments", 2),
+        ("jobs", 1),
+        ("hired_employees", 3),
+    ]
+    before = everything(filled)
+    filled.post("/departments", json=[{"id": 8, "department": "New"}])
+    filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "department_id": 8}])
+    response = filled.post("/restore/all", data=saved.data, **ZIP)
+    assert response.status_code == 200
+    counts = {name: (one["updated"], one["deleted"]) for name, one in response.json.items()}
+    assert counts == {"departments": (0, 1), "jobs": (0, 0), "employees": (1, 0)}
+    assert everything(filled) == before
+
+
+def test_empty_tables_go_out_and_come_back(client):
+    saved = client.get("/backup/all").data
+    for resource, rows in ROWS.items():
+        client.post(f"/{resource}", json=rows)
+    response = client.post("/restore/all", data=saved, **ZIP)
+    assert response.status_code == 200
+    assert response.json["employees"]["deleted"] == 3
+    assert everything(client) == {"departments": [], "jobs": [], "employees": []}
+
+
+def test_departments_that_employees_need_stay(filled):
+    before = everything(filled)
+    filled.post("/restore/employees", data=filled.get("/backup/employees").data, **AVRO)
+    empty = avro_file("departments", [{"id": 7, "department": "Año Nuevo 🎉"}])
+    response = filled.post("/restore/departments", data=empty, **AVRO)
+    assert response.status_code == 409
+    assert (
+        response.json["detail"]
+        == "2 rows of hired_employees need rows of departments that are not in the file"
+    )
+    assert response.json["total"] == 2
+    assert response.json["errors"][0] == {
+        "table": "hired_employees",
+        "id": 1,
+        "errors": [
+            {
+                "field": "department_id",
+                "code": "unknown_reference",
+                "message": "department_id 1 is not in departments",
+            }
+        ],
+    }
+    assert everything(filled) == before
+
+
+def avro_file(name, rows, namespace="elsewhere"):
+    """A file as another program would write it."""
+    types = {"id": "long", "datetime": "string", "department_id": "int", "job_id": "int"}
+    fields = [{"name": key, "type": types.get(key, "string")} for key in rows[0]]
+    file = io.BytesIO()
+    schema = {"type": "record", "name": name, "namespace": namespace, "fields": fields}
+    fastavro.writer(file, schema, rows)
+    return file.getvalue()
