@@ -37,7 +37,7 @@ def engine_options(url: URL) -> dict[str, Any]:
     """The arguments of `create_engine` for `url`: strict, UTC, utf8mb4; dead connections are replaced."""
     if url.get_backend_name() == "sqlite":
         # isolation_level None: BEGIN is said by `prepare`, not guessed by the driver
-        return {"connect_args": {"timeout": 30, "isolation_level": None}}
+        return {"connect_args": {"timeout": 30, "isolation_level": None}, "max_overflow": -1}
     session = (
         "SET SESSION sql_mode = 'TRADITIONAL,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
         f"innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}"
@@ -47,6 +47,9 @@ def engine_options(url: URL) -> dict[str, Any]:
         "connect_args": connect,
         "pool_pre_ping": True,
         "pool_recycle": 1800,
+        # The server's threads are the bound. A lower one could be used up by requests that hold a named
+        # lock on one connection while all of them wait for a second
+        "max_overflow": -1,
         # Each statement sees what others committed: a second look-up finds who won a race
         "isolation_level": "READ COMMITTED",
     }

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_LOGGED = 1000  # characters of a raw row in the log; the table has all of it
+_LOGGED = 1000  # characters of a raw row in the log; the table has all of it,
+_KEPT = 1_000_000  # or as many characters
 
 Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
@@ -73,24 +74,29 @@ def keep(connection: Connection, table: Table, origin: Origin, refused: Sequence
         return
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
-    connection.execute(insert(rejects), [{**of_all, **_written(reject)} for reject in refused])
-    for reject in refused:
-        _log(table, origin.source, reject)
+    written = [_written(reject) for reject in refused]
+    connection.execute(insert(rejects), [{**of_all, **values} for values in written])
+    for reject, values in zip(refused, written, strict=True):
+        _log(table, origin.source, reject, values["raw"])
 
 
 def _written(reject: Reject) -> dict[str, Any]:
     # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
+    raw = json.dumps(reject.raw)
+    if len(raw) > _KEPT:  # such a row is an attack or an accident; the column holds 16 MB, a packet less
+        raw = json.dumps(f"{raw[:_KEPT]}… ({len(raw)} characters)")
     return {
         "line": reject.line,
         "record": reject.record,
-        "raw": json.dumps(reject.raw),
+        "raw": raw,
         "errors": json.dumps([error.to_json() for error in reject.errors]),
     }
 
 
-def _log(table: Table, source: str, reject: Reject) -> None:
-    raw = json.dumps(reject.raw)
+def _log(table: Table, source: str, reject: Reject, raw: str) -> None:
     shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
     reasons = "; ".join(f"{error.code}: {error.message}" for error in reject.errors)
     place = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
-    log.warning("refused %s of %s from %s: %s [%s]", place, table.name, source, shown, reasons[:_LOGGED])
+    # A field's name may hold anything, line breaks included: escaped, it cannot forge a line of the log
+    told = json.dumps(reasons[:_LOGGED], ensure_ascii=False)[1:-1]
+    log.warning("refused %s of %s from %s: %s [%s]", place, table.name, source, shown, told)

@@ -129,7 +129,8 @@ def _load(schema: Schema, table: Table, raw: Any) -> Judged:
 
 def _row_errors(table: Table, refused: ValidationError) -> list[RowError]:
     """In the order of the table's columns, then the unknown fields as they came."""
-    order = {name: place for place, name in enumerate(table.columns.keys())}
+    came = refused.data if isinstance(refused.data, dict) else {}
+    order = {name: place for place, name in enumerate({**table.columns, **came})}
     found = sorted(refused.messages_dict.items(), key=lambda item: order.get(item[0], len(order)))
     return [_row_error(name, **message) for name, messages in found[:_MOST_ERRORS] for message in messages]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from flask import request
@@ -35,8 +36,7 @@ def batch_of(table: Table, body: bytes) -> Batch:
     if request.mimetype == CSV:
         return Batch(table, _csv_rows(table, decoded(body)))
     if request.mimetype in _NDJSON:
-        lines = decoded(body).split("\n")
-        raws = [parse_json(line) for line in lines if line.strip()]
+        raws = _lines(decoded(body))
     elif request.mimetype == JSON:
         raws = _rows(parse_json(decoded(body)))
     else:
@@ -63,6 +63,12 @@ def batches_of(body: bytes) -> list[Batch]:
     return [Batch(by_name[name], [judge(by_name[name], raw) for raw in rows]) for name, rows in raws.items()]
 
 
+def _lines(text: str) -> list[Any]:
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
+    _check_count(len(lines))  # before millions of them are read
+    return [parse_json(line, f"line {number}") for number, line in lines]
+
+
 def _rows(value: Any) -> list[Any]:
     if isinstance(value, dict):
         return [value]
@@ -79,7 +85,7 @@ def _check_count(count: int) -> None:
 def _csv_rows(table: Table, text: str) -> list[Judged]:
     """Rows under a header line that names every column of the table, in any order and case."""
     try:
-        records = [fields for fields in csv.reader(text.splitlines(keepends=True), strict=True) if fields]
+        records = [fields for fields in csv.reader(StringIO(text, newline=""), strict=True) if fields]
     except csv.Error as error:
         raise BadRequest(f"the body is not CSV: {error}") from None
     header = [name.strip().lower() for name in records[0]] if records else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import current_app, request
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 _PIECE = 64 * 1024
 _GZIP = 31  # zlib's number for gzip framing
+_CHARSETS = {"utf-8", "utf8", "us-ascii"}
+_CONTAINERS = {dict, list}
+_DEPTH = 100
+_TOO_DEEP = "it is nested too deeply"
+
+
+class _Unusable(ValueError):
+    """JSON by its grammar, but with no one meaning or none that this program can hold."""
 
 
 def settings() -> Settings:
@@ -94,28 +103,37 @@ def read_body() -> bytes:
     return b"".join(pieces(settings().max_body))
 
 
-def parse_json(text: str) -> Any:
-    """The JSON value (RFC 8259) that `text` holds.
+def parse_json(text: str, what: str = "the body") -> Any:
+    """The JSON value (RFC 8259) that `text` holds; `what` names the text in errors.
 
     Raises:
-        BadRequest: it holds none, or a key stands twice in an object.
+        BadRequest: it holds none, or one that is ambiguous or beyond the limits of this program.
     """
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+        value = json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
+        _check_depth(value)
     except RecursionError:
-        raise BadRequest("the body is not usable JSON: it is nested too deeply") from None
-    except ValueError as error:
-        raise BadRequest(f"the body is not JSON: {error}") from None
+        raise BadRequest(f"{what} is not usable JSON: {_TOO_DEEP}") from None
+    except _Unusable as error:
+        raise BadRequest(f"{what} is not usable JSON: {error}") from None
+    except json.JSONDecodeError as error:
+        raise BadRequest(f"{what} is not JSON: {error}") from None
+    except ValueError:  # int() refuses thousands of digits
+        raise BadRequest(f"{what} is not usable JSON: a number in it has too many digits") from None
+    return value
 
 
 def decoded(body: bytes) -> str:
-    """The text of a UTF-8 body.
+    """The text of a UTF-8 body, without the byte order mark that some programs begin it with.
 
     Raises:
+        UnsupportedMediaType: the Content-Type names another charset.
         BadRequest: it is not UTF-8.
     """
+    if request.mimetype_params.get("charset", "utf-8").lower() not in _CHARSETS:
+        raise UnsupportedMediaType("the charset must be utf-8")
     try:
-        return body.decode("utf-8")
+        return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start} is wrong") from None
 
@@ -124,18 +142,32 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object whose every key stands once: of two values, either could be the one that is meant."""
     members = dict(pairs)
     if len(members) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for place, key in enumerate(keys) if key in keys[:place])
-        raise ValueError(f"the key {twice[:64]!r} stands twice in an object")
+        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
+        raise _Unusable(f"the key {twice[:64]!r} stands twice in an object")
     return members
+
+
+def _check_depth(value: Any) -> None:
+    """What can be read at the limit of recursion could not be written into the record of refused rows."""
+    level = [value]
+    for _ in range(_DEPTH):
+        level = [
+            inner
+            for outer in level
+            if type(outer) in _CONTAINERS
+            for inner in (outer.values() if type(outer) is dict else outer)
+        ]
+        if not level:
+            return
+    raise _Unusable(_TOO_DEEP)
 
 
 def _float(text: str) -> float:
     number = float(text)
     if math.isinf(number):
-        raise ValueError(f"the number {text[:20]} is too large")
+        raise _Unusable(f"the number {text[:20]} is too large")
     return number
 
 
 def _constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON value")
+    raise _Unusable(f"{name} is no JSON value")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from flask import request
 from flask_swagger_ui import get_swaggerui_blueprint
 
+from .problems import problem
+
 if TYPE_CHECKING:
-    from flask import Flask
+    from flask import Flask, Response
     from flask_smorest import Api
 
 CONFIG: dict[str, Any] = {
@@ -23,5 +26,16 @@ def register(app: Flask, api: Api) -> None:
     # No validatorUrl: Swagger UI would send the document to an outside service
     config = {"app_name": "Hiring API", "validatorUrl": None}
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config))
+    app.before_request(_refuse_parameters)
     api.spec.components.security_scheme("basic", {"type": "http", "scheme": "basic"})
     api.spec.options["security"] = [{"basic": []}]
+
+
+def _refuse_parameters() -> Response | None:
+    """The routes here are not `Routes`, which see to it themselves."""
+    if not request.args or not request.path.startswith(("/docs", "/openapi.json")):
+        return None
+    [name, *_] = request.args
+    message = "there is no such parameter"
+    errors = [{"field": name, "message": message}]
+    return problem(422, f"query parameter {name}: {message}", errors=errors)

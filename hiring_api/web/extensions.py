@@ -13,6 +13,7 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.data.tables import Base
 
+from .parameters import Query
 from .problems import ProblemSchema
 
 if TYPE_CHECKING:
@@ -85,5 +86,5 @@ PROBLEMS = {
 }
 
 
-class NoParameters(marshmallow.Schema):
+class NoParameters(Query):
     """The query of a route that takes no parameter."""
