@@ -65,6 +65,24 @@ def load(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
+def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Writes valid rows over those that have their ids."""
+    names = list(kinds(table))
+    others = [name for name in names if name != "id"]
+    if connection.dialect.name == "sqlite":
+        assign = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
+        insert, values = _many(table, rows)
+        connection.exec_driver_sql(f"{insert} ON CONFLICT (id) DO UPDATE SET {assign}", values)
+        return
+    # Spelled so that PyMySQL sends many rows in one statement; it sends those of SQLAlchemy's spelling
+    # (with an alias for the new row) one by one
+    into = ", ".join(f"`{name}`" for name in names)
+    marks = ", ".join(["%s"] * len(names))
+    assign = ", ".join(f"`{name}` = VALUES(`{name}`)" for name in others)
+    text = f"INSERT INTO `{table.name}` ({into}) VALUES ({marks}) ON DUPLICATE KEY UPDATE {assign}"
+    connection.exec_driver_sql(text, list(rows))
+
+
 def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
     """What the driver's executemany takes; instants as SQLAlchemy stores them in SQLite."""
     for place, kind in enumerate(kinds(table).values()):

@@ -74,6 +74,10 @@ class Kind(ABC):
         """The column's value for a JSON value that is plainly right, else None."""
 
     @abstractmethod
+    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
+        """As `quick`, for the CSV fields of a whole column; written for speed."""
+
+    @abstractmethod
     def from_csv(self, text: str) -> Any:
         """The JSON value that a CSV field spells; text that spells none is left for the field to refuse."""
 
@@ -101,9 +105,9 @@ class Kind(ABC):
         """The JSON (and CSV) form of a column's value."""
         return value
 
-    def column(self) -> MappedColumn[Any]:
-        """A column of this kind, for the class that declares a table."""
-        return mapped_column(self.sql_type(), nullable=False, info={"kind": self})
+    def column(self, *synonyms: str) -> MappedColumn[Any]:
+        """A column of this kind, for the class that declares a table; a CSV header may name it otherwise."""
+        return mapped_column(self.sql_type(), nullable=False, info={"kind": self, "synonyms": synonyms})
 
 
 @dataclass(frozen=True)
@@ -119,10 +123,17 @@ class _Whole(Kind):
     def quick(self, value: Any) -> Any:
         return value if type(value) is int and 0 < value <= MAX_ID else None
 
+    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
+        # Nine digits are below the bound; 0 is none. isdigit() is also true for digits of other scripts
+        return [
+            int(text) or None if text.isdigit() and len(text) < 10 and text.isascii() else None  # noqa: PLR2004
+            for text in texts
+        ]
+
     def from_csv(self, text: str) -> Any:
         match = _CSV_WHOLE.fullmatch(text)
         if match is None:
-            return Unread(text) if text else None
+            return Unread(text)
         # int() refuses thousands of digits; twenty already tell that the number is out of range
         return int(match[1] + (match[2].lstrip("0")[:20] or "0"))
 
@@ -141,9 +152,10 @@ class _Whole(Kind):
 class Id(_Whole):
     """The primary key; the database assigns it where a JSON row leaves it out."""
 
-    def column(self) -> MappedColumn[Any]:
+    def column(self, *synonyms: str) -> MappedColumn[Any]:
         """The primary key column."""
-        return mapped_column(self.sql_type(), primary_key=True, autoincrement=True, info={"kind": self})
+        info = {"kind": self, "synonyms": synonyms}
+        return mapped_column(self.sql_type(), primary_key=True, autoincrement=True, info=info)
 
 
 @dataclass(frozen=True)
@@ -152,10 +164,11 @@ class Reference(_Whole):
 
     table: str
 
-    def column(self) -> MappedColumn[Any]:
+    def column(self, *synonyms: str) -> MappedColumn[Any]:
         """The column with its foreign key and index. Nothing cascades: a parent in use cannot go."""
         target = ForeignKey(f"{self.table}.id", ondelete="RESTRICT", onupdate="RESTRICT")
-        return mapped_column(self.sql_type(), target, nullable=False, index=True, info={"kind": self})
+        info = {"kind": self, "synonyms": synonyms}
+        return mapped_column(self.sql_type(), target, nullable=False, index=True, info=info)
 
 
 @dataclass(frozen=True)
@@ -178,8 +191,14 @@ class Text(Kind):
         text = value.strip(" ")
         return text if 0 < len(text) <= self.length else None
 
+    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
+        length = self.length
+        return [
+            text.strip(" ") or None if text.isprintable() and len(text) <= length else None for text in texts
+        ]
+
     def from_csv(self, text: str) -> Any:
-        return text or None
+        return text
 
     def avro_type(self) -> Any:
         return "string"
@@ -213,8 +232,11 @@ class Instant(Kind):
             return None
         return instant if instant >= EARLIEST else None
 
+    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
+        return list(map(self.quick, texts))
+
     def from_csv(self, text: str) -> Any:
-        return text or None
+        return text or Unread(text)
 
     def to_json(self, value: Any) -> Any:
         return f"{value.isoformat()}Z"

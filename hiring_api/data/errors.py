@@ -43,3 +43,7 @@ class Busy(HiringError):
 
 class NotFound(HiringError):
     """There is no such thing."""
+
+
+class Unproven(HiringError):
+    """What is stored is not what was read; nothing of the part in question was kept."""

@@ -41,6 +41,10 @@ class _Field(fields.Field[Any]):
     }
 
 
+def _empty() -> ValidationError:
+    return error("required", "is required: it is empty")
+
+
 class WholeField(_Field, fields.Integer):
     """A JSON integer from 1 to 2147483647; neither true nor "7" nor 7.0."""
 
@@ -50,7 +54,7 @@ class WholeField(_Field, fields.Integer):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, Unread):
-            raise error("invalid_format", "must be a whole number in digits")
+            raise error("invalid_format", "must be a whole number in digits") if value else _empty()
         if type(value) is not int:
             raise error("invalid_type", "must be an integer")
         if not 0 < value <= MAX_ID:
@@ -70,7 +74,7 @@ class TextField(_Field, fields.String):
             raise error("invalid_type", "must be a string")
         text = value.strip()
         if not text:
-            raise error("required", "is required: it is empty")
+            raise _empty()
         errors = []
         if len(text) > self.length:
             message = f"must have at most {self.length} characters, not {len(text)}"
@@ -95,6 +99,8 @@ class InstantField(_Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
             raise error("invalid_type", "must be a string")
+        if isinstance(value, Unread):
+            raise _empty()
         match = INSTANT.fullmatch(value)
         if match is None:
             raise error("invalid_format", "must be a date and time such as 2021-07-27T16:02:08Z")

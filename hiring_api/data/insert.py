@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import insert, select, text
-from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import IntegrityError
 
+from .bulk import overwrite
 from .columns import MAX_ID
 from .database import transaction
 from .rejects import Origin, Reject, keep
@@ -232,30 +232,12 @@ def _write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) ->
     if by_status["inserted"]:
         connection.execute(insert(table), by_status["inserted"])
     if by_status["updated"]:
-        _overwrite(connection, table, by_status["updated"])
+        names = table.columns.keys()
+        overwrite(connection, table, [tuple(row[name] for name in names) for row in by_status["updated"]])
     if waiting:
         ids = _insert_generated(connection, table, by_status["generated"])
         for outcome, new in zip(waiting, ids, strict=True):
             outcome.id = new
-
-
-def _overwrite(connection: Connection, table: Table, rows: list[Row]) -> None:
-    """Writes rows over those that have their ids."""
-    names = table.columns.keys()
-    columns = [name for name in names if name != "id"]
-    if connection.dialect.name == "sqlite":
-        statement = sqlite.insert(table)
-        new = {name: statement.excluded[name] for name in columns}
-        connection.execute(statement.on_conflict_do_update(set_=new), rows)
-        return
-    # Written out, because PyMySQL sends the rows of this spelling in one statement, and those of
-    # SQLAlchemy's (with an alias for the new row) one by one
-    quote = connection.dialect.identifier_preparer.quote
-    into = ", ".join(quote(name) for name in names)
-    marks = ", ".join(["%s"] * len(names))
-    assign = ", ".join(f"{quote(name)} = VALUES({quote(name)})" for name in columns)
-    text = f"INSERT INTO {quote(table.name)} ({into}) VALUES ({marks}) ON DUPLICATE KEY UPDATE {assign}"
-    connection.exec_driver_sql(text, [tuple(row[name] for name in names) for row in rows])
 
 
 def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> list[int]:

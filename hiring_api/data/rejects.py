@@ -41,7 +41,7 @@ rejects = Table(
     Column("errors", Long, nullable=False),
     Column("refused_at", Moment, nullable=False),
     Column("resolved_at", Moment),
-    Index("ix_rejects_table_name_source", "table_name", "source"),
+    Index("ix_rejects_table_name_source", "table_name", "source", "line"),
     Index("ix_rejects_run", "run"),
     **OPTIONS,
 )
@@ -68,19 +68,22 @@ class Origin:
     run: str
 
 
-def keep(connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject]) -> None:
-    """Writes refused rows of `table` into the reject table and the log."""
+def keep(
+    connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject], logged: int | None = None
+) -> None:
+    """Writes refused rows of `table` into the reject table and the log; into the log at most `logged`."""
     if not refused:
         return
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
-    written = [_written(reject) for reject in refused]
-    connection.execute(insert(rejects), [{**of_all, **values} for values in written])
-    for reject, values in zip(refused, written, strict=True):
-        _log(table, origin.source, reject, values["raw"])
+    values = [written(reject) for reject in refused]
+    connection.execute(insert(rejects), [{**of_all, **of_one} for of_one in values])
+    for reject, of_one in zip(refused[:logged], values, strict=False):
+        _log(table, origin.source, reject, of_one["raw"])
 
 
-def _written(reject: Reject) -> dict[str, Any]:
+def written(reject: Reject) -> dict[str, Any]:
+    """The columns that say what was refused and why."""
     # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
     raw = json.dumps(reject.raw)
     if len(raw) > _KEPT:  # such a row is an attack or an accident; the column holds 16 MB, a packet less

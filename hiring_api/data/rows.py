@@ -53,13 +53,20 @@ def judge(table: Table, raw: Any) -> Judged:
     return Judged(raw, row) if row is not None else _load(schema(table, id_required=False), table, raw)
 
 
-def judge_fields(table: Table, names: Sequence[str], fields: Sequence[str]) -> Judged:
-    """Judges the fields of a CSV line, which spell the columns `names`; white space around is trimmed."""
+def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> Judged:
+    """Judges the fields of a CSV line, which spell the columns `names`; white space around is trimmed.
+
+    A field whose name is None is ignored.
+    """
     if len(fields) != len(names):
         message = f"the line has {len(fields)} fields, not {len(names)}"
         return Judged(list(fields), {}, [RowError(None, "column_count", message)])
     of = kinds(table)
-    raw = {name: of[name].from_csv(text.strip()) for name, text in zip(names, fields, strict=True)}
+    raw = {
+        name: of[name].from_csv(text.strip())
+        for name, text in zip(names, fields, strict=True)
+        if name is not None
+    }
     judged = _load(schema(table, id_required=True), table, raw)
     judged.raw = list(fields)
     return judged

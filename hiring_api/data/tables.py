@@ -47,8 +47,8 @@ class Department(Base):
     __tablename__ = "departments"
     __table_args__ = options("departments")
 
-    id: Mapped[int] = Id().column()
-    department: Mapped[str] = Text().column()
+    id: Mapped[int] = Id().column("department_id")
+    department: Mapped[str] = Text().column("department_name", "name")
 
 
 class Job(Base):
@@ -57,8 +57,8 @@ class Job(Base):
     __tablename__ = "jobs"
     __table_args__ = options("jobs")
 
-    id: Mapped[int] = Id().column()
-    job: Mapped[str] = Text().column()
+    id: Mapped[int] = Id().column("job_id")
+    job: Mapped[str] = Text().column("job_name", "job_title", "title", "name")
 
 
 class Employee(Base):
@@ -67,9 +67,9 @@ class Employee(Base):
     __tablename__ = "hired_employees"
     __table_args__ = options("employees")
 
-    id: Mapped[int] = Id().column()
-    name: Mapped[str] = Text().column()
-    datetime: Mapped[Any] = Instant("hired").column()
+    id: Mapped[int] = Id().column("employee_id")
+    name: Mapped[str] = Text().column("employee", "employee_name", "full_name")
+    datetime: Mapped[Any] = Instant("hired").column("date", "hire_date", "hired_at", "hire_datetime")
     department_id: Mapped[int] = Reference("departments").column()
     job_id: Mapped[int] = Reference("jobs").column()
 
@@ -97,3 +97,9 @@ def references(table: Table) -> dict[str, Table]:
         for name, kind in kinds(table).items()
         if isinstance(kind, Reference)
     }
+
+
+def synonyms(table: Table, column: str) -> tuple[str, ...]:
+    """Other names that a CSV header may have for a column."""
+    words: tuple[str, ...] = table.columns[column].info["synonyms"]
+    return words

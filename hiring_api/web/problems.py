@@ -27,6 +27,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
     errors.InvalidRows: 422,
     errors.DatabaseUnavailable: 503,
     errors.StorageFull: 507,
+    errors.Unproven: 500,
 }
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
+from sqlalchemy.dialects.mysql import DATETIME, LONGBLOB, MEDIUMTEXT
 
 revision = "0001"
 down_revision = None
@@ -47,6 +47,7 @@ def upgrade() -> None:
         op.create_index(f"ix_hired_employees_{column}", "hired_employees", [column])
     _create_rejects()
     _create_idempotency_keys()
+    _create_loads()
 
 
 def _reference(column: str, table: str) -> sa.Column[int]:
@@ -72,7 +73,7 @@ def _create_rejects() -> None:
         sa.Column("resolved_at", _instant()),
         **_OPTIONS,
     )
-    op.create_index("ix_rejects_table_name_source", "rejects", ["table_name", "source"])
+    op.create_index("ix_rejects_table_name_source", "rejects", ["table_name", "source", "line"])
     op.create_index("ix_rejects_run", "rejects", ["run"])
 
 
@@ -89,7 +90,24 @@ def _create_idempotency_keys() -> None:
     op.create_index("ix_idempotency_keys_kept_at", "idempotency_keys", ["kept_at"])
 
 
+def _create_loads() -> None:
+    op.create_table(
+        "loads",
+        sa.Column("id", sa.Integer(), primary_key=True, autoincrement=True),
+        sa.Column("run", sa.String(64), nullable=False),
+        sa.Column("table_name", sa.String(64), nullable=False),
+        sa.Column("source", sa.String(512), nullable=False),
+        sa.Column("fingerprint", sa.CHAR(64), nullable=False),
+        sa.Column("progress", sa.Text(), nullable=False),
+        sa.Column("taken", sa.LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")),
+        sa.Column("begun_at", _instant(), nullable=False),
+        sa.Column("ended_at", _instant()),
+        **_OPTIONS,
+    )
+    op.create_index("ix_loads_fingerprint", "loads", ["fingerprint"])
+
+
 def downgrade() -> None:
     """Drops the tables, children first."""
-    for table in ("idempotency_keys", "rejects", "hired_employees", "jobs", "departments"):
+    for table in ("loads", "idempotency_keys", "rejects", "hired_employees", "jobs", "departments"):
         op.drop_table(table)

@@ -1,0 +1,196 @@
+"""CSV files on disk: their compression, encoding and layout, and streams of their bytes as UTF-8."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import hashlib
+import zlib
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+import zstandard
+
+from .csv_layout import find_layout
+from .csv_records import BLOCK
+from .errors import InvalidFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from sqlalchemy import Table
+
+    from .csv_records import Bytes, Layout
+
+_SAMPLE: Final = 256 * 1024  # bytes
+_FEW: Final = 10  # lines that are not UTF-8
+_FEW_OF_ALL: Final = 0.001
+_BINARY: Final = 0.1  # the share of control characters that no text has
+_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1a"))
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What the user says of a file instead of leaving it to be found."""
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFile:
+    """A file whose records can be read. `digest` is of its content, uncompressed and in UTF-8."""
+
+    path: Path
+    encoding: str | None
+    layout: Layout
+    digest: str
+    lines: int
+
+    def fingerprint(self) -> str:
+        """What is the same when the same records come in the same order."""
+        return hashlib.sha256(f"{self.digest} {self.layout}".encode()).hexdigest()
+
+    @contextmanager
+    def open(self, offset: int = 0) -> Iterator[Bytes]:
+        """Its bytes in UTF-8 without a byte order mark, from `offset` on.
+
+        Raises:
+            InvalidFile: the compressed data is damaged.
+        """
+        with _open(self.path, self.encoding) as stream:
+            _skip(stream, offset)
+            yield stream
+
+
+def inspect(path: Path, table: Table, choices: Choices) -> CsvFile:
+    """Reads a file once, without keeping it, and says how it is to be read as rows of `table`.
+
+    Raises:
+        InvalidFile: it is unreadable, binary, damaged, in another encoding, or its header does not fit.
+    """
+    with _open(path, choices.encoding) as stream:
+        digest, wrong, lines, sample = _scan(stream)
+    if _is_binary(sample):
+        raise InvalidFile(f"{path.name} is not a CSV file: it holds binary data")
+    if wrong > max(_FEW, _FEW_OF_ALL * lines):
+        raise InvalidFile(
+            f"{path.name} is not UTF-8: {wrong} of its {lines} lines have other bytes. "
+            "Name its encoding with --encoding, such as --encoding latin-1"
+        )
+    text = sample.decode("utf-8", "replace")
+    whole = text if len(sample) < _SAMPLE else text[: text.rfind("\n") + 1]
+    try:
+        layout = find_layout(table, whole, choices.delimiter, choices.columns)
+    except InvalidFile as error:
+        raise InvalidFile(f"{path.name}: {error.message}") from None
+    return CsvFile(path, choices.encoding, layout, digest, lines)
+
+
+def _scan(stream: Bytes) -> tuple[str, int, int, bytes]:
+    """The digest of a stream, its lines that are not UTF-8, its lines, and its first bytes."""
+    digest = hashlib.sha256()
+    wrong = lines = 0
+    sample = left = b""
+    while block := stream.read(BLOCK):
+        digest.update(block)
+        sample += block[: _SAMPLE - len(sample)]
+        lines += block.count(b"\n")
+        data = left + block
+        cut = data.rfind(b"\n") + 1
+        wrong += _wrong_lines(data[:cut])
+        left = data[cut:][-BLOCK:]
+    return digest.hexdigest(), wrong + _wrong_lines(left), lines + bool(left), sample
+
+
+def _wrong_lines(data: bytes) -> int:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return sum(1 for line in data.split(b"\n") if not _is_utf8(line))
+    return 0
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_binary(sample: bytes) -> bool:
+    controls = len(sample) - len(sample.translate(None, _CONTROLS))
+    return controls > _BINARY * len(sample) or sample.startswith(
+        (b"PK\x03\x04", b"PAR1", b"Obj\x01", b"%PDF")
+    )
+
+
+@contextmanager
+def _open(path: Path, encoding: str | None) -> Iterator[Any]:
+    try:
+        with path.open("rb") as file, _decompressed(file) as plain:
+            stream: Any = plain if encoding is None else _Transcoded(plain, encoding)
+            yield _Unmarked(stream)
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
+        raise InvalidFile(f"{path.name} is compressed and damaged: {error}") from error
+    except OSError as error:
+        raise InvalidFile(f"{path.name} cannot be read: {error.strerror or error}") from error
+
+
+@contextmanager
+def _decompressed(file: BinaryIO) -> Iterator[Any]:
+    magic = file.read(4)
+    file.seek(0)
+    if magic.startswith(b"\x1f\x8b"):
+        with gzip.open(file) as plain:
+            yield plain
+    elif magic == b"\x28\xb5\x2f\xfd":
+        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
+            yield plain
+    else:
+        yield file
+
+
+class _Transcoded:
+    """A stream in another encoding, read as UTF-8; bytes that it has no character for stay wrong bytes."""
+
+    def __init__(self, stream: Bytes, encoding: str) -> None:
+        self._stream = stream
+        self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
+        self._left = b""
+        self._ended = False
+
+    def read(self, size: int) -> bytes:
+        while len(self._left) < size and not self._ended:
+            block = self._stream.read(size)
+            self._ended = not block
+            text = self._decoder.decode(block, self._ended)
+            self._left += text.encode("utf-8", "surrogateescape")
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+
+class _Unmarked:
+    """A stream without its byte order mark, its lines ended by line feeds also where it has only CR."""
+
+    def __init__(self, stream: Bytes) -> None:
+        self._stream = stream
+        self._first = stream.read(BLOCK).removeprefix(codecs.BOM_UTF8)
+        self._old_mac = b"\n" not in self._first and b"\r" in self._first[:-1]
+
+    def read(self, size: int) -> bytes:
+        block, self._first = self._first[:size], self._first[size:]
+        block = block or self._stream.read(size)
+        return block.replace(b"\r", b"\n") if self._old_mac else block
+
+
+def _skip(stream: Bytes, offset: int) -> None:
+    while offset:
+        block = stream.read(min(offset, BLOCK))
+        if not block:
+            return
+        offset -= len(block)

@@ -1,0 +1,123 @@
+"""How a CSV file is laid out: its separator, and which field is which column, by header or by position."""
+
+from __future__ import annotations
+
+import csv
+import re
+from typing import TYPE_CHECKING, Final
+
+from .csv_records import Layout
+from .errors import InvalidFile
+from .tables import kinds, synonyms
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Table
+
+DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
+REJECT: Final = "reject"  # the column of a rejects file that has the key of each reject
+IGNORED: Final = "-"
+_SAMPLED: Final = 200  # lines
+_NOT_LETTERS: Final = re.compile(r"[\W_]+")
+
+Names = tuple[str | None, ...]
+
+
+def find_layout(
+    table: Table, sample: str, delimiter: str | None = None, columns: Sequence[str] | None = None
+) -> Layout:
+    """The layout of a file of rows of `table` that begins with the lines of `sample`.
+
+    Args:
+        table: what the file is to hold.
+        sample: whole lines from the file's beginning.
+        delimiter: the separator, where the user names it.
+        columns: the columns in the order of the fields, where the user names them; `-` for one to ignore.
+
+    Raises:
+        InvalidFile: the header names only some of the columns, or one of them twice.
+    """
+    lines = sample.splitlines()[:_SAMPLED]
+    chosen = delimiter or max(DELIMITERS, key=lambda candidate: _score(table, lines, candidate))
+    first = next((place for place, line in enumerate(lines) if line.strip(f'{chosen} \t"')), None)
+    if first is None:
+        return Layout(_named(columns) or tuple(kinds(table)), chosen)
+    cells = _split(lines[first], chosen)
+    if columns is not None:
+        names = _named(columns)
+        return Layout(names, chosen, first + 1 if _is_header(table, cells) else 0)
+    header = _header(table, cells)
+    if header is None:
+        return Layout(tuple(kinds(table)), chosen)
+    return Layout(header, chosen, first + 1, cells.index(REJECT) if REJECT in cells else None)
+
+
+def _named(columns: Sequence[str] | None) -> Names:
+    return tuple(None if name == IGNORED else name for name in columns or ())
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    return next(csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter, skipinitialspace=True), [])
+
+
+def _score(table: Table, lines: Sequence[str], delimiter: str) -> tuple[bool, int, int]:
+    """How well a separator fits: does it give a header, how many right rows, how many of the right width."""
+    records = [_split(line, delimiter) for line in lines if delimiter in line]
+    of = list(kinds(table).values())
+    wide = [record for record in records if len(record) == len(of)]
+    columns = [
+        kind.quick_texts([cell.strip() for cell in cells])
+        for kind, cells in zip(of, zip(*wide, strict=True), strict=False)
+    ]
+    right = sum(None not in row for row in zip(*columns, strict=True))
+    named = bool(records) and len(_matches(table, records[0])) > 1
+    return named, right, len(wide)
+
+
+def _plain(name: str) -> str:
+    return _NOT_LETTERS.sub("", name.casefold())
+
+
+def _matches(table: Table, cells: Sequence[str]) -> dict[str, list[int]]:
+    """The cells that name each column: those that have its own name, else those that have a synonym."""
+    plain = [_plain(cell) for cell in cells]
+    found = {}
+    for column in kinds(table):
+        own = [place for place, name in enumerate(plain) if name == _plain(column)]
+        others = {_plain(word) for word in synonyms(table, column)}
+        places = own or [place for place, name in enumerate(plain) if name in others]
+        if places:
+            found[column] = places
+    return found
+
+
+def _is_header(table: Table, cells: Sequence[str]) -> bool:
+    """Whether a first record is meant as a header: it names columns, or numbers them as pandas does."""
+    if [cell.strip() for cell in cells] == [str(place) for place in range(len(cells))]:
+        return True
+    numbers = any(cell.strip().replace(".", "", 1).isdigit() for cell in cells)
+    matches = _matches(table, cells)
+    complete = len(matches) == len(kinds(table))
+    return not numbers and bool(matches) and (complete or all(cell.strip() for cell in cells))
+
+
+def _header(table: Table, cells: Sequence[str]) -> Names | None:
+    """The column of each field by the header; None where there is none."""
+    if not _is_header(table, cells):
+        return None
+    matches = _matches(table, cells)
+    if not matches:
+        return tuple(kinds(table))
+    missing = [name for name in kinds(table) if name not in matches]
+    shown = ", ".join(cell.strip()[:64] for cell in cells[:20])
+    if missing:
+        raise InvalidFile(
+            f"the header names only some columns of {table.name}: found {shown}; "
+            f"missing {', '.join(missing)}. Correct it, or name the columns with --columns"
+        )
+    for name, places in matches.items():
+        if len(places) > 1:
+            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. Use --columns")
+    by_place = {places[0]: name for name, places in matches.items()}
+    return tuple(by_place.get(place) for place in range(len(cells)))

@@ -1,0 +1,129 @@
+"""How far each load of a CSV file has come, committed with the rows it belongs to.
+
+A load that was killed goes on where it was, with the ids it had taken; one that ended is kept as a record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pyroaring import BitMap
+from sqlalchemy import CHAR, Column, Index, Integer, LargeBinary, String, Table, Text, insert, select, update
+from sqlalchemy.dialects.mysql import LONGBLOB
+
+from .csv_records import Position
+from .rejects import Moment
+from .tables import OPTIONS, Base
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from .rejects import Origin
+
+loads = Table(
+    "loads",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", String(64), nullable=False),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(512), nullable=False),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("taken", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Index("ix_loads_fingerprint", "fingerprint"),
+    **OPTIONS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came of the records so far. Every one read is inserted, updated, unchanged or rejected.
+
+    `blank` records hold nothing but separators and are not among those read.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    blank: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+    def add_up(self) -> bool:
+        """Whether nothing that was read is unaccounted for."""
+        return self.read == self.inserted + self.updated + self.unchanged + self.rejected
+
+
+def astuple(counts: Counts) -> tuple[int, ...]:
+    """The figures in their declared order."""
+    return (counts.read, counts.inserted, counts.updated, counts.unchanged, counts.rejected, counts.blank)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A load's state between two chunks. `taken` has the ids that it accepted from its file."""
+
+    at: Position = field(default_factory=Position)
+    counts: Counts = field(default_factory=Counts)
+    taken: BitMap = field(default_factory=BitMap)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def unfinished(
+    connection: Connection, table: Table, origin: Origin, fingerprint: str
+) -> tuple[int, str, Progress] | None:
+    """The key, the run and the progress of a load of the same content that was killed, if there is one."""
+    same = (
+        (loads.c.fingerprint == fingerprint)
+        & (loads.c.table_name == table.name)
+        & (loads.c.source == origin.source[:512])
+        & loads.c.ended_at.is_(None)
+    )
+    row = connection.execute(select(loads).where(same).order_by(loads.c.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    stored = json.loads(row.progress)
+    progress = Progress(Position(**stored["at"]), Counts(**stored["counts"]), BitMap.deserialize(row.taken))
+    return row.id, row.run, progress
+
+
+def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str) -> int:
+    """Records that a load begins; its key."""
+    values = {
+        "run": origin.run,
+        "table_name": table.name,
+        "source": origin.source[:512],
+        "fingerprint": fingerprint,
+        "begun_at": _now(),
+        **_written(Progress()),
+    }
+    [key] = connection.execute(insert(loads), values).inserted_primary_key or [None]
+    return int(key)
+
+
+def advance(connection: Connection, key: int, progress: Progress) -> None:
+    """Records how far the load has come."""
+    connection.execute(update(loads).where(loads.c.id == key).values(_written(progress)))
+
+
+def end(connection: Connection, key: int, progress: Progress) -> None:
+    """Records that the load has ended."""
+    done = {**_written(replace(progress, taken=BitMap())), "taken": None, "ended_at": _now()}
+    connection.execute(update(loads).where(loads.c.id == key).values(done))
+
+
+def _written(progress: Progress) -> dict[str, Any]:
+    progress.taken.run_optimize()
+    state = {"at": asdict(progress.at), "counts": asdict(progress.counts)}
+    return {"progress": json.dumps(state), "taken": progress.taken.serialize()}
