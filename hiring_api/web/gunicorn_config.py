@@ -6,7 +6,6 @@ machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's de
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import sys
@@ -45,9 +44,15 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o
 
 # Where the workers count for /health/metrics; prometheus_client reads it when it is first imported, which
 # must therefore not be above
+_counts = None
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="hiring-metrics-")
-    atexit.register(shutil.rmtree, os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
+    _counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="hiring-metrics-")
+
+
+def on_exit(_server: Any) -> None:
+    """Removes what the workers counted. Not by `atexit`: forked workers would run that as well."""
+    if _counts:
+        shutil.rmtree(_counts, ignore_errors=True)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

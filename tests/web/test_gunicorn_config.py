@@ -52,7 +52,7 @@ def test_wrong_settings_end_it_with_one_sentence(root, tmp_path, values, sentenc
 
 @contextmanager
 def serving(root, folder, **values):
-    """A port with the API under gunicorn on it, and a function that ends it and answers status and output."""
+    """A port with the API on it, and the process of gunicorn's master."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -69,16 +69,17 @@ def serving(root, folder, **values):
         stderr=subprocess.STDOUT,
         text=True,
     ) as process:
-
-        def end(how):
-            process.send_signal(how)
-            return process.communicate(timeout=30)[0], process.returncode
-
         try:
             wait_for(port)
-            yield port, end
+            yield port, process
         finally:
             process.kill()
+
+
+def end(process, how):
+    """What gunicorn printed until the signal `how` had ended it, and its exit status."""
+    process.send_signal(how)
+    return process.communicate(timeout=30)[0], process.returncode
 
 
 def wait_for(port):
@@ -93,13 +94,13 @@ def wait_for(port):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path, how):
-    with serving(root, tmp_path, WELCOME="1") as (port, end):
+    with serving(root, tmp_path, WELCOME="1") as (port, process):
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", "/health/ready", headers={"X-Request-ID": "seen-7"})
         answer = connection.getresponse()
         assert (answer.status, answer.read()) == (200, b'{"status":"ok"}\n')
         connection.close()
-        output, status = end(how)
+        output, status = end(process, how)
     assert status == 0
     assert f"curl -u 'u:p'\"'\"'s' 'http://127.0.0.1:{port}/employees?limit=2'" in output
     assert re.search(r'127\.0\.0\.1 "GET /health/ready HTTP/1\.1" 200 16 bytes \d+ ms \[seen-7\]', output)
@@ -107,6 +108,27 @@ def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path
 
 
 def test_without_being_asked_it_never_prints_the_password(root, tmp_path):
-    with serving(root, tmp_path, API_PASS="never printed") as (_, end):
-        output, _ = end(signal.SIGTERM)
+    with serving(root, tmp_path, API_PASS="never printed") as (_, process):
+        output, _ = end(process, signal.SIGTERM)
     assert "never printed" not in output
+
+
+def test_what_was_counted_outlives_the_workers_but_not_the_server(root, tmp_path):
+    def ask(port, path):
+        connection = HTTPConnection("127.0.0.1", port, timeout=30)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text
+
+    with serving(root, tmp_path, API_WORKERS="1", TMPDIR=str(tmp_path)) as (port, process):
+        for _ in range(3):
+            assert ask(port, "/health/live")[0] == 200
+        process.send_signal(signal.SIGHUP)  # new workers for old ones
+        time.sleep(2)
+        status, text = ask(port, "/health/metrics")
+        output, code = end(process, signal.SIGTERM)
+    assert (status, code) == (200, 0), output
+    assert re.search(r'route="/health/live".* 3\.0$', text, re.MULTILINE), text
+    assert not list(tmp_path.glob("hiring-metrics-*"))
