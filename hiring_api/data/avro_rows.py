@@ -38,11 +38,22 @@ _DAMAGED = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError
 class Chunk:
     """Rows of a file: the values of those that are right, and the others with their errors.
 
-    The wrong ones come with their places in the file, from 1.
+    `first` is the place in the file, from 1, of the first of them; the wrong ones come with theirs.
     """
 
+    first: int
     values: list[Values]
     wrong: list[tuple[int, Judged]]
+
+    def places(self) -> list[int]:
+        """The place in the file of each of `values`."""
+        wrong = {place for place, _ in self.wrong}
+        return [place for place in range(self.first, self.after) if place not in wrong]
+
+    @property
+    def after(self) -> int:
+        """The place after the last row."""
+        return self.first + len(self.values) + len(self.wrong)
 
 
 class AvroRows:
@@ -73,10 +84,10 @@ class AvroRows:
         Raises:
             InvalidFile: something in the file is damaged; at the latest after the last row.
         """
-        place = 0
+        place = 1
         for records in self._records():
             chunk = self._judge(records, place)
-            place += len(records)
+            place = chunk.after
             yield chunk
 
     def _records(self) -> Iterator[list[dict[str, Any]]]:
@@ -89,18 +100,18 @@ class AvroRows:
         if rows or data:
             yield from _decode(self._reading, rows, data)
 
-    def _judge(self, records: list[dict[str, Any]], before: int) -> Chunk:
+    def _judge(self, records: list[dict[str, Any]], first: int) -> Chunk:
         fields = [(name, reader.plain) for name, reader in self._reading.columns]
         values = [tuple([plain(record[name]) for name, plain in fields]) for record in records]
         wrong: list[tuple[int, Judged]] = []
         if any(None in row for row in values):
-            values = list(self._judge_each(values, records, before, wrong))
-        return Chunk(values, wrong)
+            values = list(self._judge_each(values, records, first, wrong))
+        return Chunk(first, values, wrong)
 
     def _judge_each(
-        self, rows: list[Values], records: list[dict[str, Any]], before: int, wrong: list[tuple[int, Judged]]
+        self, rows: list[Values], records: list[dict[str, Any]], first: int, wrong: list[tuple[int, Judged]]
     ) -> Iterator[Values]:
-        for place, (row, record) in enumerate(zip(rows, records, strict=True), start=before + 1):
+        for place, (row, record) in enumerate(zip(rows, records, strict=True), start=first):
             if None not in row:
                 yield row
                 continue

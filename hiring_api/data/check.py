@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from .avro_rows import AvroRows, Values
+    from .avro_rows import AvroRows, Chunk
 
 SHOWN: Final = 20  # offending rows in an answer
 _LOOKED_UP: Final = 5000  # ids in one query
@@ -48,16 +48,15 @@ def check(rows: AvroRows) -> Checked:
     names = list(kinds(rows.table))
     checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
     wrong: list[dict[str, Any]] = []
-    total = place = 0
+    total = 0
     for chunk in rows.chunks():
         found = [_offence(at, judged) for at, judged in chunk.wrong]
-        found += _doubles(checked, chunk.values, names, place)
+        found += _doubles(checked, chunk, names.index("id"))
         for name, needed in checked.needed.items():
             at = names.index(name)
             needed.update([row[at] for row in chunk.values])
         total += len(found)
         wrong += sorted(found, key=lambda item: item["row"])[: SHOWN - len(wrong)]
-        place += len(chunk.values) + len(chunk.wrong)
     if total:
         raise InvalidRows(f"{total} rows of {rows.table.name} break the row rules", errors=wrong, total=total)
     return checked
@@ -67,16 +66,15 @@ def _offence(place: int, judged: Judged) -> dict[str, Any]:
     return {"row": place, "errors": [error.to_json() for error in judged.errors]}
 
 
-def _doubles(checked: Checked, values: list[Values], names: list[str], before: int) -> list[dict[str, Any]]:
+def _doubles(checked: Checked, chunk: Chunk, at: int) -> list[dict[str, Any]]:
     """Notes the rows' ids; the rows whose id stood in the file already."""
-    at = names.index("id")
-    ids = [row[at] for row in values]
+    ids = [row[at] for row in chunk.values]
     fresh = BitMap(ids)
-    if not fresh & checked.ids and len(fresh) == len(ids):
+    if len(fresh) == len(ids) and not fresh & checked.ids:
         checked.ids |= fresh
         return []
     found = []
-    for place, row_id in enumerate(ids, start=before + 1):
+    for place, row_id in zip(chunk.places(), ids, strict=True):
         if row_id in checked.ids:
             error = RowError("id", "duplicate_id", f"id {row_id} stands in this file before")
             found.append(_offence(place, Judged(None, {}, [error])))

@@ -20,6 +20,7 @@ _LEVEL: Final = 6  # of deflate
 _LZMA_MEMORY: Final = 64 * 1024 * 1024  # bytes
 _ZSTD_WINDOW: Final = 64 * 1024 * 1024
 _CRC_BYTES: Final = 4
+_ADLER_BYTES: Final = 4
 _VARINT_BYTES: Final = 5  # of a length of 32 bits
 
 # Ends the stream of a codec: what is damaged, cut, or longer than it should be
@@ -44,17 +45,26 @@ def compress(codec: str, data: bytes) -> bytes:
     return data
 
 
-def decompress(codec: str, data: bytes, limit: int) -> bytes:
-    """The block's bytes.
+def known(name: bytes) -> str:
+    """The codec of that name.
 
     Raises:
-        InvalidFile: the codec is unknown, the data damaged, or more than `limit` bytes come out.
+        InvalidFile: there is none.
     """
-    inflate = _INFLATE.get(codec)
-    if inflate is None:
+    codec = name.decode("ascii", "replace")
+    if codec not in _INFLATE:
         raise InvalidFile(f"the codec {codec[:32]!r} is not one of {', '.join(_INFLATE)}")
+    return codec
+
+
+def decompress(codec: str, data: bytes, limit: int) -> bytes:
+    """The block's bytes, by a codec that is `known`.
+
+    Raises:
+        InvalidFile: the data is damaged, or more than `limit` bytes come out.
+    """
     try:
-        out = inflate(data, limit)
+        out = _INFLATE[codec](data, limit)
     except _DAMAGED as error:
         raise InvalidFile("the file is not a readable backup: a block is damaged") from error
     if len(out) > limit:
@@ -64,7 +74,11 @@ def decompress(codec: str, data: bytes, limit: int) -> bytes:
 
 def _deflate(data: bytes, limit: int) -> bytes:
     stream = zlib.decompressobj(-zlib.MAX_WBITS)
-    return _all_of(stream, stream.decompress(data, limit + 1), limit)
+    out = stream.decompress(data, limit + 1)
+    # fastavro and others leave some bytes of zlib's own checksum behind the stream
+    if len(out) <= limit and (not stream.eof or len(stream.unused_data) > _ADLER_BYTES):
+        raise EOFError
+    return out
 
 
 def _bzip2(data: bytes, limit: int) -> bytes:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from .codecs import compress, decompress
+from .codecs import compress, decompress, known
 from .errors import InvalidFile
 from .varint import varint
 
@@ -113,7 +113,7 @@ class Container:
         self._sync = self._exactly(len(OUR_SYNC))
         self._schema = metadata.get("avro.schema", b"")
         self.schema = _parse_schema(self._schema)
-        self.codec = metadata.get("avro.codec", b"null").decode("ascii", "replace")
+        self.codec = known(metadata.get("avro.codec", b"null"))
         self.content = self._content(metadata)
 
     def _metadata(self) -> dict[str, bytes]:
