@@ -20,6 +20,7 @@ from .settings import SettingsError, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
+    from typing import TextIO
 
 FOLDER = Path(".local")
 
@@ -38,7 +39,7 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
     except SettingsError as error:
         sys.stderr.write(f"The hiring API does not start: {error}\n")
         return 1
-    status = _samples(Path(settings.csv_source)) or _run("migration_job")
+    status = _load_samples() if settings.csv_source == str(FOLDER / "csv") else _run("migration_job")
     if status:
         return status
     command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
@@ -82,16 +83,26 @@ def _check_port(host: str, port: int) -> None:
             raise SettingsError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
 
 
-def _samples(folder: Path) -> int:
-    """Makes sample data where this program's own folder lacks any file; answers an exit status."""
-    files = [folder / f"{table.name}.csv" for table in tables()]
-    if folder != FOLDER / "csv" or all(file.exists() for file in files):
-        return 0
-    return _run("migration_job.samples", str(folder))
+def _load_samples() -> int:
+    """Makes the sample data if any file is missing, and loads them; answers an exit status.
+
+    The log of the refused rows is for a file: a newcomer would take seventy warnings for a failure.
+    """
+    folder, log = FOLDER / "csv", FOLDER / "migration.log"
+    if not all((folder / f"{table.name}.csv").exists() for table in tables()):
+        status = _run("migration_job.samples", str(folder))
+        if status:
+            return status
+    with log.open("w", encoding="utf-8") as file:
+        status = _run("migration_job", log=file)
+    if status:
+        sys.stderr.write(log.read_text(encoding="utf-8"))
+    return status
 
 
-def _run(*module: str) -> int:
-    return subprocess.run([sys.executable, "-m", *module], check=False).returncode  # noqa: S603  # our own
+def _run(*module: str, log: TextIO | None = None) -> int:
+    command = [sys.executable, "-m", *module]
+    return subprocess.run(command, check=False, stderr=log).returncode  # noqa: S603  # our own
 
 
 if __name__ == "__main__":

@@ -1,10 +1,16 @@
 """A first start on one machine: a password made once and kept private; a port that is taken is said."""
 
+import json
 import os
+import re
+import shlex
+import signal
 import socket
 import stat
 import subprocess
 import sys
+from base64 import b64encode
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -26,6 +32,63 @@ def test_credentials_of_ones_own_are_kept(tmp_path):
     path = tmp_path / "credentials"
     path.write_text("# mine\nAPI_USER=me\nAPI_PASS=a=b c\n")
     assert credentials(path) == {"API_USER": "me", "API_PASS": "a=b c"}
+
+
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
+def first_lines(process):
+    """What is printed until the first call to paste, and that call."""
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        if line.startswith("  curl "):
+            return "".join(lines), shlex.split(line)
+    pytest.fail("".join(lines))
+
+
+def call(curl):
+    """The JSON that the pasted call answers."""
+    _, _, credentials, address = curl
+    header = b64encode(credentials.encode()).decode()
+    with urlopen(Request(address, headers={"Authorization": f"Basic {header}"})) as answer:
+        return json.load(answer)
+
+
+def test_a_start_loads_the_samples_serves_and_the_printed_call_works_and_so_does_the_next_start(
+    root, tmp_path
+):
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root), "API_PORT": str(free_port())}
+    seen = []
+    for inserted in ("1,929", "0"):
+        with subprocess.Popen(
+            [sys.executable, "-m", "hiring_api.local"],
+            env=environment,
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        ) as process:
+            printed, curl = first_lines(process)
+            seen.append((curl, call(curl)))
+            process.send_signal(signal.SIGINT)
+            rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 0, rest
+        assert re.search(rf"^hired_employees +1,999 +{inserted} ", printed, re.MULTILINE), printed
+        assert "WARNING" not in printed
+    assert seen[0] == seen[1]
+    assert [row["id"] for row in seen[0][1]["items"]] == [1, 2]
+    assert (tmp_path / ".local" / "migration.log").exists()
+
+
+def test_files_of_ones_own_are_loaded_instead_and_a_failure_ends_the_start(root, tmp_path):
+    ended = start(root, tmp_path, CSV_SOURCE="mine", API_PORT=str(free_port()))
+    assert ended.returncode == 1
+    assert "mine" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 def start(root, folder, **values):
