@@ -30,6 +30,10 @@ _FULL = {1021, 1114}
 # Refused, too many connections, unknown database or user, shutting down, killed, gone away, lost
 _AWAY = {1040, 1044, 1045, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317}
 _AWAY |= {1698, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031}
+_UNSURE = (
+    "the connection to the database was lost during the commit, which may have happened or not: look, or "
+    "send it again with the same Idempotency-Key"
+)
 _NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
 
 
@@ -83,20 +87,35 @@ def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
     """What `work` answers, its writes committed. After a deadlock or lock wait all of it is run again.
 
     Raises:
-        DatabaseUnavailable: no connection, or still deadlocked after 15 s; nothing committed.
+        DatabaseUnavailable: no connection, or still deadlocked after 15 s; nothing committed, unless the
+            connection was lost during the commit, which the message then says.
         StorageFull: the database's disk is full; nothing committed.
     """
     deadline = time.monotonic() + _RETRY_SECONDS
     pause = 0.02
     while True:
         try:
-            with translated(), engine.begin() as connection:
-                return work(connection)
+            with translated(), engine.connect() as connection, connection.begin() as changes:
+                done = work(connection)
+                with _commit_told():
+                    changes.commit()
+                return done
         except _Retry:
             if time.monotonic() > deadline:
                 raise
         time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
         pause = min(2 * pause, 1)
+
+
+@contextmanager
+def _commit_told() -> Iterator[None]:
+    """A connection that is lost while it commits may have committed or not: only the database knows."""
+    try:
+        yield
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+        raise DatabaseUnavailable(_UNSURE) from error
 
 
 @contextmanager

@@ -8,11 +8,12 @@ whole, and the look-up is done again; after several lost races each row is tried
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from .bulk import overwrite
 from .columns import MAX_ID
@@ -22,7 +23,7 @@ from .rows import Judged, RowError
 from .tables import references, resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -170,7 +171,8 @@ def _decide(
     `coming` has the ids that this request will insert into parents, `seen` those of the rows before these;
     the ids of these rows are added to it.
     """
-    taken = present(connection, batch.table, _values(batch.rows, "id"))
+    lock = options.on_conflict == "update" and not options.dry_run
+    taken = present(connection, batch.table, _values(batch.rows, "id"), lock=lock)
     parents = {
         name: (parent, present(connection, parent, _values(batch.rows, name)) | coming.get(parent, set()))
         for name, parent in references(batch.table).items()
@@ -210,12 +212,13 @@ def _values(rows: Iterable[Judged], name: str) -> set[int]:
     return {row.values[name] for row in rows if name in row.values}
 
 
-def present(connection: Connection, table: Table, ids: Iterable[int]) -> set[int]:
-    """Those of `ids` that are in `table`."""
+def present(connection: Connection, table: Table, ids: Iterable[int], *, lock: bool = False) -> set[int]:
+    """Those of `ids` that are in `table`; with `lock`, they stay there until the transaction ends."""
     wanted = list(ids)
     if not wanted:
         return set()
-    return set(connection.execute(select(table.c.id).where(table.c.id.in_(wanted))).scalars())
+    found = select(table.c.id).where(table.c.id.in_(wanted))
+    return set(connection.execute(found.with_for_update() if lock else found).scalars())
 
 
 def _write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
@@ -255,12 +258,24 @@ def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> 
     else:
         step = connection.execute(text("SELECT @@auto_increment_increment")).scalar_one()
         for chunk in _short(rows):
-            connection.execute(insert(table), chunk)
+            with _exhaustion():
+                connection.execute(insert(table), chunk)
             first = connection.execute(text("SELECT LAST_INSERT_ID()")).scalar_one()
             ids.extend(range(first, first + step * len(chunk), step))
     if ids[-1] > MAX_ID:
         raise IntegrityError("no id left", None, ValueError())
     return ids
+
+
+@contextmanager
+def _exhaustion() -> Iterator[None]:
+    """Where no id is left, MariaDB says "out of range", MySQL "cannot read" or that the last one is taken."""
+    try:
+        yield
+    except (InternalError, OperationalError) as error:
+        if error.orig is None or error.orig.args[0] not in {167, 1467}:
+            raise
+        raise IntegrityError("no id left", None, error.orig) from error
 
 
 def _short(rows: list[Row]) -> Iterable[list[Row]]:
@@ -286,9 +301,14 @@ def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options:
     with connection.begin_nested() as everything:
         for batch in batches:
             seen: set[int] = set()
-            singles = (Batch(batch.table, [row]) for row in batch.rows)
-            outcomes = [_place_row(connection, one, options, seen) for one in singles]
-            reports.append(Report(batch.table, options, outcomes))
+            outcomes: dict[int, Outcome] = {}
+            # Those without an id last: none shall be given the id that another row brings
+            for index in sorted(
+                range(len(batch.rows)), key=lambda index: "id" not in batch.rows[index].values
+            ):
+                one = Batch(batch.table, [batch.rows[index]])
+                outcomes[index] = _place_row(connection, one, options, seen)
+            reports.append(Report(batch.table, options, [outcomes[index] for index in sorted(outcomes)]))
         if not _refused(reports, options):
             return reports
         everything.rollback()

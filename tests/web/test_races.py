@@ -1,0 +1,341 @@
+"""Other writers between look-up and INSERT, deadlocks, lock waits, dead connections, no ids left.
+
+SQLite has one writer at a time, so there is nobody between.
+"""
+
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event, func, select, text, update
+
+from hiring_api.data import database
+from hiring_api.data.tables import Base, Department, Job
+
+MAX_ID = 2147483647
+HIRED = {"name": "Ana", "datetime": "2021-07-27T16:02:08Z", "job_id": 1}
+
+
+@pytest.fixture
+def server(engine):
+    """An engine on a server; a second client of its own."""
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    return engine
+
+
+@pytest.fixture
+def parents(client):
+    """A client of an API that has departments 1 to 9 and job 1."""
+    client.post("/departments", json=[{"id": number, "department": f"D{number}"} for number in range(1, 10)])
+    client.post("/jobs", json={"id": 1, "job": "Clerk"})
+    return client
+
+
+@contextmanager
+def meanwhile(app, statement, act, times=1):
+    """Calls `act(number)` when the API is about to send a statement that begins so, `times` times."""
+    from hiring_api.web.extensions import db
+
+    with app.app_context():
+        engine = db.engine
+    count = 0
+
+    def before(_connection, _cursor, sent, *_):
+        nonlocal count
+        if sent.startswith(statement) and count < times:
+            count += 1
+            act(count)
+
+    event.listen(engine, "before_cursor_execute", before)
+    try:
+        yield lambda: count
+    finally:
+        event.remove(engine, "before_cursor_execute", before)
+
+
+def execute(engine, *statements):
+    with engine.begin() as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def hired(*departments):
+    return [{**HIRED, "department_id": number} for number in departments]
+
+
+def unknown(number):
+    message = f"department_id {number} is not in departments"
+    return [{"field": "department_id", "code": "unknown_reference", "message": message}]
+
+
+def taken(number, table="departments"):
+    return [{"field": "id", "code": "already_exists", "message": f"id {number} is already in {table}"}]
+
+
+def outcomes(response):
+    return [(result["status"], result.get("errors")) for result in response.json["results"]]
+
+
+def count(engine, table):
+    with engine.connect() as connection:
+        return connection.execute(select(func.count()).select_from(Base.metadata.tables[table])).scalar()
+
+
+def test_a_parent_deleted_after_the_look_up_fails_its_rows_alone(app, parents, server):
+    def delete(_number):
+        execute(server, Department.__table__.delete().where(Department.id == 2))
+
+    with meanwhile(app, "INSERT INTO hired_employees", delete):
+        response = parents.post("/employees", json=hired(1, 2, 3, 2))
+    assert response.status_code == 207
+    failed = ("failed", unknown(2))
+    assert outcomes(response) == [("inserted", None), failed, ("inserted", None), failed]
+    assert (count(server, "hired_employees"), count(server, "rejects")) == (2, 2)
+
+
+def test_a_parent_deleted_after_the_look_up_refuses_an_atomic_batch(app, parents, server):
+    def delete(_number):
+        execute(server, Department.__table__.delete().where(Department.id == 2))
+
+    with meanwhile(app, "INSERT INTO hired_employees", delete):
+        response = parents.post("/employees?mode=atomic", json=hired(1, 2))
+    assert response.status_code == 422
+    assert outcomes(response) == [("rolled_back", None), ("failed", unknown(2))]
+    assert (count(server, "hired_employees"), count(server, "rejects")) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("on_conflict", "status", "outcome"),
+    [
+        ("error", 207, ("failed", taken(20))),
+        ("skip", 201, ("skipped", None)),
+        ("update", 201, ("updated", None)),
+    ],
+)
+def test_an_id_taken_after_the_look_up_is_a_conflict(app, client, server, on_conflict, status, outcome):
+    def take(_number):
+        execute(server, Department.__table__.insert().values(id=20, department="Theirs"))
+
+    rows = [{"id": number, "department": "Ours"} for number in (19, 20, 21)]
+    with meanwhile(app, "INSERT INTO departments", take):
+        response = client.post(f"/departments?on_conflict={on_conflict}", json=rows)
+    assert response.status_code == status
+    assert outcomes(response) == [("inserted", None), outcome, ("inserted", None)]
+    kept = "Ours" if on_conflict == "update" else "Theirs"
+    assert client.get("/departments/20").json == {"id": 20, "department": kept}
+
+
+def test_races_that_do_not_end_are_settled_row_by_row(app, client, server):
+    """Each time the API is about to insert, somebody takes another of its ids."""
+
+    def take(number):
+        execute(server, Department.__table__.insert().values(id=20 + number, department="Theirs"))
+
+    rows = [{"id": 20 + number, "department": "Ours"} for number in range(12)]
+    rows.insert(3, {"department": "Without an id"})
+    with meanwhile(app, "INSERT INTO departments", take, times=6) as races:
+        response = client.post("/departments", json=rows)
+        assert races() == 6
+    assert response.status_code == 207
+    by_id = {row.get("id"): outcome for row, outcome in zip(rows, outcomes(response), strict=True)}
+    for number in range(12):
+        lost = 1 <= number <= 6
+        assert by_id[20 + number] == (("failed", taken(20 + number)) if lost else ("inserted", None))
+    assert by_id[None] == ("inserted", None)
+    names = {row["id"]: row["department"] for row in client.get("/departments").json["items"]}
+    generated = response.json["results"][3]["id"]
+    expected = {20 + number: "Theirs" if 1 <= number <= 6 else "Ours" for number in range(12)}
+    assert names == {**expected, generated: "Without an id"}
+
+
+def test_endless_races_refuse_an_atomic_batch_as_a_whole(app, client, server):
+    def take(number):
+        execute(server, Department.__table__.insert().values(id=20 + number, department="Theirs"))
+
+    rows = [{"id": 20 + number, "department": "Ours"} for number in range(8)]
+    with meanwhile(app, "INSERT INTO departments", take, times=4):
+        response = client.post("/departments?mode=atomic", json=rows)
+    assert response.status_code == 422
+    assert {result["status"] for result in response.json["results"]} == {"failed", "rolled_back"}
+    assert {row["department"] for row in client.get("/departments").json["items"]} == {"Theirs"}
+
+
+def test_an_updated_row_cannot_vanish_between_look_up_and_update(app, parents, server):
+    """The look-up locks what will be overwritten: who deletes it comes after."""
+    waited = []
+
+    def delete(_number):
+        with server.connect() as connection:
+            connection.execute(text("SET SESSION innodb_lock_wait_timeout = 1"))
+            try:
+                connection.execute(Department.__table__.delete().where(Department.id == 2))
+            except Exception as error:  # noqa: BLE001
+                waited.append(error.orig.args[0])
+
+    with meanwhile(app, ("INSERT INTO departments", "INSERT INTO `departments`"), delete):
+        response = parents.post("/departments?on_conflict=update", json={"id": 2, "department": "New"})
+    assert waited == [1205]
+    assert outcomes(response) == [("updated", None)]
+
+
+def test_a_deadlock_runs_the_whole_transaction_again(app, parents, server):
+    """The API has inserted department 50 and waits for department 2, whose holder asks for department 50."""
+    seen, go, done = [], threading.Event(), threading.Event()
+
+    def rival():
+        with server.connect() as connection:
+            # More changes than the API has made: the server sacrifices the smaller transaction
+            connection.execute(update(Department).values(department="Held"))
+            for number in range(200, 400):
+                connection.execute(Department.__table__.insert().values(id=number, department="Ballast"))
+            go.set()
+            started.wait(10)
+            time.sleep(0.3)  # until the API waits for department 2
+            connection.execute(Department.__table__.insert().values(id=50, department="Rival"))
+            connection.rollback()
+            done.set()
+
+    started = threading.Event()
+    thread = threading.Thread(target=rival)
+    thread.start()
+    go.wait(10)
+    from hiring_api.web.extensions import db
+
+    with app.app_context():
+        event.listen(
+            db.engine, "handle_error", lambda context: seen.append(context.original_exception.args[0])
+        )
+    body = {"departments": [{"id": 50, "department": "Ours"}], "employees": hired(2, 50, 99)}
+    with meanwhile(app, "INSERT INTO hired_employees", lambda _number: started.set()):
+        response = parents.post("/batch", json=body)
+    thread.join()
+    assert done.is_set()
+    assert seen[:2] == [1213, 1305]  # the second hides the first: the savepoint went with the transaction
+    assert response.status_code == 207
+    assert [result["status"] for result in response.json["employees"]["results"]] == [
+        "inserted",
+        "inserted",
+        "failed",
+    ]
+    assert parents.get("/departments/50").json["department"] == "Ours"
+    assert (count(server, "hired_employees"), count(server, "rejects")) == (2, 1)
+
+
+@pytest.fixture
+def hasty(monkeypatch):
+    """Waits of a second and retries for two, so that a test need not wait for long."""
+    monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr(database, "_RETRY_SECONDS", 2)
+
+
+@pytest.mark.parametrize(("held", "status"), [(1.5, 201), (5, 503)])
+def test_a_lock_is_waited_for_within_bounds(hasty, app, parents, server, held, status):
+    with server.connect() as connection:
+        connection.execute(update(Department).where(Department.id == 2).values(department="Held"))
+        timer = threading.Timer(held, connection.rollback)
+        timer.start()
+        response = parents.post("/employees", json=hired(1, 2), headers={"X-Request-ID": "r"})
+        timer.join()
+    assert response.status_code == status
+    if status == 503:
+        assert response.headers["Retry-After"] == "5"
+        assert response.json == {
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "the database is too busy: try again",
+            "request_id": "r",
+        }
+    assert count(server, "hired_employees") == (2 if status == 201 else 0)
+
+
+def kill_others(server, app):
+    with server.connect() as connection:
+        own = connection.execute(text("SELECT CONNECTION_ID()")).scalar()
+        query = text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> :own")
+        for number in connection.execute(query, {"own": own}).scalars().all():
+            connection.execute(text(f"KILL {number}"))
+
+
+def test_connections_killed_in_the_pool_are_replaced(app, parents, server):
+    assert parents.post("/employees", json=hired(1)).status_code == 201
+    kill_others(server, app)
+    assert parents.post("/employees", json=hired(1)).status_code == 201
+    kill_others(server, app)
+    assert parents.get("/employees").status_code == 200
+
+
+def test_a_connection_killed_within_a_transaction_commits_nothing(app, parents, server):
+    with meanwhile(app, "INSERT INTO hired_employees", lambda _number: kill_others(server, app)):
+        response = parents.post("/employees", json=hired(1, 99))
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json["detail"] == "the database cannot be reached: try again later"
+    assert (count(server, "hired_employees"), count(server, "rejects")) == (0, 0)
+    assert parents.post("/employees", json=hired(1)).status_code == 201
+
+
+def test_a_connection_killed_during_the_commit_is_said_to_be_in_doubt(app, parents, server):
+    from hiring_api.web.extensions import db
+
+    def kill(_connection):
+        kill_others(server, app)
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "commit", kill)
+    try:
+        response = parents.post("/employees", json=hired(1))
+    finally:
+        event.remove(engine, "commit", kill)
+    assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert response.json["detail"] == (
+        "the connection to the database was lost during the commit, which may have happened or not: look, "
+        "or send it again with the same Idempotency-Key"
+    )
+
+
+@pytest.mark.parametrize("left", [0, 2])
+def test_where_no_id_is_left_to_give_the_rows_that_need_one_fail(client, engine, left):
+    try:
+        assert client.post("/jobs", json={"id": MAX_ID - left, "job": "Last"}).status_code == 201
+        response = client.post(
+            "/jobs", json=[{"job": "a"}, {"id": 5, "job": "b"}, {"job": "c"}, {"job": "d"}]
+        )
+        none = [{"field": "id", "code": "out_of_range", "message": "the table has no id left to give"}]
+        assert response.status_code == 207
+        found = outcomes(response)
+        assert found[1] == ("inserted", None)
+        assert found.count(("failed", none)) >= 3 - left
+        assert found.count(("inserted", None)) + found.count(("failed", none)) == 4
+        assert count(engine, "jobs") == 1 + found.count(("inserted", None))
+        with engine.connect() as connection:
+            assert connection.execute(select(func.max(Job.id))).scalar() <= MAX_ID
+        again = client.post("/jobs?mode=atomic", json=[{"id": 6, "job": "b"}, *[{"job": "c"}] * 3])
+        assert again.status_code == 422
+        assert outcomes(again)[0] == ("rolled_back", None)
+        assert client.post("/jobs", json=[{"id": 6, "job": "b"}]).status_code == 201
+    finally:
+        execute(engine, Job.__table__.delete())
+
+
+def test_two_clients_that_send_the_same_ids_share_them(app, engine):
+    """Without an error, and nothing is written twice."""
+    from tests.conftest import Client
+
+    rows = [{"id": number, "department": "x"} for number in range(1, 201)]
+    answers = []
+
+    def send():
+        answers.append(Client(app).post("/departments", json=rows))
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(answer.json["inserted"] for answer in answers) == 200
+    assert sum(answer.json["failed"] for answer in answers) == 600
+    assert count(engine, "departments") == 200
+    assert {answer.status_code for answer in answers} <= {201, 207, 422}
