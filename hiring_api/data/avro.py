@@ -11,7 +11,7 @@ from .tables import kinds
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from .columns import AvroReader
+    from .avro_values import AvroReader
 
 NAMESPACE: Final = "hiring"
 _MAX_FIELDS: Final = 100

@@ -78,6 +78,15 @@ class AvroRows:
         self._file.seek(0)
         return Container(self._file)
 
+    def verify(self) -> None:
+        """Reads the file without its rows.
+
+        Raises:
+            InvalidFile: it is damaged, or, where it carries a checksum, not what was saved.
+        """
+        for _ in self._open().blocks():
+            pass
+
     def chunks(self) -> Iterator[Chunk]:
         """All rows in the order of the file.
 
@@ -101,29 +110,33 @@ class AvroRows:
             yield from _decode(self._reading, rows, data)
 
     def _judge(self, records: list[dict[str, Any]], first: int) -> Chunk:
-        fields = [(name, reader.plain) for name, reader in self._reading.columns]
-        values = [tuple([plain(record[name]) for name, plain in fields]) for record in records]
+        fields = [[record[name] for record in records] for name, _ in self._reading.columns]
+        columns = [
+            reader.all_plain(values)
+            for values, (_, reader) in zip(fields, self._reading.columns, strict=True)
+        ]
         wrong: list[tuple[int, Judged]] = []
-        if any(None in row for row in values):
-            values = list(self._judge_each(values, records, first, wrong))
-        return Chunk(first, values, wrong)
+        if all(column is not None for column in columns):
+            return Chunk(first, list(zip(*columns, strict=True)), wrong)
+        rows = list(zip(*fields, strict=True))
+        return Chunk(first, list(self._judge_each(rows, first, wrong)), wrong)
 
     def _judge_each(
-        self, rows: list[Values], records: list[dict[str, Any]], first: int, wrong: list[tuple[int, Judged]]
+        self, rows: list[Values], first: int, wrong: list[tuple[int, Judged]]
     ) -> Iterator[Values]:
-        for place, (row, record) in enumerate(zip(rows, records, strict=True), start=first):
+        names = list(kinds(self.table))
+        readers = [reader for _, reader in self._reading.columns]
+        for place, raw in enumerate(rows, start=first):
+            row = tuple([reader.plain(value) for reader, value in zip(readers, raw, strict=True)])
             if None not in row:
                 yield row
                 continue
-            raw = {
-                column: reader.json(record[field])
-                for column, (field, reader) in zip(kinds(self.table), self._reading.columns, strict=True)
-            }
-            judged = judge_record(self.table, raw)
+            said = {name: reader.json(value) for name, reader, value in zip(names, readers, raw, strict=True)}
+            judged = judge_record(self.table, said)
             if judged.errors:
                 wrong.append((place, judged))
             else:
-                yield tuple(judged.values[column] for column in kinds(self.table))
+                yield tuple([judged.values[name] for name in names])
 
 
 def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:

@@ -11,6 +11,7 @@ import os
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import mul
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 from zlib import crc32
@@ -41,13 +42,14 @@ class _Inexact(Exception):
     """LOAD DATA did not take every row as it is."""
 
 
-def load(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+def load(connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None = None) -> None:
     """Inserts `rows` within the caller's transaction: all of them exactly, or an error and none.
 
     Args:
         connection: in a transaction.
         table: where they go.
         rows: valid values of every column, in the order of the table's columns, ids included.
+        lines: what `spell` makes of them, where that was done before.
 
     Raises:
         IntegrityError: an id is taken or stands twice, or a reference is unknown; no row went in.
@@ -58,7 +60,7 @@ def load(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
         with connection.begin_nested():
             connection.exec_driver_sql(*_many(table, rows))
         return
-    if connection.engine not in _without_local and _load_local(connection, table, rows):
+    if connection.engine not in _without_local and _load_local(connection, table, rows, lines):
         return
     with connection.begin_nested():
         for statement in _statements(table, rows):
@@ -92,10 +94,10 @@ def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
     return f"INSERT INTO {table.name} VALUES ({', '.join('?' for _ in table.columns)})", list(rows)
 
 
-def _load_local(connection: Connection, table: Table, rows: Sequence[Values]) -> bool:
+def _load_local(connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None) -> bool:
     """Whether LOAD DATA LOCAL took every row; if not, none is in."""
     try:
-        with connection.begin_nested(), _file(_lines(table, rows)) as path:
+        with connection.begin_nested(), _file(_lines(table, rows) if lines is None else lines) as path:
             _demand(connection.exec_driver_sql(_load_statement(table, path)), len(rows))
     except _Inexact:
         return False
@@ -223,3 +225,20 @@ def checksum_of(table: Table, rows: Iterable[Values]) -> Checksum:
     for count, row in enumerate(rows, start=1):  # noqa: B007
         total += crc32((spell % row).encode()) * row[place]
     return Checksum(count, total)
+
+
+@dataclass(frozen=True, slots=True)
+class Spelled:
+    """Rows, their lines for `load`, and their checksum: all that needs no database, for another thread."""
+
+    rows: Sequence[Values]
+    lines: bytes
+    checksum: Checksum
+
+
+def spell(table: Table, rows: Sequence[Values]) -> Spelled:
+    """The rows in the canonical spelling."""
+    spelling, place = _spelling(table), list(kinds(table)).index("id")
+    lines = [(spelling % row).encode() for row in rows]
+    total = sum(map(mul, map(crc32, lines), [row[place] for row in rows]))
+    return Spelled(rows, b"".join(lines), Checksum(len(rows), total))

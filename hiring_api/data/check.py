@@ -37,29 +37,49 @@ class Checked:
         return self.rows.table
 
 
+class Checker:
+    """Judges the rows of a file as they pass by."""
+
+    def __init__(self, rows: AvroRows) -> None:
+        self._names = list(kinds(rows.table))
+        self._wrong: list[dict[str, Any]] = []
+        self._total = 0
+        self._checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
+
+    def take(self, chunk: Chunk) -> None:
+        """Notes the ids, references and errors of the next rows."""
+        found = [_offence(at, judged) for at, judged in chunk.wrong]
+        found += _doubles(self._checked, chunk, self._names.index("id"))
+        for name, needed in self._checked.needed.items():
+            at = self._names.index(name)
+            needed.update([row[at] for row in chunk.values])
+        self._total += len(found)
+        self._wrong += sorted(found, key=lambda item: item["row"])[: SHOWN - len(self._wrong)]
+
+    def done(self) -> Checked:
+        """What was noted of all rows.
+
+        Raises:
+            InvalidRows: rows break a rule, or an id stands twice; `errors` has the first 20, `total` their
+                number.
+        """
+        if self._total:
+            message = f"{self._total} rows of {self._checked.table.name} break the row rules"
+            raise InvalidRows(message, errors=self._wrong, total=self._total)
+        return self._checked
+
+
 def check(rows: AvroRows) -> Checked:
-    """Reads the whole file.
+    """Reads and judges the whole file.
 
     Raises:
         InvalidFile: it is damaged somewhere.
-        InvalidRows: rows break a rule, or an id stands twice; `errors` has the first 20,
-            `total` their number.
+        InvalidRows: as `Checker.done`.
     """
-    names = list(kinds(rows.table))
-    checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
-    wrong: list[dict[str, Any]] = []
-    total = 0
+    checker = Checker(rows)
     for chunk in rows.chunks():
-        found = [_offence(at, judged) for at, judged in chunk.wrong]
-        found += _doubles(checked, chunk, names.index("id"))
-        for name, needed in checked.needed.items():
-            at = names.index(name)
-            needed.update([row[at] for row in chunk.values])
-        total += len(found)
-        wrong += sorted(found, key=lambda item: item["row"])[: SHOWN - len(wrong)]
-    if total:
-        raise InvalidRows(f"{total} rows of {rows.table.name} break the row rules", errors=wrong, total=total)
-    return checked
+        checker.take(chunk)
+    return checker.done()
 
 
 def _offence(place: int, judged: Judged) -> dict[str, Any]:

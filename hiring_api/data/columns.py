@@ -10,49 +10,27 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import DateTime, ForeignKey, Integer, String
 from sqlalchemy.dialects.mysql import DATETIME
 from sqlalchemy.orm import MappedColumn, mapped_column
 
+from .avro_values import AvroReader, all_ids, all_texts, instants, same
 from .fields import EARLIEST, INSTANT, MAX_ID, InstantField, TextField, Unread, WholeField
 from .varint import encode_ids, encode_longs, encode_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from marshmallow import fields
     from sqlalchemy.types import TypeEngine
 
-__all__ = ["MAX_ID", "AvroReader", "Id", "Instant", "InstantField", "Kind", "Reference", "Text", "Unread"]
+__all__ = ["MAX_ID", "Id", "Instant", "InstantField", "Kind", "Reference", "Text", "Unread"]
 
-_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001  # instants are naive UTC
-# Microseconds in a unit of each of Avro's logical types; an instant in local time is taken as UTC
-_MICROSECONDS: Final = {
-    f"{local}timestamp-{unit}": size
-    for local in ("", "local-")
-    for unit, size in (("millis", 1000), ("micros", 1))
-}
 # Digits, or an exact whole number that passed through a float column: 8.0
 _CSV_WHOLE: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
-
-
-@dataclass(frozen=True, slots=True)
-class AvroReader:
-    """How the values of a field in an Avro file become a column's.
-
-    `plain` gives the column's value for what is plainly right, else None; `json` gives the JSON value that
-    is then judged.
-    """
-
-    plain: Callable[[Any], Any]
-    json: Callable[[Any], Any]
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 @dataclass(frozen=True)
@@ -142,7 +120,7 @@ class _Whole(Kind):
 
     def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
         fits = primitive in {"int", "long"} and logical is None
-        return AvroReader(self.quick, _same) if fits else None
+        return AvroReader(all_ids, self.quick, same) if fits else None
 
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
         return encode_ids(texts, MAX_ID)
@@ -204,7 +182,9 @@ class Text(Kind):
         return "string"
 
     def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
-        return AvroReader(self.quick, _same) if primitive == "string" and logical is None else None
+        if primitive != "string" or logical is not None:
+            return None
+        return AvroReader(lambda values: all_texts(values, self.length), self.quick, same)
 
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
         return encode_strings(texts)
@@ -246,11 +226,8 @@ class Instant(Kind):
 
     def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
         if primitive == "string" and logical is None:
-            return AvroReader(self.quick, _same)
-        unit = _MICROSECONDS.get(logical or "")
-        if primitive != "long" or unit is None:
-            return None
-        return AvroReader(lambda value: _instant(value, unit), lambda value: _spelled(value, unit))
+            return AvroReader(lambda _values: None, self.quick, same)
+        return instants(primitive, logical)
 
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
         return encode_longs(texts)
@@ -262,22 +239,3 @@ class Instant(Kind):
             second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
             return f"({second} * 1000000 + {fraction})"
         return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"
-
-
-def _instant(value: Any, unit: int) -> datetime | None:
-    """The instant that many units of `unit` microseconds after 1970."""
-    if type(value) is not int:
-        return None
-    try:
-        instant = _EPOCH + timedelta(microseconds=value * unit)
-    except OverflowError:
-        return None
-    return instant if instant >= EARLIEST else None
-
-
-def _spelled(value: Any, unit: int) -> Any:
-    instant = _instant(value, unit)
-    if instant is not None:
-        return f"{instant.isoformat()}Z"
-    # No calendar that the field knows reaches there: the year 0000 makes it say so
-    return "0000-01-01T00:00:00Z" if type(value) is int else value

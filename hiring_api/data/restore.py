@@ -15,14 +15,15 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from . import bulk, staging
-from .check import check, require_references, require_unneeded
+from .ahead import ahead
+from .check import Checker, check, require_references, require_unneeded
 from .database import transaction
-from .errors import Busy
+from .errors import Busy, InvalidRows
 from .locks import named_lock
 from .tables import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["replace", "merge"]
 MODES: Final = ("replace", "merge")
+_AHEAD: Final = 4  # chunks of rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ def restore(
     with named_lock(engine, "restore") as held:
         if not held:
             raise Busy("another restore is under way: try again when it is done")
+        if not dry_run and (reports := _into_empty(engine, files, mode)):
+            return reports
         checked = [check(file) for file in files]
         try:
             return transaction(
@@ -83,6 +87,38 @@ def restore(
             )
         except IntegrityError:
             raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
+
+
+def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[Report] | None:
+    """Loads backups of ours straight into empty tables; None where that cannot be, and nothing was done.
+
+    Their checksum proves that the bytes are those saved before a row is written; so the rows may be judged
+    while they are loaded, which halves the time. Should one be wrong nevertheless, nothing is kept, and the
+    careful way says which.
+    """
+    if not all(file.content for file in files):
+        return None
+    for file in files:
+        file.verify()
+
+    def work(connection: Connection) -> list[Report] | None:
+        if any(_lock(connection, [file.table for file in files])):
+            return None
+        return [_report(_loaded(connection, file), mode, dry_run=False) for file in files]
+
+    try:
+        return transaction(engine, work)
+    except (IntegrityError, InvalidRows):
+        return None
+
+
+def _loaded(connection: Connection, rows: AvroRows) -> _Target:
+    checker = Checker(rows)
+    total = _load(connection, rows, rows.table, checker)
+    target = _Target(checker.done(), before=0, total=total)
+    target.done["inserted"] = total.rows
+    _prove(connection, target, "replace")
+    return target
 
 
 @dataclass(slots=True)
@@ -101,7 +137,8 @@ class _Target:
 
 
 def _restore(connection: Connection, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[Report]:
-    targets = [_Target(file, before) for file, before in zip(files, _lock(connection, files), strict=True)]
+    counts = _lock(connection, [file.table for file in files])
+    targets = [_Target(file, before) for file, before in zip(files, counts, strict=True)]
     require_references(connection, files, replace=mode == "replace")
     if mode == "replace":
         require_unneeded(connection, files)
@@ -109,14 +146,14 @@ def _restore(connection: Connection, files: Sequence[Checked], mode: Mode, *, dr
         for target in targets:
             if target.before:
                 target.stage = staging.create(connection, target.table)
-                _load(connection, target, target.stage)
+                target.total = _load(connection, target.file.rows, target.stage)
         (_count if dry_run else _write)(connection, targets, mode)
     finally:
         _drop(connection, targets)
     return [_report(target, mode, dry_run=dry_run) for target in targets]
 
 
-def _lock(connection: Connection, files: Sequence[Checked]) -> list[int]:
+def _lock(connection: Connection, tables: Sequence[Table]) -> list[int]:
     """Keeps others from writing into the tables until the end; the number of rows in each.
 
     Locking every row and the gaps between them takes InnoDB's REPEATABLE READ, for this transaction alone.
@@ -124,14 +161,27 @@ def _lock(connection: Connection, files: Sequence[Checked]) -> list[int]:
     """
     if connection.dialect.name != "sqlite":
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    counts = [select(func.count()).select_from(file.table).with_for_update() for file in files]
+    counts = [select(func.count()).select_from(table).with_for_update() for table in tables]
     return [connection.execute(count).scalar_one() for count in counts]
 
 
-def _load(connection: Connection, target: _Target, into: Table) -> None:
-    for chunk in target.file.rows.chunks():
-        target.total += bulk.checksum_of(target.table, chunk.values)
-        bulk.load(connection, into, chunk.values)
+def _load(
+    connection: Connection, rows: AvroRows, into: Table, checker: Checker | None = None
+) -> bulk.Checksum:
+    """Loads all rows of a file, the next ones being read while the database takes the last."""
+    total = bulk.Checksum()
+    with ahead(_spelled(rows, checker), _AHEAD) as batches:
+        for batch in batches:
+            bulk.load(connection, into, batch.rows, batch.lines)
+            total += batch.checksum
+    return total
+
+
+def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[bulk.Spelled]:
+    for chunk in rows.chunks():
+        if checker is not None:
+            checker.take(chunk)
+        yield bulk.spell(rows.table, chunk.values)
 
 
 def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:
@@ -148,7 +198,7 @@ def _write(connection: Connection, targets: Sequence[_Target], mode: Mode) -> No
     """New parents come before the children that need them, old ones go after those that needed them."""
     for target in targets:
         if target.stage is None:
-            _load(connection, target, target.table)
+            target.total = _load(connection, target.file.rows, target.table)
             target.done["inserted"] = target.total.rows
         else:
             target.done.update(staging.put(connection, target.table, target.stage))
