@@ -12,7 +12,19 @@ from hiring_api.data.database import engine_options, prepare
 from hiring_api.data.tables import tables
 from hiring_api.settings import Settings, read_settings
 
-from . import auth, backups, batch, docs, health, lists, metrics, problems, requests, telemetry
+from . import (
+    auth,
+    backups,
+    batch,
+    console,
+    docs,
+    health,
+    lists,
+    metrics,
+    problems,
+    requests,
+    telemetry,
+)
 from .extensions import db
 
 if TYPE_CHECKING:
@@ -64,4 +76,5 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     for blueprint in (batch.all_routes(), backups.routes(), metrics.routes, health.routes):
         api.register_blueprint(blueprint)
+    app.register_blueprint(console.routes)
     return app
