@@ -7,7 +7,12 @@ def test_the_console_lists_the_tables_and_takes_nothing_from_other_sites(client)
     page = client.get("/")
     assert (page.status_code, page.mimetype) == (200, "text/html")
     assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    assert re.findall(r'data-list="/(\w+)\?limit=20"', page.text) == ["departments", "jobs", "employees", "rejects"]
+    assert re.findall(r'data-list="/(\w+)\?limit=20"', page.text) == [
+        "departments",
+        "jobs",
+        "employees",
+        "rejects",
+    ]
     sources = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert sources
     assert not [source for source in sources if not source.startswith(("/", "data:"))]
