@@ -74,7 +74,6 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprint = batch.routes(table)
         lists.add_routes(blueprint, table)
         api.register_blueprint(blueprint)
-    for blueprint in (batch.all_routes(), backups.routes(), metrics.routes, health.routes):
+    for blueprint in (batch.all_routes(), backups.routes(), metrics.routes, health.routes, console.routes):
         api.register_blueprint(blueprint)
-    app.register_blueprint(console.routes)
     return app

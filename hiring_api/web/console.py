@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flask import Blueprint, Response, render_template, send_from_directory
+from flask import Response, render_template, send_from_directory
 
 from hiring_api.data.tables import resource, tables
+
+from .extensions import Routes
 
 _FILES = Path(__file__).parent / "console"
 # Nothing from other sites, no inline script: a name with markup in it stays text
@@ -15,10 +17,12 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-routes = Blueprint("console", __name__, template_folder=str(_FILES))
+routes = Routes("console", __name__, template_folder=str(_FILES), description="A page for people")
 
 
-@routes.get("/")
+@routes.route("/")
+@routes.query()
+@routes.response(200, {"type": "string"}, content_type="text/html")
 def page() -> Response:
     """The console, with the tables that there are."""
     response = Response(render_template("console.html", resources=[resource(table) for table in tables()]))
@@ -26,7 +30,17 @@ def page() -> Response:
     return response
 
 
-@routes.get("/console/<any('console.css', 'console.js'):name>")
-def file(name: str) -> Response:
-    """What the page is drawn and moved by."""
-    return send_from_directory(_FILES, name)
+@routes.route("/console.css")
+@routes.query()
+@routes.response(200, {"type": "string"}, content_type="text/css")
+def style() -> Response:
+    """What the console looks like."""
+    return send_from_directory(_FILES, "console.css")
+
+
+@routes.route("/console.js")
+@routes.query()
+@routes.response(200, {"type": "string"}, content_type="text/javascript")
+def script() -> Response:
+    """What moves the console."""
+    return send_from_directory(_FILES, "console.js")
