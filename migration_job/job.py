@@ -11,7 +11,7 @@ from uuid import uuid4
 from sqlalchemy.exc import DBAPIError
 
 from hiring_api.data import schema
-from hiring_api.data.csv_files import Choices, inspect
+from hiring_api.data.csv_files import Choices, inspect, on_disk
 from hiring_api.data.database import open_engine, translated
 from hiring_api.data.errors import Busy, DatabaseUnavailable
 from hiring_api.data.load import Task, load
@@ -68,7 +68,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
     """
     choices = Choices(job.delimiter, job.encoding, job.columns)
     found = sources.find(job.source, job.table)
-    files = [(table, path, inspect(path, table, choices)) for table, path in found]
+    files = [(table, path, inspect(on_disk(path), table, choices)) for table, path in found]
     engine = open_engine(settings.database_url)
     try:
         wait_for(engine, settings.database_wait)
@@ -79,7 +79,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
             run_id = f"migration-{uuid4().hex}"
             for table, path, file in files:
                 origin = Origin(str(path.resolve()), run_id)
-                counts = load(engine, Task(table, file, origin, job.on_conflict))
+                counts = load(engine, Task(table, file, origin, job.on_conflict)).counts
                 rejects = write_rejects(engine, table, origin.source, settings.rejects_dir)
                 yield Result(table, str(path), counts, rejects)
     finally:

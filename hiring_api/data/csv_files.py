@@ -17,7 +17,8 @@ from .csv_records import BLOCK
 from .errors import InvalidFile
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from sqlalchemy import Table
@@ -41,10 +42,24 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
+class Content:
+    """A file that can be opened again and again; it may be compressed where `compressed` says so."""
+
+    name: str
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+    compressed: bool = True
+
+
+def on_disk(path: Path) -> Content:
+    """The content of a file with a name."""
+    return Content(path.name, lambda: path.open("rb"))
+
+
+@dataclass(frozen=True, slots=True)
 class CsvFile:
     """A file whose records can be read. `digest` is of its content, uncompressed and in UTF-8."""
 
-    path: Path
+    content: Content
     encoding: str | None
     layout: Layout
     digest: str
@@ -61,33 +76,33 @@ class CsvFile:
         Raises:
             InvalidFile: the compressed data is damaged.
         """
-        with _open(self.path, self.encoding) as stream:
+        with _open(self.content, self.encoding) as stream:
             _skip(stream, offset)
             yield stream
 
 
-def inspect(path: Path, table: Table, choices: Choices) -> CsvFile:
+def inspect(content: Content, table: Table, choices: Choices) -> CsvFile:
     """Reads a file once, without keeping it, and says how it is to be read as rows of `table`.
 
     Raises:
         InvalidFile: it is unreadable, binary, damaged, in another encoding, or its header does not fit.
     """
-    with _open(path, choices.encoding) as stream:
+    with _open(content, choices.encoding) as stream:
         digest, wrong, lines, sample = _scan(stream)
     if _is_binary(sample):
-        raise InvalidFile(f"{path.name} is not a CSV file: it holds binary data")
+        raise InvalidFile(f"{content.name} is not a CSV file: it holds binary data")
     if wrong > max(_FEW, _FEW_OF_ALL * lines):
         raise InvalidFile(
-            f"{path.name} is not UTF-8: {wrong} of its {lines} lines have other bytes. "
-            "Name its encoding with --encoding, such as --encoding latin-1"
+            f"{content.name} is not UTF-8: {wrong} of its {lines} lines have other bytes. "
+            "Save it as UTF-8, or name its encoding to the migration job, such as --encoding latin-1"
         )
     text = sample.decode("utf-8", "replace")
     whole = text if len(sample) < _SAMPLE else text[: text.rfind("\n") + 1]
     try:
         layout = find_layout(table, whole, choices.delimiter, choices.columns)
     except InvalidFile as error:
-        raise InvalidFile(f"{path.name}: {error.message}") from None
-    return CsvFile(path, choices.encoding, layout, digest, lines)
+        raise InvalidFile(f"{content.name}: {error.message}") from None
+    return CsvFile(content, choices.encoding, layout, digest, lines)
 
 
 def _scan(stream: Bytes) -> tuple[str, int, int, bytes]:
@@ -130,20 +145,20 @@ def _is_binary(sample: bytes) -> bool:
 
 
 @contextmanager
-def _open(path: Path, encoding: str | None) -> Iterator[Any]:
+def _open(content: Content, encoding: str | None) -> Iterator[Any]:
     try:
-        with path.open("rb") as file, _decompressed(file) as plain:
+        with content.open() as file, _decompressed(file, allowed=content.compressed) as plain:
             stream: Any = plain if encoding is None else _Transcoded(plain, encoding)
             yield _Unmarked(stream)
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
-        raise InvalidFile(f"{path.name} is compressed and damaged: {error}") from error
+        raise InvalidFile(f"{content.name} is compressed and damaged: {error}") from error
     except OSError as error:
-        raise InvalidFile(f"{path.name} cannot be read: {error.strerror or error}") from error
+        raise InvalidFile(f"{content.name} cannot be read: {error.strerror or error}") from error
 
 
 @contextmanager
-def _decompressed(file: BinaryIO) -> Iterator[Any]:
-    magic = file.read(4)
+def _decompressed(file: BinaryIO, *, allowed: bool) -> Iterator[Any]:
+    magic = file.read(4) if allowed else b""
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
         with gzip.open(file) as plain:

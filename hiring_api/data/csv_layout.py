@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 REJECT: Final = "reject"  # the column of a rejects file that has the key of each reject
 IGNORED: Final = "-"
+_REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
 _SAMPLED: Final = 200  # lines
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
 
@@ -114,10 +115,10 @@ def _header(table: Table, cells: Sequence[str]) -> Names | None:
     if missing:
         raise InvalidFile(
             f"the header names only some columns of {table.name}: found {shown}; "
-            f"missing {', '.join(missing)}. Correct it, or name the columns with --columns"
+            f"missing {', '.join(missing)}. {_REMEDY}"
         )
     for name, places in matches.items():
         if len(places) > 1:
-            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. Use --columns")
+            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. {_REMEDY}")
     by_place = {places[0]: name for name, places in matches.items()}
     return tuple(by_place.get(place) for place in range(len(cells)))

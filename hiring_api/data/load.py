@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final
 
+from pyroaring import BitMap
 from sqlalchemy import func, select
 
 from . import loads, repairs
 from .ahead import ahead
 from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
-from .database import transaction
+from .database import snapshot, transaction
 from .errors import Unproven
 from .loads import Counts, Progress
-from .place import Placed, Target, known, place
+from .place import Known, Placed, Target, decide, known, place
 from .rejects import Origin, Reject, keep
+from .shadow import shadow
 from .tables import references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -31,24 +34,71 @@ log = logging.getLogger(__name__)
 
 _AHEAD: Final = 2  # chunks
 _LOGGED: Final = 100  # refused rows of a file; all of them are kept
+_SHOWN: Final = 100  # refused rows in the result
+_LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many refused rows a file may have: a number of them, or a share of all its rows."""
+
+    rows: int | None = None
+    share: float | None = None
+
+    def exceeded(self, counts: Counts, *, ended: bool) -> bool:
+        """Whether `counts` are too many. A share is known only when the file has ended."""
+        if self.rows is not None and counts.rejected > self.rows:
+            return True
+        return ended and self.share is not None and counts.rejected > self.share * counts.read
+
+
+def limit_of(text: str) -> Limit | None:
+    """The limit that `100` or `5%` spells; None where it spells none."""
+    match = _LIMIT.fullmatch(text)
+    if match is None:
+        return None
+    return Limit(rows=int(match[1])) if match[1] else Limit(share=float(match[2]) / 100)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One file to load: for the record `origin`, its run included."""
+    """One file to load.
+
+    `origin` is for the record. Where `replaces` holds, the rejects of an earlier file of the same name are
+    those of an earlier state of this one.
+    """
 
     table: Table
     file: CsvFile
     origin: Origin
     on_conflict: OnConflict = "error"
+    limit: Limit = field(default_factory=Limit)
+    replaces: bool = True
 
 
-def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Counts:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of a file. `kept` is false where it had more rejects than its limit, or was only checked.
+
+    `rejects` are the first 100, `accepted` the ids that were (or would be) taken.
+    """
+
+    counts: Counts
+    rejects: list[Reject] = field(default_factory=list)
+    accepted: BitMap = field(default_factory=BitMap)
+    kept: bool = True
+
+
+class _TooMany(Exception):
+    """More rejects than the limit: the transaction is to be undone."""
+
+
+def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
     """Loads a file; where an earlier load of the same content was killed, goes on from there.
 
     Args:
         engine: the database.
-        task: what to load.
+        task: what to load; its limit is not looked at.
         tell: called after each chunk that is committed.
 
     Raises:
@@ -60,26 +110,104 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
     target = Target(task.table, _known(engine, task.table), task.on_conflict)
     with ahead(_judged(task, progress), _AHEAD) as chunks:
         for judged in chunks:
-            progress = _load_chunk(engine, key, task, target, judged, progress)
+            progress, _ = _commit_chunk(engine, key, task, target, judged, progress)
             if tell is not None:
                 tell(progress)
     transaction(engine, lambda connection: _finish(connection, key, task, progress))
-    return progress.counts
+    return Loaded(progress.counts, accepted=progress.taken)
+
+
+def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
+    """Loads a file in one transaction: where it has more rejects than its limit, none of its rows is kept.
+
+    The rejects are kept in either case.
+
+    Raises:
+        DatabaseUnavailable: nothing was kept.
+        InvalidFile: the file cannot be read to its end; nothing was kept.
+        Unproven: what would be stored is not what was read; nothing was kept.
+    """
+    try:
+        return transaction(engine, lambda connection: _load_all(connection, task, tell))
+    except _TooMany:
+
+        def record(refused: list[Reject]) -> None:
+            transaction(engine, lambda connection: keep(connection, task.table, task.origin, refused, 0))
+
+        return check(engine, task, record)
+
+
+def check(
+    engine: Engine,
+    task: Task,
+    record: Callable[[list[Reject]], None],
+    parents: Mapping[str, BitMap] | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> Loaded:
+    """What `load` would do; nothing is written.
+
+    Args:
+        engine: the database.
+        task: what to check.
+        record: called with what is refused of each chunk.
+        parents: ids that count as present in other tables, by the table's name.
+        tell: called after each chunk.
+    """
+    progress = Progress()
+    first: list[Reject] = []
+    with snapshot(engine) as connection, shadow(task.table) as rows:
+        target = Target(task.table, _with(known(connection, task.table), task.table, parents or {}))
+        target.on_conflict, target.shadow = task.on_conflict, rows
+        with ahead(_judged(task, progress), _AHEAD) as chunks:
+            for judged in chunks:
+                placed = decide(connection, target, judged, progress.taken)
+                rows.add(placed)
+                refused = list(_rejects(task, judged, placed).values())
+                record(refused)
+                first += refused[: _SHOWN - len(first)]
+                progress = _after(progress, judged, placed)
+                if tell is not None:
+                    tell(progress)
+    return Loaded(progress.counts, first, progress.taken, kept=False)
+
+
+def _with(seen: Known, table: Table, parents: Mapping[str, BitMap]) -> Known:
+    for name, parent in references(table).items():
+        seen.parents[name] |= parents.get(parent.name, BitMap())
+    return seen
+
+
+def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], None] | None) -> Loaded:
+    progress = Progress()
+    first: list[Reject] = []
+    target = Target(task.table, known(connection, task.table), task.on_conflict)
+    with ahead(_judged(task, progress), _AHEAD) as chunks:
+        for judged in chunks:
+            progress, refused = _place_chunk(connection, task, target, judged, progress)
+            first += refused[: _SHOWN - len(first)]
+            if task.limit.exceeded(progress.counts, ended=False):
+                raise _TooMany
+            if tell is not None:
+                tell(progress)
+    if task.limit.exceeded(progress.counts, ended=True):
+        raise _TooMany
+    _prove(connection, task, progress)
+    return Loaded(progress.counts, first, progress.taken)
 
 
 def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
-    fingerprint = f"{task.file.fingerprint()}"
+    fingerprint = task.file.fingerprint()
     found = loads.unfinished(connection, task.table, task.origin, fingerprint)
     if found is None:
         return loads.begin(connection, task.table, task.origin, fingerprint), task, Progress()
     key, run, progress = found
-    log.info("going on with %s at line %d", task.origin.source, progress.at.line + 1)
-    same_run = Task(task.table, task.file, Origin(task.origin.source, run), task.on_conflict)
-    return key, same_run, progress
+    log.info("going on with %s after line %d", task.origin.source, progress.at.line)
+    return key, replace(task, origin=Origin(task.origin.source, run)), progress
 
 
-def _known(engine: Engine, table: Table) -> Any:
-    return transaction(engine, lambda connection: known(connection, table))
+def _known(engine: Engine, table: Table) -> Known:
+    with snapshot(engine) as connection:
+        return known(connection, table)
 
 
 def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:
@@ -88,29 +216,33 @@ def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:
             yield judge_chunk(task.table, task.file.layout, chunk)
 
 
-def _load_chunk(
+def _commit_chunk(
     engine: Engine, key: int, task: Task, target: Target, judged: JudgedChunk, before: Progress
-) -> Progress:
-    def work(connection: Connection) -> Progress:
-        placed = place(connection, target, judged, before.taken)
-        refused = _rejects(task, judged, placed)
-        new = repairs.settle(connection, task.table, task.origin.source, task.file.layout, judged, refused)
-        keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))
-        after = Progress(
-            judged.chunk.end, before.counts + _counts(judged, placed), before.taken | placed.accepted
-        )
+) -> tuple[Progress, list[Reject]]:
+    def work(connection: Connection) -> tuple[Progress, list[Reject]]:
+        after, refused = _place_chunk(connection, task, target, judged, before)
         loads.advance(connection, key, after)
-        return after
+        return after, refused
 
-    after = transaction(engine, work)
-    target.known.ids |= after.taken
+    return transaction(engine, work)
+
+
+def _place_chunk(
+    connection: Connection, task: Task, target: Target, judged: JudgedChunk, before: Progress
+) -> tuple[Progress, list[Reject]]:
+    placed = place(connection, target, judged, before.taken)
+    refused = _rejects(task, judged, placed)
+    source = task.origin.source if task.replaces else None
+    new = repairs.settle(connection, task.table, source, task.file.layout, judged, refused)
+    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))
+    after = _after(before, judged, placed)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
-        log.warning("%s has more refused rows than are logged: see the rejects file", task.origin.source)
-    return after
+        log.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
+    return after, list(refused.values())
 
 
-def _counts(judged: JudgedChunk, placed: Placed) -> Counts:
-    return Counts(
+def _after(before: Progress, judged: JudgedChunk, placed: Placed) -> Progress:
+    counts = Counts(
         read=len(judged.chunk.fields) - judged.blank,
         inserted=len(placed.new),
         updated=len(placed.changed),
@@ -118,6 +250,7 @@ def _counts(judged: JudgedChunk, placed: Placed) -> Counts:
         rejected=len(placed.refused),
         blank=judged.blank,
     )
+    return Progress(judged.chunk.end, before.counts + counts, before.taken | placed.accepted)
 
 
 def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Reject]:
@@ -134,6 +267,12 @@ def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Rejec
 
 
 def _finish(connection: Connection, key: int, task: Task, progress: Progress) -> None:
+    _prove(connection, task, progress)
+    loads.end(connection, key, progress)
+
+
+def _prove(connection: Connection, task: Task, progress: Progress) -> None:
+    """Nothing is unaccounted for and no reference dangles; each chunk was compared when it was stored."""
     if not progress.counts.add_up():
         raise Unproven(f"the rows of {task.origin.source} do not add up: {progress.counts}")
     for name, parent in references(task.table).items():
@@ -141,4 +280,3 @@ def _finish(connection: Connection, key: int, task: Task, progress: Progress) ->
         dangling = select(func.count()).select_from(used).where(used.c[name].not_in(select(parent.c.id)))
         if connection.execute(dangling).scalar_one():
             raise Unproven(f"{task.table.name} has rows whose {name} is not in {parent.name}")
-    loads.end(connection, key, progress)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
     from .bulk import Values
+    from .shadow import Shadow
 
 OnConflict = Literal["error", "update"]
 
@@ -45,11 +46,15 @@ class Known:
 
 @dataclass(slots=True)
 class Target:
-    """Where rows go, and what happens to those whose id is taken; `known` may be outdated."""
+    """Where rows go, and what happens to those whose id is taken; `known` may be outdated.
+
+    With a shadow, what it holds counts as stored.
+    """
 
     table: Table
     known: Known
     on_conflict: OnConflict = "error"
+    shadow: Shadow | None = None
 
 
 @dataclass(slots=True)
@@ -108,7 +113,7 @@ def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: B
     if not before and len(ids) == len(judged.rows) and len(placed.refused) == len(judged.refused):
         placed.new, placed.accepted = judged.rows, ids
     else:
-        _decide_rows(target, judged, taken, _stored(connection, target.table, before), placed)
+        _decide_rows(target, judged, taken, _stored_or_shadowed(connection, target, before), placed)
     _refuse_ids(target, judged, taken, before, placed)
     return placed
 
@@ -201,6 +206,11 @@ def _missing(connection: Connection, target: Target, judged: JudgedChunk, name: 
 
 def _present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
     return BitMap([row_id for part in _parts(ids) for row_id in present(connection, table, part)])
+
+
+def _stored_or_shadowed(connection: Connection, target: Target, ids: BitMap) -> dict[int, Values]:
+    found = _stored(connection, target.table, ids)
+    return found | _stored(target.shadow.connection, target.table, ids) if target.shadow else found
 
 
 def _stored(connection: Connection, table: Table, ids: BitMap) -> dict[int, Values]:

@@ -30,7 +30,7 @@ _LISTED = 1000
 def settle(
     connection: Connection,
     table: Table,
-    source: str,
+    source: str | None,
     layout: Layout,
     judged: JudgedChunk,
     refused: dict[int, Reject],
@@ -40,7 +40,7 @@ def settle(
     Args:
         connection: in the transaction that places the chunk.
         table: where the rows went.
-        source: the file they came from.
+        source: the file they came from; None where its name says nothing about its earlier state.
         layout: how the file is read.
         judged: the chunk.
         refused: what was refused of it, by index.
@@ -81,8 +81,12 @@ def _by_key(connection: Connection, table: Table, layout: Layout, judged: Judged
     }
 
 
-def _by_line(connection: Connection, table: Table, source: str, judged: JudgedChunk) -> dict[int, Row[Any]]:
+def _by_line(
+    connection: Connection, table: Table, source: str | None, judged: JudgedChunk
+) -> dict[int, Row[Any]]:
     """The rejects of the same file at the lines of the chunk, by index."""
+    if source is None:
+        return {}
     lines = judged.chunk.lines
     between = (rejects.c.source == source[:512]) & rejects.c.line.between(lines[0], lines[-1])
     index_of = {line: index for index, line in enumerate(lines)}

@@ -22,8 +22,10 @@ from . import (
     lists,
     metrics,
     problems,
+    rejects,
     requests,
     telemetry,
+    uploads,
 )
 from .extensions import db
 
@@ -74,6 +76,14 @@ def create_app(settings: Settings | None = None) -> Flask:
         blueprint = batch.routes(table)
         lists.add_routes(blueprint, table)
         api.register_blueprint(blueprint)
-    for blueprint in (batch.all_routes(), backups.routes(), metrics.routes, health.routes, console.routes):
+    for blueprint in (
+        batch.all_routes(),
+        backups.routes(),
+        metrics.routes,
+        uploads.routes(),
+        rejects.routes,
+        health.routes,
+        console.routes,
+    ):
         api.register_blueprint(blueprint)
     return app

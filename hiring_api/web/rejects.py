@@ -1,0 +1,100 @@
+"""`GET /rejects`: the refused rows of batches, uploads and migrations, newest first."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response, request
+from marshmallow import fields, validate
+
+from hiring_api.data.database import snapshot
+from hiring_api.data.reject_lists import CSV_COLUMNS, Chosen, rejects_page, rejects_stream
+from hiring_api.data.tables import resource, tables
+
+from .batch_schemas import RowErrorSchema
+from .extensions import CSV, JSON, Routes, engine
+from .parameters import Query, Whole, choice, flag
+from .representations import link, listing, wanted
+from .representations import table as as_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DEFAULT_LIMIT = 100
+_MOST = 9_999_999_999
+
+routes = Routes("rejects", __name__, description="What was refused, and why")
+
+
+def _text(longest: int, what: str) -> fields.String:
+    return fields.String(
+        load_default=None, validate=validate.Length(1, longest), metadata={"description": what}
+    )
+
+
+class RejectsQuery(Query):
+    """Which rejects, and how many a page."""
+
+    table = choice(tuple(resource(table) for table in tables()), load_default=None)
+    source = _text(512, "A route such as `POST /employees`, or the path of a file")
+    run = _text(64, "The X-Request-ID of a request, or the run of a migration")
+    resolved = flag(load_default=None, metadata={"description": "Whether the row was taken later"})
+    limit = Whole(1, 1000, load_default=None, metadata={"description": "Rejects a page, 100 by default"})
+    before = Whole(1, _MOST, load_default=None, metadata={"description": "Rejects with a lower id"})
+
+
+class RejectSchema(marshmallow.Schema):
+    """A refused row."""
+
+    id = fields.Integer(required=True)
+    table = fields.String(required=True, metadata={"example": "hired_employees"})
+    source = fields.String(required=True)
+    run = fields.String(required=True)
+    line = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Of a file; null for a batch"}
+    )
+    record = fields.Integer(required=True, allow_none=True)
+    row = fields.Raw(required=True, allow_none=True, metadata={"description": "As it came"})
+    errors = fields.List(fields.Nested(RowErrorSchema), required=True)
+    refused_at = fields.String(required=True, metadata={"format": "date-time"})
+    resolved_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+
+
+class RejectsSchema(marshmallow.Schema):
+    """A page of rejects."""
+
+    items = fields.List(fields.Nested(RejectSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+@routes.route("/rejects", methods=["GET"])
+@routes.query(RejectsQuery)
+@routes.response(200, RejectsSchema)
+@routes.doc(summary="List refused rows")
+def get(**parameters: Any) -> Response:
+    """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream."""
+    parameters["table"] = next((one for one in tables() if resource(one) == parameters["table"]), None)
+    if wanted(JSON, CSV) == CSV:
+        return as_table(list(CSV_COLUMNS), _stream(Chosen(**parameters)), CSV)
+    return _page(parameters)
+
+
+def _page(parameters: dict[str, Any]) -> Response:
+    limit = parameters.pop("limit") or _DEFAULT_LIMIT
+    with snapshot(engine()) as connection:
+        found = rejects_page(connection, Chosen(**parameters, limit=limit + 1))
+    if len(found) <= limit:
+        return listing(found)
+    following = {**request.args, "limit": limit, "before": found[limit - 1]["id"]}
+    return listing(found[:limit], link(request.path, following))
+
+
+def _stream(chosen: Chosen) -> Iterator[dict[str, Any]]:
+    database = engine()
+
+    def rows() -> Iterator[dict[str, Any]]:
+        with snapshot(database) as connection:
+            yield from rejects_stream(connection, chosen)
+
+    return rows()

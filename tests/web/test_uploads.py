@@ -1,0 +1,152 @@
+"""`POST /upload/{resource}`: the counts, the first rejects, and all or nothing where a limit is set."""
+
+from __future__ import annotations
+
+import gzip
+import io
+
+import pytest
+
+ROWS = "1,Ana,2021-07-27T12:00:00Z,1,1\n2,,2021-07-27,99,1\n3,Bo,2021-07-27T12:00:00Z,1,1\n"
+
+
+@pytest.fixture
+def parents(client):
+    client.post("/departments", json=[{"id": 1, "department": "Sales"}])
+    client.post("/jobs", json=[{"id": 1, "job": "Clerk"}])
+    return client
+
+
+def upload(client, resource, text, query="", **headers):
+    data = text if isinstance(text, bytes) else text.encode()
+    return client.post(f"/upload/{resource}{query}", data=data, content_type="text/csv", headers=headers)
+
+
+def ids(client, resource="employees"):
+    return [row["id"] for row in client.get(f"/{resource}").json["items"]]
+
+
+def counts(response):
+    names = ("kept", "read", "inserted", "updated", "unchanged", "rejected")
+    return tuple(response.json[name] for name in names)
+
+
+def test_right_rows_go_in_and_refused_ones_are_answered_and_kept(parents):
+    response = upload(parents, "employees", ROWS, **{"X-Request-ID": "first"})
+    assert response.status_code == 207
+    errors = [
+        {"field": "name", "code": "required", "message": "name is required: it is empty"},
+        {
+            "field": "datetime",
+            "code": "invalid_format",
+            "message": "datetime must be a date and time such as 2021-07-27T16:02:08Z",
+        },
+        {
+            "field": "department_id",
+            "code": "unknown_reference",
+            "message": "department_id 99 is not in departments",
+        },
+    ]
+    refused = {"line": 2, "record": 2, "row": ["2", "", "2021-07-27", "99", "1"], "errors": errors}
+    assert response.json == {
+        "table": "employees",
+        "run": "first",
+        "dry_run": False,
+        "kept": True,
+        "read": 3,
+        "inserted": 2,
+        "updated": 0,
+        "unchanged": 0,
+        "rejected": 1,
+        "blank": 0,
+        "rejects": [refused],
+        "all_rejects": "/rejects?run=first",
+    }
+    assert ids(parents) == [1, 3]
+    [kept] = parents.get(response.json["all_rejects"]).json["items"]
+    assert {name: kept[name] for name in refused} == refused
+    assert kept["source"] == "POST /upload/employees"
+
+
+def test_a_form_with_the_file_is_the_same(parents):
+    data = {"file": (io.BytesIO(b"id;department\n7;Law\n"), "Departments.CSV")}
+    response = parents.post("/upload/departments", data=data)
+    assert (response.status_code, counts(response)) == (201, (True, 1, 1, 0, 0, 0))
+    assert ids(parents, "departments") == [1, 7]
+
+
+def test_a_dry_run_reports_the_same_and_writes_nothing(parents):
+    text = f"{ROWS}1,Ana,2021-07-27T12:00:00Z,1,1\n3,Other,2021-07-27T12:00:00Z,1,1\n"
+    dry = upload(parents, "employees", text, "?dry_run=true")
+    assert (dry.status_code, ids(parents)) == (200, [])
+    assert parents.get("/rejects").json["items"] == []
+    real = upload(parents, "employees", text)
+    assert counts(real) == (True, 5, 2, 0, 1, 2)
+    assert counts(dry)[1:] == counts(real)[1:]
+    assert dry.json["rejects"] == real.json["rejects"]
+
+
+@pytest.mark.parametrize(
+    ("limit", "status", "kept"),
+    [("0", 422, []), ("1", 207, [1, 3]), ("30%25", 422, []), ("34%25", 207, [1, 3])],
+)
+def test_more_rejects_than_the_limit_and_nothing_is_kept_but_the_rejects(parents, limit, status, kept):
+    response = upload(parents, "employees", ROWS, f"?max_rejects={limit}")
+    assert (response.status_code, ids(parents)) == (status, kept)
+    assert counts(response) == ((True, 3, 2, 0, 0, 1) if kept else (False, 3, 0, 0, 0, 1))
+    assert len(parents.get(response.json["all_rejects"]).json["items"]) == 1
+
+
+def test_on_conflict(parents):
+    upload(parents, "departments", "1,Sales\n2,Law\n")
+    again = "1,Sales\n2,Lawyers\n"
+    assert counts(upload(parents, "departments", again)) == (True, 2, 0, 0, 1, 1)
+    assert counts(upload(parents, "departments", again, "?on_conflict=update")) == (True, 2, 0, 1, 1, 0)
+    assert parents.get("/departments/2").json["department"] == "Lawyers"
+
+
+def test_when_every_row_is_refused_it_is_422(parents):
+    response = upload(parents, "jobs", "x,Clerk\n")
+    assert (response.status_code, counts(response)) == (422, (True, 1, 0, 0, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        pytest.param(b"", "the file is empty", id="empty"),
+        pytest.param(
+            b"\x89PNG\r\n\x1a\n" + bytes(range(32)) * 9,
+            "the file is not a CSV file: it holds binary data",
+            id="binary",
+        ),
+        pytest.param(
+            gzip.compress(b"1,Sales\n" * 99), "the file is not a CSV file: it holds binary data", id="gzip"
+        ),
+        pytest.param(
+            "1,Café\n".encode("latin-1") * 20,
+            "the file is not UTF-8: 20 of its 20 lines have other bytes. Save it as UTF-8, or name its "
+            "encoding to the migration job, such as --encoding latin-1",
+            id="latin-1",
+        ),
+        pytest.param(
+            b"id,wrong\n1,Sales\n",
+            "the file: the header names only some columns of departments: found id, wrong; missing "
+            "department. Correct it, or name the columns to the migration job with --columns",
+            id="part of a header",
+        ),
+    ],
+)
+def test_what_is_no_such_file_is_one_sentence(parents, content, detail):
+    response = upload(parents, "departments", content)
+    assert (response.status_code, response.json["detail"]) == (422, detail)
+    assert ids(parents, "departments") == [1]
+
+
+@pytest.mark.parametrize("query", ["?max_rejects=many", "?max_rejects=101%25", "?on_conflict=skip", "?no=1"])
+def test_wrong_parameters_are_refused(parents, query):
+    assert upload(parents, "departments", "2,Law\n", query).status_code == 422
+    assert ids(parents, "departments") == [1]
+
+
+def test_other_content_types_are_refused(parents):
+    assert parents.post("/upload/departments", json=[]).status_code == 415
