@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import codecs
+from pathlib import Path
 
-from hiring_api.data.csv_layout import DELIMITERS
-from hiring_api.data.tables import resource, tables
+from hiring_api.data.csv_layout import DELIMITERS, IGNORED
+from hiring_api.data.load import Limit, limit_of
+from hiring_api.data.tables import kinds, resource, tables
 
 _EPILOG = """\
 exit status:
@@ -34,13 +36,26 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--table", choices=_names(), help="the table that a single file belongs to")
     parser.add_argument("--delimiter", type=_delimiter, help="the separator, if it is not to be found")
     parser.add_argument("--encoding", type=_encoding, help="the files' encoding, if it is not UTF-8")
-    parser.add_argument("--columns", type=_columns, help="the columns in the order of the fields: id,name,…")
+    parser.add_argument(
+        "--columns",
+        type=_columns,
+        help="the columns of a table in the order of the fields, - for one to ignore: id,-,job",
+    )
     parser.add_argument(
         "--on-conflict",
         choices=("error", "update"),
         default="error",
         help="a row whose id is taken by other content is refused (error) or overwrites it (update)",
     )
+    parser.add_argument(
+        "--max-rejects",
+        type=_limit,
+        metavar="N|N%",
+        help="keep nothing of a table that has more refused rows than this, and stop with status 3",
+    )
+    parser.add_argument("--dry-run", action="store_true", help="report and refuse as usual, load nothing")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write all figures as JSON")
+    parser.add_argument("--wait", action="store_true", help="wait while another migration is running")
     return parser
 
 
@@ -65,5 +80,17 @@ def _encoding(text: str) -> str | None:
     return None if codec.name in ("utf-8", "utf-8-sig") else codec.name
 
 
+def _limit(text: str) -> Limit:
+    limit = limit_of(text)
+    if limit is None:
+        raise argparse.ArgumentTypeError("must be a number of rows such as 100, or a share such as 5%")
+    return limit
+
+
 def _columns(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(","))
+    names = tuple(name.strip() for name in text.split(","))
+    wanted = sorted(name for name in names if name != IGNORED)
+    if not any(sorted(kinds(table)) == wanted for table in tables()):
+        every = "; ".join(",".join(kinds(table)) for table in tables())
+        raise argparse.ArgumentTypeError(f"must name all columns of one table ({every}), and - for others")
+    return names

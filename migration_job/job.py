@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 
 from hiring_api.data import schema
-from hiring_api.data.csv_files import Choices, inspect, on_disk
+from hiring_api.data.csv_files import Choices, CsvFile, inspect, on_disk
+from hiring_api.data.csv_layout import IGNORED
 from hiring_api.data.database import open_engine, translated
 from hiring_api.data.errors import Busy, DatabaseUnavailable
-from hiring_api.data.load import Task, load
+from hiring_api.data.load import Limit, Loaded, Task, check, load, load_at_once
 from hiring_api.data.locks import named_lock
-from hiring_api.data.reject_files import write_rejects
+from hiring_api.data.reject_files import line_of, rejects_file, write_rejects
 from hiring_api.data.rejects import Origin
+from hiring_api.data.tables import kinds
 
 from . import sources
+from .progress import shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from pyroaring import BitMap
     from sqlalchemy import Engine, Table
 
-    from hiring_api.data.loads import Counts
+    from hiring_api.data.csv_judge import JudgedChunk
     from hiring_api.data.place import OnConflict
+    from hiring_api.data.rejects import Reject
     from hiring_api.settings import Settings
 
 log = logging.getLogger(__name__)
 
 _PAUSE: Final = 1.0  # seconds between two attempts to reach the database
+_A_DAY: Final = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +49,28 @@ class Job:
 
     source: str
     table: str | None = None
-    delimiter: str | None = None
-    encoding: str | None = None
-    columns: tuple[str, ...] | None = None
+    choices: Choices = field(default_factory=Choices)
     on_conflict: OnConflict = "error"
+    limit: Limit | None = None
+    dry_run: bool = False
+    wait: bool = False
+
+    def choices_for(self, table: Table) -> Choices:
+        """The choices for a file of `table`: columns are those of the table that has them."""
+        named = sorted(name for name in self.choices.columns or () if name != IGNORED)
+        return self.choices if named == sorted(kinds(table)) else replace(self.choices, columns=None)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one file."""
+    """What came of one file, and where its refused rows are written, if it has any."""
 
     table: Table
     source: str
-    counts: Counts
+    file: CsvFile
+    loaded: Loaded
     rejects: Path | None
+    seconds: float
 
 
 def run(job: Job, settings: Settings) -> Iterator[Result]:
@@ -66,24 +81,68 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
         Busy: another run is under way.
         DatabaseUnavailable: the database was not there within `Settings.database_wait` seconds.
     """
-    choices = Choices(job.delimiter, job.encoding, job.columns)
-    found = sources.find(job.source, job.table)
-    files = [(table, path, inspect(on_disk(path), table, choices)) for table, path in found]
+    with sources.opened(job.source, job.table) as found:
+        files = [
+            (one, inspect(on_disk(one.path, one.name), one.table, job.choices_for(one.table)))
+            for one in found
+        ]
+        with _ready(job, settings) as engine:
+            run_id = f"migration-{uuid4().hex}"
+            accepted: dict[str, BitMap] = {}
+            for one, file in files:
+                task = Task(one.table, file, Origin(one.name, run_id), job.on_conflict, job.limit or Limit())
+                begun = time.monotonic()
+                loaded, rejects = _load(engine, job, task, settings.rejects_dir, accepted)
+                accepted[one.table.name] = loaded.accepted
+                yield Result(one.table, one.name, file, loaded, rejects, time.monotonic() - begun)
+
+
+@contextmanager
+def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
+    """The database, its schema up to date, held by this job alone."""
     engine = open_engine(settings.database_url)
     try:
         wait_for(engine, settings.database_wait)
-        schema.upgrade(engine)
-        with named_lock(engine, "migration") as held:
+        with named_lock(engine, "migration") as first:
+            if first:
+                schema.upgrade(engine)
+                yield engine
+                return
+        if not job.wait:
+            raise Busy(
+                "another migration is running on this database: try again when it has finished, or --wait"
+            )
+        log.info("waiting for another migration on this database to finish")
+        with named_lock(engine, "migration", _A_DAY) as held:
             if not held:
-                raise Busy("another migration is running on this database: try again when it has finished")
-            run_id = f"migration-{uuid4().hex}"
-            for table, path, file in files:
-                origin = Origin(str(path.resolve()), run_id)
-                counts = load(engine, Task(table, file, origin, job.on_conflict)).counts
-                rejects = write_rejects(engine, table, origin.source, settings.rejects_dir)
-                yield Result(table, str(path), counts, rejects)
+                raise Busy("another migration is still running on this database after a day")
+            schema.upgrade(engine)
+            yield engine
     finally:
         engine.dispose()
+
+
+def _load(
+    engine: Engine, job: Job, task: Task, folder: Path, accepted: dict[str, BitMap]
+) -> tuple[Loaded, Path | None]:
+    with shown(task) as tell:
+        if job.dry_run:
+            return _check(engine, task, folder, accepted)
+        loaded = load(engine, task, tell) if job.limit is None else load_at_once(engine, task, tell)
+    given_back = task.file.layout.reject is not None
+    return loaded, write_rejects(engine, task.table, None if given_back else task.origin.source, folder)
+
+
+def _check(
+    engine: Engine, task: Task, folder: Path, accepted: dict[str, BitMap]
+) -> tuple[Loaded, Path | None]:
+    with rejects_file(folder, task.table) as add:
+
+        def record(_chunk: JudgedChunk, refused: dict[int, Reject]) -> None:
+            add(line_of(task.table, task.origin.source, reject) for reject in refused.values())
+
+        loaded = check(engine, task, record, accepted)
+    return loaded, folder / f"{task.table.name}.csv" if loaded.rejects else None
 
 
 def wait_for(engine: Engine, seconds: float) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,10 +12,21 @@ from hiring_api.data.errors import InvalidFile
 from hiring_api.data.tables import resource, tables
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from sqlalchemy import Table
 
 # As browsers and file managers name copies: "hired_employees (3).csv", "Jobs - Copy.CSV"
 _NAME = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - copy)?\.(?:csv|txt|tsv)(?:\.gz|\.zst)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file for a table: what it is called for the record, and where it is on this machine's disk."""
+
+    table: Table
+    name: str
+    path: Path
 
 
 def table_named(name: str) -> Table | None:
@@ -28,38 +41,48 @@ def table_of(path: str) -> Table | None:
     return table_named(match["stem"]) if match else None
 
 
-def find(source: str, table: str | None) -> list[tuple[Table, Path]]:
-    """The files to load, parents first.
+@contextmanager
+def opened(source: str, table: str | None) -> Iterator[list[Found]]:
+    """The files to load, parents first; those that had to be fetched are gone afterwards.
 
     Raises:
         InvalidFile: there is nothing to load, or two files for one table.
     """
+    only = table_named(table) if table else None
     path = Path(source)
     if path.is_dir():
-        files = [file for file in sorted(path.iterdir()) if file.is_file()]
-        return _one_each(source, [(table_of(file.name), file) for file in files], table)
-    if not path.exists():
+        names = [str(file.resolve()) for file in sorted(path.iterdir()) if file.is_file()]
+        yield [Found(of, name, Path(name)) for of, name in chosen(source, names, only)]
+    elif not path.exists():
         raise InvalidFile(f"{source} does not exist")
-    found = table_named(table) if table else table_of(path.name)
+    else:
+        yield [Found(only if only is not None else _named_by(source), str(path.resolve()), path)]
+
+
+def _named_by(source: str) -> Table:
+    found = table_of(source)
     if found is None:
         names = ", ".join(known.name for known in tables())
         raise InvalidFile(f"{source}: name the table it is for with --table, one of {names}")
-    return [(found, path)]
+    return found
 
 
-def _one_each(
-    source: str, candidates: list[tuple[Table | None, Path]], wanted: str | None
-) -> list[tuple[Table, Path]]:
-    only = table_named(wanted) if wanted else None
+def chosen(source: str, names: Sequence[str], only: Table | None) -> list[tuple[Table, str]]:
+    """The one file of each table among `names`, or that of the table `only`, parents first.
+
+    Raises:
+        InvalidFile: there is none, or two for one table.
+    """
     found = []
     for table in tables():
-        paths = [path for of, path in candidates if of is table]
-        if len(paths) > 1:
-            listed = ", ".join(path.name for path in paths)
+        candidates = [name for name in names if table_of(name) is table]
+        if only not in (None, table) or not candidates:
+            continue
+        if len(candidates) > 1:
+            listed = ", ".join(name.rsplit("/", 1)[-1] for name in candidates)
             raise InvalidFile(f"{source} has several files for {table.name}: {listed}. Keep one")
-        if paths and only in (None, table):
-            found.append((table, paths[0]))
+        found.append((table, candidates[0]))
     if not found:
-        names = ", ".join(f"{table.name}.csv" for table in tables())
-        raise InvalidFile(f"{source} has none of {names}")
+        wanted = ", ".join(f"{table.name}.csv" for table in tables() if only in (None, table))
+        raise InvalidFile(f"{source} has none of {wanted}")
     return found

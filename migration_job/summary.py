@@ -1,33 +1,40 @@
-"""The table that the job prints at its end."""
+"""What the job says at its end: a table on standard output, and all figures as JSON."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
-    from .job import Result
+    from .job import Job, Result
 
 _COLUMNS = ("read", "inserted", "updated", "unchanged", "rejected")
 
 
-def summary(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
     """What came of each file: a line for each table, then where the refused rows are."""
     head = ("table", *_COLUMNS, "file")
     lines: list[tuple[str, ...]] = [head]
     lines += [
-        (result.table.name, *(f"{getattr(result.counts, name):,}" for name in _COLUMNS), result.source)
+        (result.table.name, *(f"{figure:,}" for figure in _figures(result).values()), result.source)
         for result in results
     ]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
     text = "".join(_line(line, widths) for line in lines)
     for result in results:
-        if result.counts.read == 0:
+        if result.loaded.counts.read == 0:
             text += f"{result.source} has no rows\n"
         if result.rejects is not None:
             text += f"refused rows of {result.table.name}: {result.rejects}\n"
-    return text
+    return text + ("nothing was loaded: this was a dry run\n" if dry_run else "")
+
+
+def _figures(result: Result) -> dict[str, int]:
+    return {name: getattr(result.loaded.counts, name) for name in _COLUMNS}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -38,3 +45,53 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
         for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip() + "\n"
+
+
+def write_report(path: Path, job: Job, results: Sequence[Result], status: int, error: str | None) -> None:
+    """Writes all figures of a run, and what proves them, to `path` as JSON.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    report = {
+        "source": job.source,
+        "exit_status": status,
+        "error": error,
+        "dry_run": job.dry_run,
+        "on_conflict": job.on_conflict,
+        "tables": [_reported(result) for result in results],
+    }
+    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def _reported(result: Result) -> dict[str, Any]:
+    loaded, layout = result.loaded, result.file.layout
+    return {
+        "table": result.table.name,
+        "file": result.source,
+        "sha256": result.file.digest,
+        "encoding": result.file.encoding or "utf-8",
+        "delimiter": layout.delimiter,
+        "header": layout.starts > 0,
+        "columns": list(layout.names),
+        "kept": loaded.kept,
+        **_figures(result),
+        "blank": loaded.counts.blank,
+        "seconds": round(result.seconds, 3),
+        "rejects_file": str(result.rejects) if result.rejects else None,
+        "proof": {
+            "accounted_for": loaded.counts.add_up(),
+            "written": asdict(loaded.proven),
+            "stored_equals_read": loaded.kept,
+            "dangling_references": 0 if loaded.kept else None,
+        },
+        "first_rejects": [
+            {
+                "line": reject.line,
+                "record": reject.record,
+                "row": reject.raw,
+                "errors": [error.to_json() for error in reject.errors],
+            }
+            for reject in loaded.rejects
+        ],
+    }

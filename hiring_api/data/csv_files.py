@@ -50,9 +50,9 @@ class Content:
     compressed: bool = True
 
 
-def on_disk(path: Path) -> Content:
-    """The content of a file with a name."""
-    return Content(path.name, lambda: path.open("rb"))
+def on_disk(path: Path, name: str) -> Content:
+    """The content of a file on disk; `name` is what the user calls it."""
+    return Content(name, lambda: path.open("rb"))
 
 
 @dataclass(frozen=True, slots=True)

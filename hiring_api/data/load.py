@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
@@ -12,6 +14,7 @@ from sqlalchemy import func, select
 
 from . import loads, repairs
 from .ahead import ahead
+from .bulk import Checksum
 from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
 from .database import snapshot, transaction
@@ -23,7 +26,7 @@ from .shadow import shadow
 from .tables import references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -80,13 +83,18 @@ class Task:
 class Loaded:
     """What came of a file. `kept` is false where it had more rejects than its limit, or was only checked.
 
-    `rejects` are the first 100, `accepted` the ids that were (or would be) taken.
+    `rejects` are the first 100, `accepted` the ids that were (or would be) taken, `proven` the checksum of
+    the rows written, which was compared with what the database has.
     """
 
     counts: Counts
     rejects: list[Reject] = field(default_factory=list)
     accepted: BitMap = field(default_factory=BitMap)
     kept: bool = True
+    proven: Checksum = field(default_factory=Checksum)
+
+
+Record = Callable[[JudgedChunk, dict[int, Reject]], None]
 
 
 class _TooMany(Exception):
@@ -114,7 +122,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
             if tell is not None:
                 tell(progress)
     transaction(engine, lambda connection: _finish(connection, key, task, progress))
-    return Loaded(progress.counts, accepted=progress.taken)
+    return Loaded(progress.counts, accepted=progress.taken, proven=progress.proven)
 
 
 def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
@@ -130,17 +138,13 @@ def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | 
     try:
         return transaction(engine, lambda connection: _load_all(connection, task, tell))
     except _TooMany:
-
-        def record(refused: list[Reject]) -> None:
-            transaction(engine, lambda connection: keep(connection, task.table, task.origin, refused, 0))
-
-        return check(engine, task, record)
+        return check(engine, task, partial(_keep_alone, engine, task))
 
 
 def check(
     engine: Engine,
     task: Task,
-    record: Callable[[list[Reject]], None],
+    record: Record,
     parents: Mapping[str, BitMap] | None = None,
     tell: Callable[[Progress], None] | None = None,
 ) -> Loaded:
@@ -149,7 +153,7 @@ def check(
     Args:
         engine: the database.
         task: what to check.
-        record: called with what is refused of each chunk.
+        record: called with each chunk and what is refused of it, by index.
         parents: ids that count as present in other tables, by the table's name.
         tell: called after each chunk.
     """
@@ -162,9 +166,9 @@ def check(
             for judged in chunks:
                 placed = decide(connection, target, judged, progress.taken)
                 rows.add(placed)
-                refused = list(_rejects(task, judged, placed).values())
-                record(refused)
-                first += refused[: _SHOWN - len(first)]
+                refused = _rejects(task, judged, placed)
+                record(judged, refused)
+                first += list(refused.values())[: _SHOWN - len(first)]
                 progress = _after(progress, judged, placed)
                 if tell is not None:
                     tell(progress)
@@ -192,7 +196,7 @@ def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], Non
     if task.limit.exceeded(progress.counts, ended=True):
         raise _TooMany
     _prove(connection, task, progress)
-    return Loaded(progress.counts, first, progress.taken)
+    return Loaded(progress.counts, first, progress.taken, proven=progress.proven)
 
 
 def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
@@ -232,13 +236,30 @@ def _place_chunk(
 ) -> tuple[Progress, list[Reject]]:
     placed = place(connection, target, judged, before.taken)
     refused = _rejects(task, judged, placed)
-    source = task.origin.source if task.replaces else None
-    new = repairs.settle(connection, task.table, source, task.file.layout, judged, refused)
-    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))
+    _keep(connection, task, judged, refused, logged=max(0, _LOGGED - before.counts.rejected))
     after = _after(before, judged, placed)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
         log.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
     return after, list(refused.values())
+
+
+def _keep(
+    connection: Connection,
+    task: Task,
+    judged: JudgedChunk,
+    refused: dict[int, Reject],
+    *,
+    logged: int = 0,
+    kept: bool = True,
+) -> None:
+    source = task.origin.source if task.replaces else None
+    new = repairs.settle(connection, task.table, source, task.file.layout, judged, refused, kept=kept)
+    keep(connection, task.table, task.origin, new, logged)
+
+
+def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[int, Reject]) -> None:
+    """Keeps rejects of a file whose rows are not kept."""
+    transaction(engine, lambda connection: _keep(connection, task, judged, refused, kept=False))
 
 
 def _after(before: Progress, judged: JudgedChunk, placed: Placed) -> Progress:
@@ -250,7 +271,8 @@ def _after(before: Progress, judged: JudgedChunk, placed: Placed) -> Progress:
         rejected=len(placed.refused),
         blank=judged.blank,
     )
-    return Progress(judged.chunk.end, before.counts + counts, before.taken | placed.accepted)
+    proven = before.proven + placed.proven
+    return Progress(judged.chunk.end, before.counts + counts, before.taken | placed.accepted, proven)
 
 
 def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Reject]:

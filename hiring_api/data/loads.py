@@ -14,6 +14,7 @@ from pyroaring import BitMap
 from sqlalchemy import CHAR, Column, Index, Integer, LargeBinary, String, Table, Text, insert, select, update
 from sqlalchemy.dialects.mysql import LONGBLOB
 
+from .bulk import Checksum
 from .csv_records import Position
 from .rejects import Moment
 from .tables import OPTIONS, Base
@@ -69,11 +70,14 @@ def astuple(counts: Counts) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A load's state between two chunks. `taken` has the ids that it accepted from its file."""
+    """A load's state between two chunks. `taken` has the ids that it accepted from its file, `proven` the
+    checksum of the rows that it wrote.
+    """
 
     at: Position = field(default_factory=Position)
     counts: Counts = field(default_factory=Counts)
     taken: BitMap = field(default_factory=BitMap)
+    proven: Checksum = field(default_factory=Checksum)
 
 
 def _now() -> datetime:
@@ -94,7 +98,12 @@ def unfinished(
     if row is None:
         return None
     stored = json.loads(row.progress)
-    progress = Progress(Position(**stored["at"]), Counts(**stored["counts"]), BitMap.deserialize(row.taken))
+    progress = Progress(
+        Position(**stored["at"]),
+        Counts(**stored["counts"]),
+        BitMap.deserialize(row.taken),
+        Checksum(**stored["proven"]),
+    )
     return row.id, row.run, progress
 
 
@@ -125,5 +134,9 @@ def end(connection: Connection, key: int, progress: Progress) -> None:
 
 def _written(progress: Progress) -> dict[str, Any]:
     progress.taken.run_optimize()
-    state = {"at": asdict(progress.at), "counts": asdict(progress.counts)}
+    state = {
+        "at": asdict(progress.at),
+        "counts": asdict(progress.counts),
+        "proven": asdict(progress.proven),
+    }
     return {"progress": json.dumps(state), "taken": progress.taken.serialize()}

@@ -61,7 +61,7 @@ class Target:
 class Placed:
     """What came of a chunk's records: to insert, to overwrite, unchanged, and by index those refused.
 
-    `accepted` has the ids of the rows that are in the table now.
+    `accepted` has the ids of the rows that are in the table now, `proven` is the checksum of those written.
     """
 
     new: list[Values] = field(default_factory=list)
@@ -69,6 +69,7 @@ class Placed:
     unchanged: int = 0
     refused: dict[int, Judged] = field(default_factory=dict)
     accepted: BitMap = field(default_factory=BitMap)
+    proven: Checksum = field(default_factory=Checksum)
 
 
 def known(connection: Connection, table: Table) -> Known:
@@ -242,16 +243,18 @@ def _write(connection: Connection, table: Table, placed: Placed) -> None:
         bulk.load(connection, table, placed.new)
     if placed.changed:
         bulk.overwrite(connection, table, placed.changed)
-    _prove(connection, table, [*placed.new, *placed.changed])
+    placed.proven = _prove(connection, table, [*placed.new, *placed.changed])
 
 
-def _prove(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Compares what the database has under the ids of `rows` with `rows`."""
+def _prove(connection: Connection, table: Table, rows: Sequence[Values]) -> Checksum:
+    """Compares what the database has under the ids of `rows` with `rows`; the checksum of both."""
     key = list(kinds(table)).index("id")
     conditions = _conditions(table, BitMap([row[key] for row in rows]))
     stored = sum((bulk.checksum(connection, table, condition) for condition in conditions), Checksum())
-    if stored != bulk.checksum_of(table, rows):
+    read = bulk.checksum_of(table, rows)
+    if stored != read:
         raise Unproven(f"what {table.name} holds is not what was read: this part was not kept")
+    return read
 
 
 def _look_again(connection: Connection, target: Target, judged: JudgedChunk) -> None:
@@ -283,6 +286,7 @@ def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChun
         every.unchanged += placed.unchanged
         every.refused |= placed.refused
         every.accepted |= placed.accepted
+        every.proven += placed.proven
     return every
 
 

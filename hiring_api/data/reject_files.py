@@ -3,72 +3,98 @@
 from __future__ import annotations
 
 import csv
+import filecmp
 import json
 import os
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from .csv_layout import REJECT
 from .database import snapshot
+from .loads import loads
 from .rejects import rejects
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from sqlalchemy import ColumnElement, Connection, Engine, Table
+
+    from .rejects import Reject
 
 _FETCHED: Final = 2000  # rows
 EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", "surplus")
 
 
-def write_rejects(engine: Engine, table: Table, source: str, folder: Path) -> Path | None:
-    """Writes the unresolved rejects of `source` to `folder/TABLE.csv`; None where there are none.
+@contextmanager
+def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequence[Any]]], None]]:
+    """A function that adds lines to `folder/TABLE.csv`, which is there, complete, when the block is left.
 
-    The fields stand under the names of their columns as they came; then the reject's key, its file, line
-    and record, its codes and reasons, and what fields it had more than there are columns. Such a file can
-    be corrected and loaded. A file of an earlier time goes when there is nothing left to repair.
+    Without any line there is no file. One that was there before and says something else is kept as
+    `TABLE.previous.csv`: somebody may have been correcting it.
     """
-    path = folder / f"{table.name}.csv"
-    mine = (
-        (rejects.c.table_name == table.name)
-        & (rejects.c.source == source[:512])
-        & rejects.c.resolved_at.is_(None)
-    )
-    with snapshot(engine) as connection:
-        if not connection.execute(select(func.count()).select_from(rejects).where(mine)).scalar_one():
-            path.unlink(missing_ok=True)
-            return None
-        folder.mkdir(parents=True, exist_ok=True)
-        _replace(path, table, _lines(connection, table, mine))
-    return path
-
-
-def _replace(path: Path, table: Table, lines: Iterator[list[Any]]) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{table.name}.")
+    written, path = Path(name), folder / f"{table.name}.csv"
     try:
         with open(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file:  # noqa: PTH123
             writer = csv.writer(file)
             writer.writerow([*kinds(table), *EXTRA])
-            writer.writerows(lines)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        os.unlink(name)  # noqa: PTH108
-        raise
+            head = file.tell()
+            yield writer.writerows
+            empty = file.tell() == head
+        if path.exists() and not filecmp.cmp(path, written, shallow=False):
+            path.replace(folder / f"{table.name}.previous.csv")
+        if not empty:
+            written.chmod(0o666 & ~_umask())
+            written.replace(path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    """What the user wants others not to have; mkstemp shuts everybody out."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
+    """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
+    errors = [error.to_json() for error in reject.errors]
+    return _line(table, reject.raw, (key, source, reject.line, reject.record), errors)
+
+
+def _line(table: Table, raw: Any, place: tuple[Any, ...], errors: list[dict[str, Any]]) -> list[Any]:
+    width = len(kinds(table))
+    came = raw if isinstance(raw, list) else [str(raw)]
+    fields = [*came, *[""] * width][:width]
+    codes = " ".join(dict.fromkeys(error["code"] for error in errors))
+    reasons = "; ".join(error["message"] for error in errors)
+    return [*fields, *place, codes, reasons, " | ".join(came[width:])]
+
+
+def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path) -> Path | None:
+    """Writes what is still to be repaired to `folder/TABLE.csv`; None where that is nothing.
+
+    `source` is the file that the rows came from; with None it is all that were ever loaded by the migration
+    job, for a rejects file that was given back has rows of other files.
+    """
+    loaded = select(loads.c.source).where(loads.c.table_name == table.name)
+    theirs = rejects.c.source.in_(loaded) if source is None else rejects.c.source == source[:512]
+    mine = (rejects.c.table_name == table.name) & rejects.c.resolved_at.is_(None) & theirs
+    with snapshot(engine) as connection, rejects_file(folder, table) as add:
+        add(_lines(connection, table, mine))
+    path = folder / f"{table.name}.csv"
+    return path if path.exists() else None
 
 
 def _lines(connection: Connection, table: Table, mine: ColumnElement[bool]) -> Iterator[list[Any]]:
-    width = len(kinds(table))
-    query = select(rejects).where(mine).order_by(rejects.c.line, rejects.c.id)
+    query = select(rejects).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
     for row in connection.execute(query).yield_per(_FETCHED):
-        errors = json.loads(row.errors)
-        codes = " ".join(dict.fromkeys(error["code"] for error in errors))
-        reasons = "; ".join(error["message"] for error in errors)
-        stored = json.loads(row.raw)
-        raw = stored if isinstance(stored, list) else [str(stored)]
-        fields = [*raw, *[""] * width][:width]
-        yield [*fields, row.id, row.source, row.line, row.record, codes, reasons, " | ".join(raw[width:])]
+        place = (row.id, row.source, row.line, row.record)
+        yield _line(table, json.loads(row.raw), place, json.loads(row.errors))

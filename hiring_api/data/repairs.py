@@ -34,6 +34,8 @@ def settle(
     layout: Layout,
     judged: JudgedChunk,
     refused: dict[int, Reject],
+    *,
+    kept: bool = True,
 ) -> list[Reject]:
     """Marks the earlier rejects whose rows were accepted now, and renews those whose rows were refused again.
 
@@ -44,6 +46,7 @@ def settle(
         layout: how the file is read.
         judged: the chunk.
         refused: what was refused of it, by index.
+        kept: whether the rows that were not refused went in.
 
     Returns:
         What was refused for the first time.
@@ -58,7 +61,8 @@ def settle(
         ):
             earlier[index] = old
     accepted = [old.id for index, old in earlier.items() if index not in refused]
-    _resolve(connection, accepted)
+    if kept:
+        _resolve(connection, accepted)
     for index, old in earlier.items():
         if index in refused:
             _renew(connection, old, refused[index])

@@ -153,7 +153,7 @@ def _again(file: BinaryIO) -> Iterator[BinaryIO]:
     yield file
 
 
-def _forget(_refused: object) -> None:
+def _forget(_chunk: object, _refused: object) -> None:
     """A dry run leaves nothing behind."""
 
 

@@ -1,0 +1,71 @@
+"""How far a load has come: a bar on a terminal, else a log line now and then."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from hiring_api.data.load import Task
+    from hiring_api.data.loads import Progress
+
+log = logging.getLogger(__name__)
+
+_EVERY: Final = 10.0  # seconds between two log lines
+
+
+@contextmanager
+def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
+    """A function that is told of each chunk."""
+    if sys.stderr.isatty():
+        with _bar(task) as tell:
+            yield tell
+    else:
+        yield _lines(task)
+
+
+@contextmanager
+def _bar(task: Task) -> Iterator[Callable[[Progress], None]]:
+    bar = tqdm(total=task.file.lines, desc=task.table.name, unit=" rows", unit_scale=True, dynamic_ncols=True)
+    with logging_redirect_tqdm(), bar:
+
+        def tell(progress: Progress) -> None:
+            bar.set_postfix(rejected=progress.counts.rejected, refresh=False)
+            bar.update(progress.at.line - bar.n)
+
+        yield tell
+
+
+def _lines(task: Task) -> Callable[[Progress], None]:
+    begun = last = time.monotonic()
+    first: int | None = None
+
+    def tell(progress: Progress) -> None:
+        nonlocal last, first
+        now = time.monotonic()
+        line = progress.at.line
+        first = line if first is None else first
+        if now - last < _EVERY:
+            return
+        last = now
+        rate = (line - first) / (now - begun)
+        left = (task.file.lines - line) / rate if rate else 0
+        log.info(
+            "%s: %d of %d lines, %d refused, %d lines/s, %d s left",
+            task.table.name,
+            line,
+            task.file.lines,
+            progress.counts.rejected,
+            rate,
+            left,
+        )
+
+    return tell

@@ -1,0 +1,114 @@
+"""`--max-rejects`, `--dry-run`, `--report`: all or nothing of a table, and figures without a row written."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import select
+
+from hiring_api.data.loads import loads
+from hiring_api.data.rejects import rejects
+
+from .test_job import employee, figures
+
+MIXED = employee(1) + employee(2, "") + employee(3) + employee(4, department=9)
+
+
+def count(engine, table):
+    with engine.connect() as connection:
+        return len(connection.execute(select(table)).all())
+
+
+@pytest.mark.parametrize("limit", ["1", "0", "49.9%"])
+def test_more_rejects_than_allowed_keep_nothing_of_that_table(job, limit):
+    job.files(MIXED)
+    status, output, error = job("--max-rejects", limit)
+    assert status == 3
+    assert error.endswith(
+        "hired_employees has more refused rows than --max-rejects allows: none of it was kept\n"
+    )
+    assert figures(output)["departments"] == (2, 2, 0, 0, 0)
+    assert job.rows("hired_employees") == []
+    assert [row["line"] for row in job.refused()] == ["2", "4"]
+    assert job("--max-rejects", limit)[0] == 3
+    assert count(job.engine, rejects) == 2
+
+
+@pytest.mark.parametrize("limit", ["2", "50%", "100%"])
+def test_as_many_rejects_as_allowed_are_no_failure(job, limit):
+    job.files(MIXED)
+    status, output, _ = job("--max-rejects", limit)
+    assert (status, figures(output)["hired_employees"]) == (0, (4, 2, 0, 0, 2))
+    assert [row[0] for row in job.rows("hired_employees")] == [1, 3]
+
+
+@pytest.mark.parametrize("limit", ["-1", "x", "101%", "1.5"])
+def test_a_limit_that_is_none_is_wrong_usage(job, limit):
+    with pytest.raises(SystemExit, match="2"):
+        job(f"--max-rejects={limit}")
+
+
+def without_keys(rows):
+    return [{name: text for name, text in row.items() if name != "reject"} for row in rows]
+
+
+def test_a_dry_run_refuses_and_counts_as_the_load_would_and_writes_no_row(job, tmp_path):
+    job.files(MIXED + employee(1) + employee(3, "Other") + employee(3))
+    status, output, _ = job("--dry-run", "--report", str(tmp_path / "dry.json"))
+    assert status == 0
+    assert output.endswith("nothing was loaded: this was a dry run\n")
+    dry = without_keys(job.refused())
+    assert [job.rows(name) for name in ("departments", "jobs", "hired_employees")] == [[], [], []]
+    assert (count(job.engine, rejects), count(job.engine, loads)) == (0, 0)
+    _, real, _ = job("--report", str(tmp_path / "real.json"))
+    assert (
+        figures(output)
+        == figures(real)
+        == {
+            "departments": (2, 2, 0, 0, 0),
+            "jobs": (3, 3, 0, 0, 0),
+            "hired_employees": (7, 2, 0, 2, 3),
+        }
+    )
+    assert without_keys(job.refused()) == dry
+
+
+def test_a_report_has_all_figures_and_what_proves_them(job, tmp_path):
+    job.files(departments="Department;ID\nSales;1\n;;\nLaw;x\n")
+    status, _, _ = job("--table", "departments", "--report", str(tmp_path / "report.json"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    [table] = report.pop("tables")
+    assert report == {
+        "source": str(job.folder),
+        "exit_status": status,
+        "error": None,
+        "dry_run": False,
+        "on_conflict": "error",
+    }
+    assert {name: table[name] for name in ("read", "inserted", "rejected", "blank")} == {
+        "read": 2,
+        "inserted": 1,
+        "rejected": 1,
+        "blank": 1,
+    }
+    assert (table["delimiter"], table["header"], table["columns"]) == (";", True, ["department", "id"])
+    assert table["proof"]["stored_equals_read"] is True
+    assert table["proof"]["written"]["rows"] == 1
+
+
+def test_a_report_of_a_failed_run_says_why(job, tmp_path):
+    status, _, _ = job("--report", str(tmp_path / "report.json"))
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (status, report["exit_status"]) == (1, 1)
+    assert report["error"].endswith("has none of departments.csv, jobs.csv, hired_employees.csv")
+
+
+def test_a_rejects_file_that_somebody_edits_is_not_lost(job):
+    job.files(MIXED)
+    job()
+    path = job.rejects_folder / "hired_employees.csv"
+    edited = path.read_text().replace("2,,", "2,Half done,")
+    path.write_text(edited)
+    job()
+    assert (job.rejects_folder / "hired_employees.previous.csv").read_text() == edited
