@@ -66,6 +66,7 @@ lock: $(UV)  ## pin what pyproject.toml asks for, with hashes (ARGS=--upgrade fo
 
 .PHONY: up
 up: .env  ## the same with MySQL in Docker: build, start, wait, and say how to call the API
+	@command -v docker >/dev/null || { echo "Docker with Compose is needed: https://docs.docker.com/engine/install" >&2; exit 1; }
 	@compose="$(COMPOSE)"; health() { docker inspect --format "{{json .State.Health.$$2}}" "$$($$compose ps --all --quiet $$1)"; }; \
 	$$compose up --detach --build || { \
 	  echo "Not everything started. What the services said last:" >&2; $$compose logs --tail=20 migration api >&2; \
