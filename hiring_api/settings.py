@@ -31,6 +31,9 @@ class Settings:
     csv_source: str
     rejects_dir: Path
     backup_dir: str
+    backup_keep: int
+    backup_keep_days: int | None
+    backup_before_replace: bool
     max_body: int
     max_upload: int
     database_wait: float
@@ -70,6 +73,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         csv_source=values.text("CSV_SOURCE") or "csv",
         rejects_dir=Path(values.text("REJECTS_DIR") or "rejects"),
         backup_dir=values.text("BACKUP_DIR") or "backups",
+        backup_keep=values.whole("BACKUP_KEEP", 30),
+        backup_keep_days=values.whole_or_none("BACKUP_KEEP_DAYS"),
+        backup_before_replace=values.choice("BACKUP_BEFORE_REPLACE", "YES", ("YES", "NO")) == "YES",
         max_body=values.whole("MAX_BODY_BYTES", 8 * MIB),
         max_upload=values.whole("MAX_UPLOAD_BYTES", 1024 * MIB),
         idempotency_hours=values.whole("IDEMPOTENCY_HOURS", 24),
@@ -106,6 +112,9 @@ class _Values:
         if not (re.fullmatch("[0-9]{1,16}", value) and 0 < int(value) <= most):
             raise SettingsError(f"{name}={value!r} must be a whole number from 1 to {most}")
         return int(value)
+
+    def whole_or_none(self, name: str) -> int | None:
+        return None if self.text(name) is None else self.whole(name, 0)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         value = (self.text(name) or default).upper()

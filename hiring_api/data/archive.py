@@ -16,7 +16,7 @@ from .errors import InvalidFile
 from .tables import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Table
 
@@ -37,34 +37,53 @@ _DAMAGED = (BadZipFile, zlib_error, EOFError, ValueError, KeyError, NotImplement
 
 
 @contextmanager
-def open_archive(file: BinaryIO, *, ignore_extra: bool = False) -> Iterator[list[AvroRows]]:
-    """The files of all tables in a zip, parents first.
+def open_archive(
+    file: BinaryIO, chosen: Sequence[Table] | None = None, *, ignore_extra: bool = False
+) -> Iterator[list[AvroRows]]:
+    """The files of all tables (or of those chosen, no others) in a zip, parents first.
 
     Raises:
         InvalidFile: it is damaged, lacks an expected file or has another one, or a file is not what the
             manifest says.
         StorageFull: there is no room to unpack it.
     """
+    expected = tables() if chosen is None else chosen
+    names = [*(f"{table.name}.avro" for table in expected), MANIFEST]
     with ExitStack() as stack:
         try:
-            _limit_directory(file)
+            _limit_directory(file, names)
             archive = stack.enter_context(ZipFile(file))
-            entries = _entries(archive)
+            entries = _entries(archive, names)
             manifest = _manifest(archive, entries[MANIFEST])
-            parts = {table.name: stack.enter_context(tempfile.TemporaryFile()) for table in tables()}
-            for table in tables():
+            parts = {table.name: stack.enter_context(tempfile.TemporaryFile()) for table in expected}
+            for table in expected:
                 said = manifest.get(table.name)
                 _unpack(archive, entries[f"{table.name}.avro"], cast("BinaryIO", parts[table.name]), said)
         except _DAMAGED as error:
             raise InvalidFile(_NOT_READABLE) from error
-        yield [_rows(parts[table.name], table, ignore_extra=ignore_extra) for table in tables()]
+        yield [_rows(parts[table.name], table, ignore_extra=ignore_extra) for table in expected]
+
+
+def tables_in(file: BinaryIO) -> list[Table]:
+    """The tables that a backup seems to hold, going by the names in the zip; its reading tells the rest.
+
+    Raises:
+        InvalidFile: it is no zip, or damaged.
+    """
+    try:
+        _limit_directory(file, [*(f"{table.name}.avro" for table in tables()), MANIFEST])
+        with ZipFile(file) as archive:
+            names = set(archive.namelist())
+    except _DAMAGED as error:
+        raise InvalidFile(_NOT_READABLE) from error
+    return [table for table in tables() if f"{table.name}.avro" in names]
 
 
 def _rows(part: Any, table: Table, *, ignore_extra: bool) -> AvroRows:
     return AvroRows(cast("BinaryIO", part), table, ignore_extra=ignore_extra)
 
 
-def _limit_directory(file: BinaryIO) -> None:
+def _limit_directory(file: BinaryIO, names: Sequence[str]) -> None:
     """Refuses a zip whose directory is so long that reading it would fill the memory."""
     size = file.seek(0, 2)
     file.seek(max(0, size - _END_BYTES - _COMMENT_BYTES))
@@ -74,20 +93,15 @@ def _limit_directory(file: BinaryIO) -> None:
         raise InvalidFile(f"{_NOT_READABLE}: it is no zip, or cut short")
     number = int.from_bytes(tail[at + 10 : at + 12], "little")
     length = int.from_bytes(tail[at + 12 : at + 16], "little")
-    if number > len(tables()) + 1 or length > _DIRECTORY_BYTES:
-        raise InvalidFile(f"{_NOT_READABLE}: it has other files than {', '.join(_expected())}")
+    if number > len(names) or length > _DIRECTORY_BYTES:
+        raise InvalidFile(f"{_NOT_READABLE}: it has other files than {', '.join(names)}")
     file.seek(0)
 
 
-def _expected() -> list[str]:
-    return [*(f"{table.name}.avro" for table in tables()), MANIFEST]
-
-
-def _entries(archive: ZipFile) -> dict[str, ZipInfo]:
+def _entries(archive: ZipFile, names: Sequence[str]) -> dict[str, ZipInfo]:
     found = archive.infolist()
-    names = [entry.filename for entry in found]
-    if sorted(names) != sorted(_expected()):
-        raise InvalidFile(f"{_NOT_READABLE}: it must hold just {', '.join(_expected())}")
+    if sorted(entry.filename for entry in found) != sorted(names):
+        raise InvalidFile(f"{_NOT_READABLE}: it must hold just {', '.join(names)}")
     for entry in found:
         if entry.flag_bits & _ENCRYPTED:
             raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} is encrypted")
@@ -95,7 +109,7 @@ def _entries(archive: ZipFile) -> dict[str, ZipInfo]:
             raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} must be stored or deflated")
         if entry.file_size > min(_ENTRY_BYTES, _RATIO * (entry.compress_size + 1024)):
             raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} would grow too large")
-    return dict(zip(names, found, strict=True))
+    return {entry.filename: entry for entry in found}
 
 
 def _manifest(archive: ZipFile, entry: ZipInfo) -> dict[str, dict[str, Any]]:

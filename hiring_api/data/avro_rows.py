@@ -14,7 +14,7 @@ from .avro import Reading, avro_schema, reading
 from .container import NOT_READABLE, Container, block, header
 from .errors import InvalidFile
 from .rows import Judged, judge_record
-from .tables import kinds
+from .tables import kinds, resource, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,6 +137,21 @@ class AvroRows:
                 wrong.append((place, judged))
             else:
                 yield tuple([judged.values[name] for name in names])
+
+
+def table_of(file: BinaryIO, name: str) -> Table:
+    """The table whose backup `file` is, else the one that the file's name begins with.
+
+    Raises:
+        InvalidFile: it is no Avro file, or of no table.
+    """
+    file.seek(0)
+    schema = Container(file).schema
+    said = str(schema.get("name")) if isinstance(schema, dict) else ""
+    for table in tables():
+        if said == table.name or name.startswith((table.name, resource(table))):
+            return table
+    raise InvalidFile(f"the file holds {said[:64]!r}, which is none of our tables")
 
 
 def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:

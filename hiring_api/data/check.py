@@ -102,8 +102,10 @@ def _doubles(checked: Checked, chunk: Chunk, at: int) -> list[dict[str, Any]]:
     return found
 
 
-def require_references(connection: Connection, files: Iterable[Checked], *, replace: bool) -> None:
+def require_references(connection: Connection | None, files: Iterable[Checked], *, replace: bool) -> None:
     """Every reference of the files' rows resolves, in a file or, where that will still hold, in the database.
+
+    Without a connection only references between the files are looked at.
 
     Raises:
         Conflict: some do not; `errors` has the first 20 rows, `total` their number.
@@ -115,7 +117,7 @@ def require_references(connection: Connection, files: Iterable[Checked], *, repl
             if parent.name in by_table:
                 missing = missing - by_table[parent.name].ids
             if missing and not (replace and parent.name in by_table):
-                missing = missing - present(connection, parent, missing)
+                missing = missing - (missing if connection is None else present(connection, parent, missing))
             if missing:
                 raise _unresolved(file, name, parent, missing)
 

@@ -114,6 +114,6 @@ def _blame(connection: Connection, table: Table, query: str, last: int | None, b
             _encode(table, rows, packed or b"")
         except (ValueError, IndexError):
             raise Conflict(
-                f"row {row_id} of {table.name} holds a value that breaks the row rules: mend it, then back up"
+                f"row {row_id} of {table.name} holds a value that breaks the row rules: mend it first"
             ) from None
     raise Conflict(f"the rows of {table.name} up to {bound} cannot be read as they are stored")

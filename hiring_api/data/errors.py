@@ -25,6 +25,10 @@ class StorageFull(HiringError):
     """A disk has no room left; nothing was kept."""
 
 
+class StorageUnavailable(HiringError):
+    """The place where backups are kept cannot be reached or written."""
+
+
 class InvalidFile(HiringError):
     """A file is damaged, of another table, or not what it claims to be."""
 

@@ -7,8 +7,9 @@ the difference is written: rows that others refer to stay where they are, and re
 from __future__ import annotations
 
 from collections import Counter
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
     from .check import Checked
 
 Mode = Literal["replace", "merge"]
+Keeping = Callable[["Sequence[Table]"], AbstractContextManager[str]]
 MODES: Final = ("replace", "merge")
 _AHEAD: Final = 4  # chunks of rows
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a restore did to a table, or in a dry run would do. Numbers of rows; `received` is the file's."""
+    """What a restore did to a table, or in a dry run would do. Numbers of rows; `received` is the file's.
+
+    `kept` names the stored backup of what was replaced.
+    """
 
     table: str
     mode: Mode
@@ -50,6 +55,7 @@ class Report:
     deleted: int
     rows_before: int
     rows_after: int
+    kept: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The report as users see it."""
@@ -57,7 +63,12 @@ class Report:
 
 
 def restore(
-    engine: Engine, files: Sequence[AvroRows], mode: Mode = "replace", *, dry_run: bool = False
+    engine: Engine,
+    files: Sequence[AvroRows],
+    mode: Mode = "replace",
+    *,
+    dry_run: bool = False,
+    keeping: Keeping | None = None,
 ) -> list[Report]:
     """Brings the files' rows into their tables; the reports in the order of the files.
 
@@ -66,6 +77,7 @@ def restore(
         files: one for each table, parents before the tables that refer to them.
         mode: `replace` leaves exactly the files' rows, `merge` keeps the other rows too.
         dry_run: everything is judged and counted, nothing is written.
+        keeping: called with the tables before rows of them are replaced; it keeps them and yields the name.
 
     Raises:
         InvalidFile: a file is damaged.
@@ -81,12 +93,18 @@ def restore(
         if not dry_run and (reports := _into_empty(engine, files, mode)):
             return reports
         checked = [check(file) for file in files]
-        try:
-            return transaction(
-                engine, lambda connection: _restore(connection, checked, mode, dry_run=dry_run)
-            )
-        except IntegrityError:
-            raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
+        if dry_run or mode == "merge" or keeping is None:
+            return _carefully(engine, checked, mode, dry_run=dry_run)
+        with keeping([file.table for file in checked]) as name:
+            reports = _carefully(engine, checked, mode, dry_run=dry_run)
+        return [replace(report, kept=name) for report in reports]
+
+
+def _carefully(engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[Report]:
+    try:
+        return transaction(engine, lambda connection: _restore(connection, files, mode, dry_run=dry_run))
+    except IntegrityError:
+        raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
 
 
 def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[Report] | None:

@@ -19,6 +19,7 @@ from . import (
     console,
     docs,
     health,
+    kept_backups,
     lists,
     metrics,
     problems,
@@ -79,6 +80,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for blueprint in (
         batch.all_routes(),
         backups.routes(),
+        kept_backups.routes,
         metrics.routes,
         uploads.routes(),
         rejects.routes,

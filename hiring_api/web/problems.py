@@ -27,6 +27,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
     errors.InvalidRows: 422,
     errors.DatabaseUnavailable: 503,
     errors.StorageFull: 507,
+    errors.StorageUnavailable: 503,
     errors.Unproven: 500,
 }
 
@@ -69,7 +70,7 @@ _SENTENCES = {
     405: "the address does not take this method: the header Allow lists those it takes",
     500: "a defect of the program: nothing was committed; the log has it under this request_id",
 }
-_LATER = (errors.DatabaseUnavailable, errors.Busy)
+_LATER = (errors.DatabaseUnavailable, errors.StorageUnavailable, errors.Busy)
 
 
 def http_problem(error: HTTPException) -> Response:

@@ -7,14 +7,8 @@ import zipfile
 import fastavro
 import pytest
 
-DEPARTMENTS = [{"id": 1, "department": "Sales"}, {"id": 7, "department": "Año Nuevo 🎉"}]
-JOBS = [{"id": 1, "job": "Clerk"}]
-EMPLOYEES = [
-    {"id": 1, "name": "Ana O'Neil", "datetime": "2021-07-27T16:02:08Z", "department_id": 1, "job_id": 1},
-    {"id": 5, "name": "José", "datetime": "1000-01-01T00:00:00Z", "department_id": 7, "job_id": 1},
-    {"id": 300, "name": "Zoë", "datetime": "9999-12-31T23:59:59.999999Z", "department_id": 1, "job_id": 1},
-]
-ROWS = {"departments": DEPARTMENTS, "jobs": JOBS, "employees": EMPLOYEES}
+from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill, rows_of
+
 AVRO = {"content_type": "application/avro"}
 ZIP = {"content_type": "application/zip"}
 
@@ -22,17 +16,7 @@ ZIP = {"content_type": "application/zip"}
 @pytest.fixture
 def filled(client):
     """A client of an API whose tables hold `ROWS`."""
-    for resource, rows in ROWS.items():
-        assert client.post(f"/{resource}", json=rows).status_code == 201
-    return client
-
-
-def rows_of(client, resource):
-    return client.get(f"/{resource}").json["items"]
-
-
-def everything(client):
-    return {resource: rows_of(client, resource) for resource in ROWS}
+    return fill(client)
 
 
 @pytest.mark.parametrize("codec", ["deflate", "null"])
@@ -66,6 +50,7 @@ def test_a_restore_brings_back_exactly_the_rows_that_were_saved(filled):
         "deleted": 1,
         "rows_before": 4,
         "rows_after": 3,
+        "kept": filled.get("/backups").json["items"][0]["name"],
     }
     assert rows_of(filled, "employees") == EMPLOYEES
     assert filled.get("/backup/employees").data == saved

@@ -1,0 +1,227 @@
+"""Backups that are kept: each a zip, and beside it an entry that says what is in it.
+
+The entry is written last and deleted first, so a crash leaves no half backup in the catalogue.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import secrets
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from .archive import open_archive
+from .backup import Manifest, backup_all
+from .errors import Conflict, InvalidFile, InvalidRows, NotFound
+from .tables import tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy import Engine, Table
+
+    from .avro_rows import AvroRows
+    from .store import Store
+
+log = logging.getLogger(__name__)
+
+DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what a verification finds
+_NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
+_LEFT_ALONE: Final = timedelta(days=1)  # a zip without entry may be one that is being written
+_PIECE: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The last verification: how deep, when (UTC), and whether the backup was found whole."""
+
+    level: str
+    time: str
+    ok: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry of the catalogue. `rows` are those of each table, `bytes` and `sha256` those of the zip."""
+
+    name: str
+    time: str
+    reason: str
+    bytes: int
+    sha256: str
+    rows: dict[str, int]
+    codec: str
+    revision: str | None
+    verified: Verified | None = None
+    format: int = field(default=1)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry as users see it and as it is stored."""
+        return asdict(self)
+
+    def tables(self) -> list[Table]:
+        """The tables that are in it, parents first."""
+        return [table for table in tables() if table.name in self.rows]
+
+
+def keep(
+    engine: Engine,
+    store: Store,
+    reason: str = "requested",
+    *,
+    chosen: Sequence[Table] | None = None,
+    codec: str = "deflate",
+) -> Kept:
+    """Keeps a backup of all tables, or of those chosen.
+
+    Raises:
+        StorageUnavailable: the store cannot be reached.
+        StorageFull: it has no room left; nothing was kept.
+    """
+    now = datetime.now(UTC)
+    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    made: list[tuple[Manifest, int, str]] = []
+
+    def write(file: BinaryIO) -> None:
+        manifest = backup_all(engine, file, codec, chosen)
+        made.append((manifest, file.seek(0, 2), _digest(file)))
+
+    store.put(f"{name}.zip", write)
+    [(manifest, size, digest)] = made
+    rows = {entry.table: entry.rows for entry in manifest.files}
+    kept = Kept(name, manifest.time, reason, size, digest, rows, codec, manifest.revision)
+    _note(store, kept)
+    return kept
+
+
+def _digest(file: BinaryIO) -> str:
+    digest = sha256()
+    file.seek(0)
+    while piece := file.read(_PIECE):
+        digest.update(piece)
+    return digest.hexdigest()
+
+
+def _note(store: Store, kept: Kept) -> None:
+    text = json.dumps(kept.to_json(), indent=2).encode()
+    store.put(f"{kept.name}.json", lambda file: _write(file, text))
+
+
+def _write(file: BinaryIO, text: bytes) -> None:
+    file.write(text)
+
+
+def listed(store: Store) -> list[Kept]:
+    """All kept backups, newest first."""
+    names = set(store.names())
+    found = [name[:-5] for name in names if name.endswith(".json") and f"{name[:-5]}.zip" in names]
+    entries = []
+    for name in sorted(found, reverse=True):
+        try:
+            entries.append(find(store, name))
+        except NotFound:  # deleted meanwhile, or not an entry of ours
+            continue
+    return entries
+
+
+def find(store: Store, name: str) -> Kept:
+    """The entry of a backup.
+
+    Raises:
+        NotFound: there is none.
+    """
+    if not _NAME.fullmatch(name):
+        raise NotFound(f"there is no backup {name[:64]!r}")
+    with store.open(f"{name}.json") as file:
+        text = file.read(_PIECE)
+    try:
+        said = json.loads(text)
+        verified = Verified(**said.pop("verified")) if said.get("verified") else None
+        return Kept(**{**said, "name": name, "verified": verified})
+    except (ValueError, TypeError, AttributeError):
+        log.warning("the entry of the backup %s is damaged", name)
+        raise NotFound(f"the entry of the backup {name} is damaged") from None
+
+
+@contextmanager
+def opened(store: Store, kept: Kept) -> Iterator[list[AvroRows]]:
+    """The files of a kept backup, parents first.
+
+    Raises:
+        InvalidFile: it is damaged.
+    """
+    with store.open(f"{kept.name}.zip") as file:
+        if _digest(file) != kept.sha256:
+            raise InvalidFile(f"the backup {kept.name} is damaged: its bytes are not those that were kept")
+        file.seek(0)
+        with open_archive(file, kept.tables()) as files:
+            yield files
+
+
+def mark(store: Store, kept: Kept, level: str, *, ok: bool) -> Kept:
+    """Notes in the catalogue what a verification found."""
+    noted = replace(kept, verified=Verified(level, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ok))
+    _note(store, noted)
+    return noted
+
+
+def remove(store: Store, name: str) -> None:
+    """Deletes a backup; raises NotFound."""
+    kept = find(store, name)
+    store.delete(f"{kept.name}.json")
+    store.delete(f"{kept.name}.zip")
+
+
+def prune(store: Store, most: int, days: int | None) -> list[str]:
+    """Deletes what is more than the newest `most`, or older than `days`; the names of what went.
+
+    The newest backup stays, and the newest one that was verified.
+    """
+    entries = listed(store)
+    stays = {entry.name for entry in entries[:1]}
+    stays |= {
+        entry.name for entry in [entry for entry in entries if entry.verified and entry.verified.ok][:1]
+    }
+    limit = "" if days is None else f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
+    gone = [
+        entry.name
+        for place, entry in enumerate(entries)
+        if entry.name not in stays and (place >= most or entry.time < limit)
+    ]
+    for name in gone:
+        remove(store, name)
+    _sweep(store)
+    return gone
+
+
+def _sweep(store: Store) -> None:
+    """Deletes zips that a crash left without an entry, once they are old enough."""
+    names = set(store.names())
+    before = f"{datetime.now(UTC) - _LEFT_ALONE:%Y%m%dT%H%M%SZ}"
+    for name in names:
+        stem = name.removesuffix(".zip")
+        if name.endswith(".zip") and _NAME.fullmatch(stem) and f"{stem}.json" not in names and stem < before:
+            store.delete(name)
+
+
+@contextmanager
+def kept_before(engine: Engine, store: Store, chosen: Sequence[Table]) -> Iterator[str]:
+    """Keeps what a restore is about to replace, and yields the name; forgotten if the restore fails.
+
+    Raises:
+        Conflict: a stored row is so wrong that no file could hold it.
+    """
+    try:
+        kept = keep(engine, store, "before restore", chosen=chosen)
+    except Conflict as error:
+        raise Conflict(f"{error.message}; or restore with keep=false, which forgets it") from error
+    try:
+        yield kept.name
+    except BaseException:
+        remove(store, kept.name)
+        raise

@@ -1,0 +1,178 @@
+"""`/backups`: backups that the service keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import marshmallow
+from flask import Response, jsonify
+from marshmallow import fields
+
+from hiring_api.data import catalogue
+from hiring_api.data.errors import HiringError
+from hiring_api.data.restore import restore
+from hiring_api.data.verify import LEVELS, verify
+
+from .bodies import settings
+from .extensions import Routes, engine
+from .parameters import Query, Whole, choice
+from .representations import link, listing, wanted
+from .transfers import (
+    ZIP,
+    CodecQuery,
+    RestoreQuery,
+    all_restored,
+    keeping,
+    problems,
+    restored,
+    sent,
+    store,
+)
+
+if TYPE_CHECKING:
+    from hiring_api.data.restore import Mode
+    from hiring_api.data.verify import Level
+
+routes = Routes("backups", __name__, url_prefix="/backups", description="Backups that the service keeps")
+
+_JSON = "application/json"
+_PIECE = 1024 * 1024
+
+
+class VerifiedSchema(marshmallow.Schema):
+    """The last verification of a kept backup."""
+
+    level = fields.String(required=True, metadata={"enum": list(LEVELS)})
+    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
+    ok = fields.Boolean(required=True)
+
+
+class KeptSchema(marshmallow.Schema):
+    """A kept backup."""
+
+    name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c"})
+    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
+    reason = fields.String(required=True, metadata={"enum": ["requested", "before restore"]})
+    bytes = fields.Integer(required=True)
+    sha256 = fields.String(required=True)
+    rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    codec = fields.String(required=True)
+    revision = fields.String(required=True, allow_none=True)
+    verified = fields.Nested(VerifiedSchema, required=True, allow_none=True)
+    format = fields.Integer(required=True)
+
+
+class KeptListSchema(marshmallow.Schema):
+    """A page of kept backups, newest first."""
+
+    items = fields.List(fields.Nested(KeptSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class KeptListQuery(Query):
+    """Which kept backups are listed."""
+
+    limit = Whole(1, 1000, load_default=100)
+    after = fields.String(metadata={"description": "Go on after the backup of this name"})
+
+
+class VerifyQuery(Query):
+    """How deep a kept backup is verified."""
+
+    level = choice(
+        LEVELS,
+        load_default="decode",
+        metadata={
+            "description": "`checksum`: bytes; `decode`: every row; `restore`: loaded into scratch tables"
+        },
+    )
+
+
+class KeptRestoreQuery(RestoreQuery):
+    """How a kept backup is restored."""
+
+    class Meta(RestoreQuery.Meta):
+        """A kept backup has no extra fields."""
+
+        exclude = ("ignore_extra",)
+
+
+@routes.route("", methods=["POST"])
+@routes.query(CodecQuery)
+@routes.response(201, KeptSchema, description="The backup is kept")
+@problems(routes, 409, 507)
+def keep(codec: str) -> Response:
+    """Keeps a backup of all tables, then deletes those that are too many or too old."""
+    kept = catalogue.keep(engine(), store(), codec=codec)
+    catalogue.prune(store(), settings().backup_keep, settings().backup_keep_days)
+    response = jsonify(kept.to_json())
+    response.status_code = 201
+    response.headers["Location"] = f"/backups/{kept.name}"
+    return response
+
+
+@routes.route("", methods=["GET"])
+@routes.query(KeptListQuery)
+@routes.response(200, KeptListSchema)
+def kept_backups(limit: int, after: str | None = None) -> Response:
+    """The kept backups, newest first."""
+    found = [kept for kept in catalogue.listed(store()) if after is None or kept.name < after]
+    page = found[:limit]
+    following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
+    return listing([kept.to_json() for kept in page], following)
+
+
+@routes.route("/<name>", methods=["GET"])
+@routes.query()
+@routes.response(200, KeptSchema)
+@problems(routes, 404)
+def kept_backup(name: str) -> Response:
+    """What is in a kept backup; with `Accept: application/zip` the backup itself."""
+    kept = catalogue.find(store(), name)
+    if wanted(_JSON, ZIP) == ZIP:
+        return sent(ZIP, None, lambda file: _copy(kept, file), name=f"{name}.zip")
+    return jsonify(kept.to_json())
+
+
+def _copy(kept: catalogue.Kept, target: BinaryIO) -> str:
+    with store().open(f"{kept.name}.zip") as file:
+        while piece := file.read(_PIECE):
+            target.write(piece)
+    return kept.sha256
+
+
+@routes.route("/<name>/verify", methods=["POST"])
+@routes.query(VerifyQuery)
+@routes.response(200, KeptSchema)
+@problems(routes, 404, 409)
+def verify_backup(name: str, level: Level) -> Response:
+    """Finds out whether a kept backup would restore; 422 says what is wrong with it."""
+    kept = catalogue.find(store(), name)
+    try:
+        with catalogue.opened(store(), kept) as files:
+            verify(engine(), files, level)
+    except HiringError as error:
+        if isinstance(error, catalogue.DAMAGED):
+            catalogue.mark(store(), kept, level, ok=False)
+        raise
+    return jsonify(catalogue.mark(store(), kept, level, ok=True).to_json())
+
+
+@routes.route("/<name>/restore", methods=["POST"])
+@routes.query(KeptRestoreQuery)
+@routes.response(200, all_restored())
+@problems(routes, 404, 409, 507)
+def restore_backup(name: str, mode: Mode, dry_run: bool, keep: bool | None) -> Response:
+    """Restores the tables that are in a kept backup, all of them or none."""
+    with catalogue.opened(store(), catalogue.find(store(), name)) as files:
+        return restored(restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep)))
+
+
+@routes.route("/<name>", methods=["DELETE"])
+@routes.query()
+@routes.response(204, description="It is gone")
+@problems(routes, 404)
+def delete_backup(name: str) -> Any:
+    """Deletes a kept backup."""
+    catalogue.remove(store(), name)
+    return Response(status=204)

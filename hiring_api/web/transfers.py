@@ -1,0 +1,146 @@
+"""What the routes of backups and of kept backups share: their parameters, their answers."""
+
+from __future__ import annotations
+
+import tempfile
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+import marshmallow
+from flask import Response, jsonify, send_file
+from marshmallow import fields
+
+from hiring_api.data import backup
+from hiring_api.data.catalogue import kept_before
+from hiring_api.data.codecs import WRITTEN
+from hiring_api.data.restore import MODES
+from hiring_api.data.store import open_store
+from hiring_api.data.tables import resource, tables
+
+from .bodies import settings
+from .extensions import PROBLEMS, Routes, engine
+from .parameters import Query, choice, flag
+from .problems import ProblemSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Table
+
+    from hiring_api.data.restore import Keeping, Report
+    from hiring_api.data.store import Store
+
+AVRO, ZIP = "application/avro", "application/zip"
+
+
+class CodecQuery(Query):
+    """How a backup is compressed."""
+
+    codec = choice(WRITTEN, load_default=WRITTEN[0], metadata={"description": "How the rows are compressed"})
+
+
+class RestoreQuery(Query):
+    """How a file is restored."""
+
+    mode = choice(
+        MODES,
+        load_default=MODES[0],
+        metadata={"description": "`replace`: the table becomes the file; `merge`: its other rows stay"},
+    )
+    dry_run = flag(load_default=False, metadata={"description": "Report what would be done, and do nothing"})
+    keep = flag(
+        load_default=None,
+        metadata={"description": "Keep what is replaced as a stored backup first (BACKUP_BEFORE_REPLACE)"},
+    )
+    ignore_extra = flag(
+        load_default=False, metadata={"description": "Leave out fields that the table does not have"}
+    )
+
+
+class RestoredSchema(marshmallow.Schema):
+    """What a restore did to a table."""
+
+    table = fields.String(required=True)
+    mode = fields.String(required=True, metadata={"enum": list(MODES)})
+    dry_run = fields.Boolean(required=True)
+    checksum = fields.String(
+        required=True,
+        metadata={"enum": ["verified", "absent"], "description": "`absent` in files from elsewhere"},
+    )
+    received = fields.Integer(required=True, metadata={"description": "Rows in the file"})
+    inserted = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    deleted = fields.Integer(required=True)
+    rows_before = fields.Integer(required=True)
+    rows_after = fields.Integer(required=True)
+    kept = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "The stored backup of what was replaced: POST /backups/{kept}/restore undoes"
+        },
+    )
+
+
+@cache
+def all_restored() -> marshmallow.Schema:
+    """The schema of what a restore did to several tables."""
+    members: dict[str, Any] = {resource(table): fields.Nested(RestoredSchema) for table in tables()}
+    return marshmallow.Schema.from_dict(members, name="AllRestoredSchema")()
+
+
+def problems(blueprint: Routes, *statuses: int) -> Any:
+    """The decorator that documents problems which not every route has."""
+
+    def decorate(view: Any) -> Any:
+        for status in statuses:
+            view = blueprint.alt_response(
+                status,
+                schema=ProblemSchema,
+                content_type="application/problem+json",
+                description=PROBLEMS.get(status, "The disk is full"),
+            )(view)
+        return view
+
+    return decorate
+
+
+def sent(
+    media_type: str, table: Table | None, write: Callable[[BinaryIO], str], name: str | None = None
+) -> Response:
+    """The answer with the file that `write` writes; what it returns tells equal contents apart from others.
+
+    The file is complete before the first byte of the answer. Without a name on disk it is gone with the
+    answer, however that ends.
+    """
+    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
+    try:
+        content, size = write(file), file.tell()
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    name = name or backup.file_name(table, datetime.now(UTC))
+    response = send_file(file, media_type, as_attachment=True, download_name=name, etag=f"{content}-{size}")
+    response.content_length = size
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def store() -> Store:
+    """Where this application keeps backups."""
+    return open_store(settings().backup_dir)
+
+
+def keeping(wanted: bool | None) -> Keeping | None:
+    """What keeps the tables before a restore replaces them: as asked, else as the setting says."""
+    if settings().backup_before_replace if wanted is None else wanted:
+        return partial(kept_before, engine(), store())
+    return None
+
+
+def restored(reports: list[Report]) -> Response:
+    """The answer to a restore of several tables."""
+    return jsonify({report.table: report.to_json() for report in reports})

@@ -1,0 +1,103 @@
+"""Kept backups: whole ones alone are in the catalogue, and the ones that matter stay."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hiring_api.data import catalogue
+from hiring_api.data.errors import NotFound, StorageFull, StorageUnavailable
+from hiring_api.data.store import open_store
+
+
+@pytest.fixture(params=["folder", "memory"])
+def store(request, tmp_path):
+    """A local folder, and the memory of fsspec, which stands for object stores."""
+    if request.param == "folder":
+        return open_store(str(tmp_path / "kept"))
+    import fsspec
+
+    fsspec.filesystem("memory").store.clear()
+    return open_store("memory://bucket/kept")
+
+
+def names(store):
+    return [kept.name for kept in catalogue.listed(store)]
+
+
+def test_a_backup_is_kept_read_and_removed(engine, store):
+    assert names(store) == []
+    kept = catalogue.keep(engine, store)
+    assert catalogue.listed(store) == [kept]
+    with catalogue.opened(store, kept) as files:
+        assert [file.content.rows for file in files] == [0, 0, 0]
+    catalogue.remove(store, kept.name)
+    assert store.names() == []
+    with pytest.raises(NotFound):
+        catalogue.remove(store, kept.name)
+
+
+def test_a_zip_without_entry_is_not_listed_and_swept_after_a_day(engine, store):
+    kept = catalogue.keep(engine, store)
+    fresh = kept.name[:16] + "-000000.zip"
+    for name in ("20200101T000000Z-abcdef.zip", fresh, "notes.txt"):
+        store.put(name, lambda file: file.write(b"half a backup") and None)
+    assert names(store) == [kept.name]
+    assert catalogue.prune(store, 30, None) == []
+    assert store.names() == sorted([f"{kept.name}.json", f"{kept.name}.zip", fresh, "notes.txt"])
+
+
+def test_a_failing_backup_leaves_nothing(engine, store):
+    def fail(file):
+        file.write(b"half a backup")
+        raise StorageFull("no room")
+
+    with pytest.raises(StorageFull):
+        store.put("20200101T000000Z-abcdef.zip", fail)
+    assert store.names() == []
+
+
+def aged(engine, store, days, verified=None):
+    """A kept backup that seems `days` old."""
+    kept = catalogue.keep(engine, store)
+    catalogue.remove(store, kept.name)
+    when = datetime.now(UTC) - timedelta(days=days)
+    name = f"{when:%Y%m%dT%H%M%SZ}{kept.name[16:]}"
+    old = replace(kept, name=name, time=f"{when:%Y-%m-%dT%H:%M:%SZ}", verified=verified)
+    store.put(f"{name}.zip", lambda file: file.write(b"zip") and None)
+    store.put(f"{name}.json", lambda file: file.write(json.dumps(old.to_json()).encode()) and None)
+    return name
+
+
+def test_retention_keeps_the_newest_and_the_newest_verified_one(engine, store):
+    whole = catalogue.Verified("decode", "2026-01-01T00:00:00Z", ok=True)
+    broken = catalogue.Verified("decode", "2026-01-01T00:00:00Z", ok=False)
+    oldest = aged(engine, store, 50, whole)
+    verified = aged(engine, store, 40, whole)
+    failed = aged(engine, store, 30, broken)
+    newer = aged(engine, store, 3)
+    newest = aged(engine, store, 2)
+    assert set(catalogue.prune(store, 2, None)) == {oldest, failed}
+    assert names(store) == [newest, newer, verified]
+    assert catalogue.prune(store, 30, 1) == [newer]
+    assert names(store) == [newest, verified]
+
+
+def test_a_damaged_entry_is_left_out_of_the_list(engine, store):
+    kept = catalogue.keep(engine, store)
+    store.put("20200101T000000Z-abcdef.zip", lambda file: file.write(b"zip") and None)
+    for text in (b"", b"[]", b"{", b'{"name": 7}', b"null"):
+        store.put("20200101T000000Z-abcdef.json", lambda file, text=text: file.write(text) and None)
+        assert names(store) == [kept.name]
+
+
+@pytest.mark.parametrize("name", ["../x", "/etc/passwd", "a/b", "", ".hidden", "x.part", "a\0b"])
+def test_no_name_leads_out_of_the_store(store, name):
+    with pytest.raises(NotFound):
+        store.open(name)
+
+
+def test_a_place_of_an_unknown_kind_is_told():
+    with pytest.raises(StorageUnavailable, match="no place"):
+        open_store("nowhere://x")

@@ -1,0 +1,117 @@
+"""`python -m hiring_api`: what operators type, what it prints, how it ends."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from hiring_api.__main__ import main
+from tests.rows_of_all import EMPLOYEES, everything, fill
+
+
+@pytest.fixture
+def filled(client, settings, monkeypatch):
+    """A client of a filled API, and an environment in which the commands use the same database."""
+    monkeypatch.setenv("DATABASE_URL", settings.database_url.render_as_string(hide_password=False))
+    monkeypatch.setenv("BACKUP_DIR", settings.backup_dir)
+    return fill(client)
+
+
+def said(capsys):
+    return json.loads(capsys.readouterr().out)
+
+
+def test_back_up_wreck_restore(filled, capsys):
+    before = everything(filled)
+    assert main(["--json", "backup"]) == 0
+    [kept] = said(capsys)
+    assert kept["rows"] == {"departments": 2, "jobs": 1, "hired_employees": 3}
+    assert main(["verify", kept["name"], "--level", "restore"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [
+        ["file", "departments", "jobs", "hired_employees"],
+        [kept["name"], "2", "1", "3"],
+    ]
+    filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "name": "Wrecked"}])
+    assert main(["--json", "restore", kept["name"], "--dry-run"]) == 0
+    assert [report["updated"] for report in said(capsys)] == [0, 0, 1]
+    assert everything(filled) != before
+    assert main(["--json", "restore", kept["name"]]) == 0
+    assert [report["updated"] for report in said(capsys)] == [0, 0, 1]
+    assert everything(filled) == before
+    assert main(["--json", "backups"]) == 0
+    assert [(item["reason"], bool(item["verified"])) for item in said(capsys)] in (
+        [("before restore", False), ("requested", True)],
+        [("requested", True), ("before restore", False)],  # in the same second
+    )
+
+
+def test_one_table_goes_to_another_folder(filled, capsys, tmp_path):
+    assert main(["--json", "backup", "jobs", "--to", str(tmp_path / "there"), "--codec", "zstandard"]) == 0
+    [kept] = said(capsys)
+    assert (kept["rows"], kept["codec"]) == ({"jobs": 1}, "zstandard")
+    path = tmp_path / "there" / f"{kept['name']}.zip"
+    assert main(["--json", "verify", str(path)]) == 0
+    assert said(capsys) == [{"file": str(path), "level": "decode", "ok": True, "rows": {"jobs": 1}}]
+    assert main(["--json", "restore", "--no-keep", str(path)]) == 0
+    assert said(capsys)[0]["unchanged"] == 1
+
+
+def test_an_avro_file_is_restored_and_refused(filled, capsys, tmp_path):
+    path = tmp_path / "departments.avro"
+    path.write_bytes(filled.get("/backup/departments").data)
+    assert main(["restore", str(path), "--mode", "merge"]) == 0
+    assert "departments" in capsys.readouterr().out
+    path.write_bytes(path.read_bytes()[:-1])
+    assert main(["restore", str(path)]) == 3
+    assert capsys.readouterr().err == "the file is not a readable backup: it is cut short\n"
+    assert main(["verify", str(path)]) == 3
+
+
+def test_departments_that_are_needed_end_with_their_own_status(filled, capsys, tmp_path):
+    path = tmp_path / "departments.avro"
+    path.write_bytes(filled.get("/backup/departments").data)
+    filled.post("/departments", json=[{"id": 9, "department": "New"}])
+    filled.post("/employees", json=[{**EMPLOYEES[0], "id": 77, "department_id": 9}])
+    assert main(["restore", str(path)]) == 4
+    assert "1 rows of hired_employees need rows of departments" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        (["backup", "salaries"], 1),
+        (["restore", "nothing.avro"], 1),
+        (["restore", "20200101T000000Z-abcdef"], 1),
+        (["verify", "../x"], 1),
+        (["backups", "--from", "nowhere://x"], 1),
+    ],
+)
+def test_what_is_not_there_ends_with_1(filled, capsys, arguments, status):
+    assert main(arguments) == status
+    output = capsys.readouterr()
+    assert output.out == ""
+    assert output.err.count("\n") == 1
+
+
+def test_a_wrong_setting_ends_with_2(filled, capsys, monkeypatch):
+    monkeypatch.setenv("BACKUP_KEEP", "all")
+    assert main(["backups"]) == 2
+    assert capsys.readouterr().err.startswith("BACKUP_KEEP='all' must be a whole number")
+
+
+def test_the_help_tells_every_exit_status_and_needs_no_flask():
+    code = "import sys; sys.modules['flask'] = None; from hiring_api.__main__ import main; main(['--help'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert [f"\n{status:3}  " in done.stdout for status in (0, 1, 2, 3, 4, 5, 130)] == [True] * 7
+
+
+def test_a_database_that_is_away_ends_with_1(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", "mysql://nobody:nothing@127.0.0.1:1/nowhere")
+    monkeypatch.setenv("BACKUP_DIR", str(tmp_path))
+    assert main(["backup"]) == 1
+    assert capsys.readouterr().err == "the database cannot be reached: try again later\n"
+    assert list(Path(tmp_path).iterdir()) == []
