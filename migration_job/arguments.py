@@ -7,8 +7,8 @@ import codecs
 from pathlib import Path
 
 from hiring_api.data.csv_layout import DELIMITERS, IGNORED
-from hiring_api.data.load import Limit, limit_of
 from hiring_api.data.tables import kinds, resource, tables
+from hiring_api.data.tasks import Limit, limit_of
 
 _EPILOG = """\
 exit status:

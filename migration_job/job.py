@@ -16,11 +16,12 @@ from hiring_api.data.csv_files import Choices, CsvFile, inspect, on_disk
 from hiring_api.data.csv_layout import IGNORED
 from hiring_api.data.database import open_engine, translated
 from hiring_api.data.errors import Busy, DatabaseUnavailable
-from hiring_api.data.load import Limit, Loaded, Task, check, load, load_at_once
+from hiring_api.data.load import check, load, load_at_once
 from hiring_api.data.locks import named_lock
 from hiring_api.data.reject_files import line_of, rejects_file, write_rejects
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import kinds
+from hiring_api.data.tasks import Limit, Loaded, Task
 
 from . import sources
 from .progress import shown

@@ -14,8 +14,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hiring_api.data.load import Task
     from hiring_api.data.loads import Progress
+    from hiring_api.data.tasks import Task
 
 log = logging.getLogger(__name__)
 

@@ -29,6 +29,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_ID", "Id", "Instant", "InstantField", "Kind", "Reference", "Text", "Unread"]
 
+# At most nine digits are below the bound of ids. Lines, because a column is matched as a whole
+_USUAL_NUMBERS: Final = re.compile(r"(?:[0-9]{1,9}\n)*[0-9]{1,9}")
+_USUAL_INSTANTS: Final = re.compile(
+    r"(?:(?:[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}Z)?(?:\n|\Z))*"
+)
 # Digits, or an exact whole number that passed through a float column: 8.0
 _CSV_WHOLE: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
 
@@ -52,7 +57,7 @@ class Kind(ABC):
         """The column's value for a JSON value that is plainly right, else None."""
 
     @abstractmethod
-    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
+    def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
         """As `quick`, for the CSV fields of a whole column; written for speed."""
 
     @abstractmethod
@@ -101,12 +106,13 @@ class _Whole(Kind):
     def quick(self, value: Any) -> Any:
         return value if type(value) is int and 0 < value <= MAX_ID else None
 
-    def quick_texts(self, texts: Sequence[str]) -> list[Any]:
-        # Nine digits are below the bound; 0 is none. isdigit() is also true for digits of other scripts
-        return [
-            int(text) or None if text.isdigit() and len(text) < 10 and text.isascii() else None  # noqa: PLR2004
-            for text in texts
-        ]
+    def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
+        # A column with few different texts, such as a reference, is read once for each of them
+        different = set(texts)
+        if len(different) * 4 > len(texts):
+            return _quick_numbers(texts)
+        known = dict(zip(different, _quick_numbers(list(different)), strict=True))
+        return [known[text] for text in texts]
 
     def from_csv(self, text: str) -> Any:
         match = _CSV_WHOLE.fullmatch(text)
@@ -213,7 +219,15 @@ class Instant(Kind):
         return instant if instant >= EARLIEST else None
 
     def quick_texts(self, texts: Sequence[str]) -> list[Any]:
-        return list(map(self.quick, texts))
+        # One match for the whole column; what has not the usual length waits for the field
+        usual = [text if len(text) == 20 else "" for text in texts]  # noqa: PLR2004
+        if not _USUAL_INSTANTS.fullmatch("\n".join(usual)):
+            return list(map(self.quick, texts))
+        read = datetime.fromisoformat
+        try:
+            return [read(text[:19]) if text else None for text in usual]
+        except ValueError:  # a day that no month has
+            return list(map(self.quick, texts))
 
     def from_csv(self, text: str) -> Any:
         return text or Unread(text)
@@ -239,3 +253,15 @@ class Instant(Kind):
             second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
             return f"({second} * 1000000 + {fraction})"
         return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"
+
+
+def _quick_numbers(texts: Sequence[str]) -> Sequence[int | None]:
+    """The numbers that texts plainly spell; None for 0, the empty text, and whatever else."""
+    if _USUAL_NUMBERS.fullmatch("\n".join(texts)):
+        numbers = list(map(int, texts))
+        return numbers if 0 not in numbers else [number or None for number in numbers]
+    # isdigit() is also true for digits of other scripts
+    return [
+        int(text) or None if text.isdigit() and len(text) < 10 and text.isascii() else None  # noqa: PLR2004
+        for text in texts
+    ]

@@ -57,12 +57,15 @@ def on_disk(path: Path, name: str) -> Content:
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A file whose records can be read. `digest` is of its content, uncompressed and in UTF-8."""
+    """A file whose records can be read. `digest` is of its content, uncompressed and in UTF-8, and `size`
+    its number of bytes.
+    """
 
     content: Content
     encoding: str | None
     layout: Layout
     digest: str
+    size: int
     lines: int
 
     def fingerprint(self) -> str:
@@ -88,37 +91,48 @@ def inspect(content: Content, table: Table, choices: Choices) -> CsvFile:
         InvalidFile: it is unreadable, binary, damaged, in another encoding, or its header does not fit.
     """
     with _open(content, choices.encoding) as stream:
-        digest, wrong, lines, sample = _scan(stream)
-    if _is_binary(sample):
+        scan = _scan(stream)
+    if _is_binary(scan.sample):
         raise InvalidFile(f"{content.name} is not a CSV file: it holds binary data")
-    if wrong > max(_FEW, _FEW_OF_ALL * lines):
+    if scan.wrong > max(_FEW, _FEW_OF_ALL * scan.lines):
         raise InvalidFile(
-            f"{content.name} is not UTF-8: {wrong} of its {lines} lines have other bytes. "
+            f"{content.name} is not UTF-8: {scan.wrong} of its {scan.lines} lines have other bytes. "
             "Save it as UTF-8, or name its encoding to the migration job, such as --encoding latin-1"
         )
-    text = sample.decode("utf-8", "replace")
-    whole = text if len(sample) < _SAMPLE else text[: text.rfind("\n") + 1]
+    text = scan.sample.decode("utf-8", "replace")
+    whole = text if len(scan.sample) < _SAMPLE else text[: text.rfind("\n") + 1]
     try:
         layout = find_layout(table, whole, choices.delimiter, choices.columns)
     except InvalidFile as error:
         raise InvalidFile(f"{content.name}: {error.message}") from None
-    return CsvFile(content, choices.encoding, layout, digest, lines)
+    return CsvFile(content, choices.encoding, layout, scan.digest, scan.size, scan.lines)
 
 
-def _scan(stream: Bytes) -> tuple[str, int, int, bytes]:
-    """The digest of a stream, its lines that are not UTF-8, its lines, and its first bytes."""
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """What one pass over a file tells: how many of its lines are not UTF-8, and its first bytes."""
+
+    digest: str
+    size: int
+    lines: int
+    wrong: int
+    sample: bytes
+
+
+def _scan(stream: Bytes) -> _Scan:
     digest = hashlib.sha256()
-    wrong = lines = 0
+    size = wrong = lines = 0
     sample = left = b""
     while block := stream.read(BLOCK):
         digest.update(block)
+        size += len(block)
         sample += block[: _SAMPLE - len(sample)]
         lines += block.count(b"\n")
         data = left + block
         cut = data.rfind(b"\n") + 1
         wrong += _wrong_lines(data[:cut])
         left = data[cut:][-BLOCK:]
-    return digest.hexdigest(), wrong + _wrong_lines(left), lines + bool(left), sample
+    return _Scan(digest.hexdigest(), size, lines + bool(left), wrong + _wrong_lines(left), sample)
 
 
 def _wrong_lines(data: bytes) -> int:

@@ -7,12 +7,16 @@ alone refuses. Both take the same values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from .rows import Judged, judge_fields
+from .bulk import Spelled, spell
+from .rows import Judged, RowError, judge_fields
 from .tables import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Table
 
     from .bulk import Values
@@ -24,64 +28,101 @@ _MOST: Final = 1000  # fields of a refused record that are kept
 
 @dataclass(slots=True)
 class JudgedChunk:
-    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index."""
+    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index.
+
+    `spelled` are the rows in the form in which they are loaded.
+    """
 
     chunk: Chunk
     rows: list[Values] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
+    places: Sequence[int] = ()
     refused: dict[int, Judged] = field(default_factory=dict)
     blank: int = 0
+    spelled: Spelled | None = None
 
 
 def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
     """Judges all records of a chunk. Records of nothing but separators and blanks are only counted."""
     judged = JudgedChunk(chunk)
     width = len(layout.names)
+    fits: Sequence[int] = range(len(chunk.fields))
     if chunk.broken or any(len(fields) != width for fields in chunk.fields):
-        places = [
-            place
-            for place, fields in enumerate(chunk.fields)
-            if len(fields) == width and place not in chunk.broken
-        ]
+        fits = [index for index in fits if len(chunk.fields[index]) == width and index not in chunk.broken]
+    rows, doubtful = _quick_rows(table, layout, [chunk.fields[index] for index in fits])
+    if not doubtful and len(fits) == len(chunk.fields):
+        judged.rows, judged.places = rows, fits
     else:
-        places = list(range(len(chunk.fields)))
-    rows = _quick_rows(table, layout, [chunk.fields[place] for place in places])
-    good = {place: row for place, row in zip(places, rows, strict=True) if None not in row}
-    if len(good) < len(chunk.fields):
-        _judge_rest(table, layout, judged, good)
-    judged.places = sorted(good)
-    judged.rows = [good[place] for place in judged.places]
+        good = {
+            index: row
+            for place, (index, row) in enumerate(zip(fits, rows, strict=True))
+            if place not in doubtful
+        }
+        _judge_rest(table, layout, judged, good, {fits[place]: rows[place] for place in doubtful})
+        judged.places = sorted(good)
+        judged.rows = [good[index] for index in judged.places]
+    judged.spelled = spell(table, judged.rows)
     return judged
 
 
-def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> list[Values]:
-    """The columns' values of each record, None for what is not plainly right."""
+def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> tuple[list[Values], set[int]]:
+    """The columns' values of each record, None for what is not plainly right; the places of those rows."""
     if not records:
-        return []
+        return [], set()
     columns = list(zip(*records, strict=True))
     texts = {name: columns[place] for place, name in enumerate(layout.names) if name is not None}
     values = [kind.quick_texts(texts[name]) for name, kind in kinds(table).items()]
-    return list(zip(*values, strict=True))
+    doubtful: set[int] = set()
+    for column in values:
+        if None in column:
+            doubtful.update(place for place, value in enumerate(column) if value is None)
+    return list(zip(*values, strict=True)), doubtful
 
 
-def _judge_rest(table: Table, layout: Layout, judged: JudgedChunk, good: dict[int, Values]) -> None:
+def _judge_rest(
+    table: Table, layout: Layout, judged: JudgedChunk, good: dict[int, Values], partly: dict[int, Values]
+) -> None:
+    """Judges the records that are not in `good` and adds those that are right after all.
+
+    `partly` has the values of those whose number of fields is right, None for what is not plainly right.
+    """
     names = list(kinds(table))
-    for place, fields in enumerate(judged.chunk.fields):
-        if place in good:
+    for index, fields in enumerate(judged.chunk.fields):
+        if index in good:
             continue
-        if place not in judged.chunk.broken and not "".join(fields).strip():
+        wrong = judged.chunk.broken.get(index)
+        if wrong is None and not "".join(fields).strip():
             judged.blank += 1
             continue
-        row = _judge(table, layout, fields, judged.chunk, place)
+        row = _empty_fields(table, layout, fields, partly[index]) if index in partly else None
+        if wrong is not None:
+            row = Judged(fields, {}, [wrong])
+        elif row is None:
+            row = judge_fields(table, layout.names, fields)
         if row.errors:
-            judged.refused[place] = row
+            judged.refused[index] = row
         else:
-            good[place] = tuple(row.values[name] for name in names)
+            good[index] = tuple(row.values[name] for name in names)
 
 
-def _judge(table: Table, layout: Layout, fields: list[str], chunk: Chunk, place: int) -> Judged:
-    wrong = chunk.broken.get(place)
-    return Judged(fields, {}, [wrong]) if wrong is not None else judge_fields(table, layout.names, fields)
+def _empty_fields(table: Table, layout: Layout, fields: list[str], values: Values) -> Judged | None:
+    """What the schema says of a record with nothing wrong but empty fields, the usual error, said faster.
+
+    None where only the schema can tell.
+    """
+    right, errors = {}, []
+    for name, value in zip(kinds(table), values, strict=True):
+        if value is not None:
+            right[name] = value
+        elif fields[layout.names.index(name)]:
+            return None
+        else:
+            errors.append(_required(name))
+    return Judged(fields, right, errors)
+
+
+@cache
+def _required(name: str) -> RowError:
+    return RowError(name, "required", f"{name} is required: it is empty")
 
 
 def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:

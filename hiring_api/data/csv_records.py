@@ -17,7 +17,7 @@ from .rows import RowError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-BLOCK: Final = 1024 * 1024  # bytes; also the longest line
+BLOCK: Final = 512 * 1024  # bytes; half of it is the longest line
 _SPAN: Final = 100  # lines of one record
 _KEPT: Final = 4096  # bytes of a line that is too long
 
@@ -68,9 +68,11 @@ class Chunk:
 
 
 def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chunk]:
-    """The records of `stream` (UTF-8, read up to `start.offset` already) in chunks of about a MiB."""
+    """The records of `stream` (UTF-8, read up to `start.offset` already) in chunks of about half a MiB."""
     at, rest = start, b""
     for block, dropped, last in _blocks(stream):
+        if not rest and not block:
+            return
         chunk, used = _parse(rest + block, layout, at, last=last)
         rest = (rest + block)[used:]
         at = Position(at.offset + used + dropped, chunk.end.line, chunk.end.record)
@@ -79,7 +81,7 @@ def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chun
 
 
 def _blocks(stream: Bytes) -> Iterator[tuple[bytes, int, bool]]:
-    """Whole lines, about a MiB; how many bytes of a too long one were dropped; whether it is all."""
+    """Whole lines, about half a MiB; how many bytes of a too long one were dropped; whether it is all."""
     left, dropped = b"", 0
     while block := stream.read(BLOCK):
         left += block
@@ -91,8 +93,7 @@ def _blocks(stream: Bytes) -> Iterator[tuple[bytes, int, bool]]:
         elif len(left) > 2 * BLOCK:
             dropped += len(left) - BLOCK - 1
             left = left[: BLOCK + 1]
-    if left:
-        yield left, dropped, True
+    yield left, dropped, True
 
 
 def _parse(data: bytes, layout: Layout, at: Position, *, last: bool) -> tuple[Chunk, int]:
@@ -125,7 +126,7 @@ def _split_plain(data: bytes, delimiter: str) -> list[list[str]] | None:
     except UnicodeDecodeError:
         return None
     lines = text.removesuffix("\n").split("\n") if text else []
-    if len(max(lines, key=len, default="")) > BLOCK // 4:
+    if len(max(lines, key=len, default="")) > BLOCK // 2:
         return None
     if '"' not in text:
         return [line.split(delimiter) for line in lines]
@@ -168,8 +169,8 @@ def _record(
     """
     line = lines[place].removesuffix(b"\r")
     shown = line[:_KEPT].decode(errors="backslashreplace").split(layout.delimiter)
-    if len(line) > BLOCK // 4:
-        return shown, 1, RowError(None, "too_long", f"the line is longer than {BLOCK // 4} bytes")
+    if len(line) > BLOCK // 2:
+        return shown, 1, RowError(None, "too_long", f"the line is longer than {BLOCK // 2} bytes")
     try:
         text = line.decode()
     except UnicodeDecodeError as error:

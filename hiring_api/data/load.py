@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +13,6 @@ from sqlalchemy import func, select
 
 from . import loads, repairs
 from .ahead import ahead
-from .bulk import Checksum
 from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
 from .database import snapshot, transaction
@@ -24,74 +22,19 @@ from .place import Known, Placed, Target, decide, known, place
 from .rejects import Origin, Reject, keep
 from .shadow import shadow
 from .tables import references
+from .tasks import Loaded, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from sqlalchemy import Connection, Engine, Table
 
-    from .csv_files import CsvFile
-    from .place import OnConflict
 
 log = logging.getLogger(__name__)
 
 _AHEAD: Final = 2  # chunks
 _LOGGED: Final = 100  # refused rows of a file; all of them are kept
 _SHOWN: Final = 100  # refused rows in the result
-_LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """How many refused rows a file may have: a number of them, or a share of all its rows."""
-
-    rows: int | None = None
-    share: float | None = None
-
-    def exceeded(self, counts: Counts, *, ended: bool) -> bool:
-        """Whether `counts` are too many. A share is known only when the file has ended."""
-        if self.rows is not None and counts.rejected > self.rows:
-            return True
-        return ended and self.share is not None and counts.rejected > self.share * counts.read
-
-
-def limit_of(text: str) -> Limit | None:
-    """The limit that `100` or `5%` spells; None where it spells none."""
-    match = _LIMIT.fullmatch(text)
-    if match is None:
-        return None
-    return Limit(rows=int(match[1])) if match[1] else Limit(share=float(match[2]) / 100)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """One file to load.
-
-    `origin` is for the record. Where `replaces` holds, the rejects of an earlier file of the same name are
-    those of an earlier state of this one.
-    """
-
-    table: Table
-    file: CsvFile
-    origin: Origin
-    on_conflict: OnConflict = "error"
-    limit: Limit = field(default_factory=Limit)
-    replaces: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """What came of a file. `kept` is false where it had more rejects than its limit, or was only checked.
-
-    `rejects` are the first 100, `accepted` the ids that were (or would be) taken, `proven` the checksum of
-    the rows written, which was compared with what the database has.
-    """
-
-    counts: Counts
-    rejects: list[Reject] = field(default_factory=list)
-    accepted: BitMap = field(default_factory=BitMap)
-    kept: bool = True
-    proven: Checksum = field(default_factory=Checksum)
 
 
 Record = Callable[[JudgedChunk, dict[int, Reject]], None]
@@ -294,7 +237,9 @@ def _finish(connection: Connection, key: int, task: Task, progress: Progress) ->
 
 
 def _prove(connection: Connection, task: Task, progress: Progress) -> None:
-    """Nothing is unaccounted for and no reference dangles; each chunk was compared when it was stored."""
+    """All was read and is accounted for, no reference dangles; each chunk was compared when it was stored."""
+    if progress.at.offset != task.file.size:
+        raise Unproven(f"{task.origin.source} was not read to its end: did it change meanwhile?")
     if not progress.counts.add_up():
         raise Unproven(f"the rows of {task.origin.source} do not add up: {progress.counts}")
     for name, parent in references(task.table).items():

@@ -95,7 +95,7 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
         placed = decide(connection, target, judged, taken)
         try:
             with connection.begin_nested():
-                _write(connection, target.table, placed)
+                _write(connection, target.table, placed, judged)
         except IntegrityError:
             _look_again(connection, target, judged)
             continue
@@ -105,10 +105,9 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
 
 def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
     """What will come of a chunk if nobody else writes meanwhile; nothing is written."""
-    key = list(kinds(target.table)).index("id")
     placed = Placed(refused={index: _copy(row) for index, row in judged.refused.items()})
     _refuse_unknown(connection, target, judged, placed)
-    ids = BitMap([row[key] for row in judged.rows])
+    ids = _ids_of(target.table, judged.rows)
     every = ids | BitMap([row.values["id"] for row in judged.refused.values() if "id" in row.values])
     before = every & (target.known.ids | taken)
     if not before and len(ids) == len(judged.rows) and len(placed.refused) == len(judged.refused):
@@ -238,23 +237,24 @@ def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
         yield every[start : start + _LISTED]
 
 
-def _write(connection: Connection, table: Table, placed: Placed) -> None:
-    if placed.new:
-        bulk.load(connection, table, placed.new)
+def _write(connection: Connection, table: Table, placed: Placed, judged: JudgedChunk) -> None:
+    spelled = judged.spelled if placed.new is judged.rows else None
+    spelled = spelled or bulk.spell(table, placed.new)
+    bulk.load(connection, table, placed.new, spelled.lines)
     if placed.changed:
         bulk.overwrite(connection, table, placed.changed)
-    placed.proven = _prove(connection, table, [*placed.new, *placed.changed])
-
-
-def _prove(connection: Connection, table: Table, rows: Sequence[Values]) -> Checksum:
-    """Compares what the database has under the ids of `rows` with `rows`; the checksum of both."""
-    key = list(kinds(table)).index("id")
-    conditions = _conditions(table, BitMap([row[key] for row in rows]))
+    read = spelled.checksum + bulk.checksum_of(table, placed.changed)
+    ids = _ids_of(table, placed.new) | _ids_of(table, placed.changed)
+    conditions = _conditions(table, ids)
     stored = sum((bulk.checksum(connection, table, condition) for condition in conditions), Checksum())
-    read = bulk.checksum_of(table, rows)
     if stored != read:
         raise Unproven(f"what {table.name} holds is not what was read: this part was not kept")
-    return read
+    placed.proven = read
+
+
+def _ids_of(table: Table, rows: Sequence[Values]) -> BitMap:
+    key = list(kinds(table)).index("id")
+    return BitMap([row[key] for row in rows])
 
 
 def _look_again(connection: Connection, target: Target, judged: JudgedChunk) -> None:
@@ -300,7 +300,7 @@ def _place_row(connection: Connection, target: Target, one: JudgedChunk, taken: 
         placed = decide(connection, target, one, taken)
         try:
             with connection.begin_nested():
-                _write(connection, target.table, placed)
+                _write(connection, target.table, placed, one)
         except IntegrityError:
             continue
         return placed

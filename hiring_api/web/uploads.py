@@ -10,10 +10,11 @@ from flask import Response, jsonify
 from marshmallow import ValidationError, fields
 
 from hiring_api.data.csv_files import Choices, Content, inspect
-from hiring_api.data.load import Limit, Loaded, Task, check, limit_of, load_at_once
+from hiring_api.data.load import check, load_at_once
 from hiring_api.data.loads import astuple
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import resource, tables
+from hiring_api.data.tasks import Limit, Loaded, Task, limit_of
 
 from .batch_schemas import RowErrorSchema
 from .extensions import CSV, PROBLEMS, Routes, engine
