@@ -32,7 +32,11 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(f"{table.name}.csv" for table in tables())
-    parser.add_argument("source", nargs="?", help=f"a folder with {names}, or one file (default: CSV_SOURCE)")
+    parser.add_argument(
+        "source",
+        nargs="?",
+        help=f"a folder or s3://bucket/prefix with {names}; a file, https://… or - (default: CSV_SOURCE)",
+    )
     parser.add_argument("--table", choices=_names(), help="the table that a single file belongs to")
     parser.add_argument("--delimiter", type=_delimiter, help="the separator, if it is not to be found")
     parser.add_argument("--encoding", type=_encoding, help="the files' encoding, if it is not UTF-8")

@@ -6,10 +6,13 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hiring_api.data.errors import InvalidFile
 from hiring_api.data.tables import resource, tables
+
+from . import remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -49,6 +52,10 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
         InvalidFile: there is nothing to load, or two files for one table.
     """
     only = table_named(table) if table else None
+    if source == "-" or remote.is_web(source) or remote.is_s3(source):
+        with TemporaryDirectory() as folder:
+            yield _fetched(source, only, Path(folder))
+        return
     path = Path(source)
     if path.is_dir():
         names = [str(file.resolve()) for file in sorted(path.iterdir()) if file.is_file()]
@@ -57,6 +64,25 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
         raise InvalidFile(f"{source} does not exist")
     else:
         yield [Found(only if only is not None else _named_by(source), str(path.resolve()), path)]
+
+
+def _fetched(source: str, only: Table | None, folder: Path) -> list[Found]:
+    """Files from elsewhere, copied into `folder`."""
+    if source == "-":
+        if only is None:
+            raise InvalidFile("standard input has no name: say with --table what it is for")
+        remote.from_stdin(folder / only.name)
+        return [Found(only, "standard input", folder / only.name)]
+    if remote.is_web(source):
+        name = remote.without_secrets(source)
+        table = only if only is not None else _named_by(name)
+        remote.from_web(source, folder / table.name)
+        return [Found(table, name, folder / table.name)]
+    names = remote.list_s3(source)
+    found = [(only, source)] if only is not None and names == [source] else chosen(source, names, only)
+    for table, name in found:
+        remote.from_s3(name, folder / table.name)
+    return [Found(table, name, folder / table.name) for table, name in found]
 
 
 def _named_by(source: str) -> Table:
