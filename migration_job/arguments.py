@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--columns",
         type=_columns,
-        help="the columns of a table in the order of the fields, - for one to ignore: id,-,job",
+        help="the columns of a table in the order of the fields, _ for one to ignore: id,_,job",
     )
     parser.add_argument(
         "--on-conflict",
@@ -96,5 +96,5 @@ def _columns(text: str) -> tuple[str, ...]:
     wanted = sorted(name for name in names if name != IGNORED)
     if not any(sorted(kinds(table)) == wanted for table in tables()):
         every = "; ".join(",".join(kinds(table)) for table in tables())
-        raise argparse.ArgumentTypeError(f"must name all columns of one table ({every}), and - for others")
+        raise argparse.ArgumentTypeError(f"must name all columns of one table ({every}), and _ for others")
     return names

@@ -14,10 +14,11 @@ from sqlalchemy.exc import DBAPIError
 from hiring_api.data import schema
 from hiring_api.data.csv_files import Choices, CsvFile, inspect, on_disk
 from hiring_api.data.csv_layout import IGNORED
-from hiring_api.data.database import open_engine, translated
+from hiring_api.data.database import open_engine, snapshot, translated
 from hiring_api.data.errors import Busy, DatabaseUnavailable
 from hiring_api.data.load import check, load, load_at_once
 from hiring_api.data.locks import named_lock
+from hiring_api.data.mislabel import refuse_mislabelled
 from hiring_api.data.reject_files import line_of, rejects_file, write_rejects
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import kinds
@@ -126,6 +127,9 @@ def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
 def _load(
     engine: Engine, job: Job, task: Task, folder: Path, accepted: dict[str, BitMap]
 ) -> tuple[Loaded, Path | None]:
+    if job.choices.columns is None:
+        with snapshot(engine) as connection:
+            refuse_mislabelled(connection, task.table, task.file, accepted)
     with shown(task) as tell:
         if job.dry_run:
             return _check(engine, task, folder, accepted)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 REJECT: Final = "reject"  # the column of a rejects file that has the key of each reject
-IGNORED: Final = "-"
+IGNORED: Final = "_"
 _REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
 _SAMPLED: Final = 200  # lines
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
@@ -34,7 +34,7 @@ def find_layout(
         table: what the file is to hold.
         sample: whole lines from the file's beginning.
         delimiter: the separator, where the user names it.
-        columns: the columns in the order of the fields, where the user names them; `-` for one to ignore.
+        columns: the columns in the order of the fields, where the user names them; `_` for one to ignore.
 
     Raises:
         InvalidFile: the header names only some of the columns, or one of them twice.

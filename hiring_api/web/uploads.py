@@ -10,8 +10,10 @@ from flask import Response, jsonify
 from marshmallow import ValidationError, fields
 
 from hiring_api.data.csv_files import Choices, Content, inspect
+from hiring_api.data.database import snapshot
 from hiring_api.data.load import check, load_at_once
 from hiring_api.data.loads import astuple
+from hiring_api.data.mislabel import refuse_mislabelled
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import resource, tables
 from hiring_api.data.tasks import Limit, Loaded, Task, limit_of
@@ -141,6 +143,8 @@ def _upload(table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, ma
     content = Content("the file", lambda: _again(file), compressed=False)
     origin = Origin(f"POST /upload/{resource(table)}", request_id())
     task = Task(table, inspect(content, table, Choices()), origin, on_conflict, max_rejects, replaces=False)
+    with snapshot(engine()) as connection:
+        refuse_mislabelled(connection, table, task.file)
     loaded = check(engine(), task, _forget) if dry_run else load_at_once(engine(), task)
     response = jsonify(_report(task, loaded, dry_run=dry_run))
     response.status_code = _status(loaded, dry_run=dry_run)
