@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
 OnConflict = Literal["error", "update"]
 
-_RACES: Final = 3
+_RACES: Final = 3  # lost with a whole chunk before its rows are tried one by one
+_ROW_RACES: Final = 3
 _FETCHED: Final = 20_000  # rows
 _LISTED: Final = 5_000  # ids in one condition
 
@@ -311,7 +312,7 @@ def _index(item: tuple[int, Any]) -> int:
 
 
 def _place_row(connection: Connection, target: Target, one: JudgedChunk, taken: BitMap) -> Placed:
-    for _ in range(_RACES):
+    for _ in range(_ROW_RACES):
         _look_again(connection, target, one)
         placed = decide(connection, target, one, taken)
         try:
