@@ -49,6 +49,10 @@ class Kind(ABC):
         """The type in SQL."""
 
     @abstractmethod
+    def sample(self) -> Any:
+        """A JSON value, for the examples of the documentation."""
+
+    @abstractmethod
     def field(self, *, required: bool) -> fields.Field[Any]:
         """The Marshmallow field that judges a JSON value and describes it in OpenAPI."""
 
@@ -99,6 +103,9 @@ class _Whole(Kind):
 
     def sql_type(self) -> TypeEngine[Any]:
         return Integer()
+
+    def sample(self) -> Any:
+        return 1
 
     def field(self, *, required: bool) -> fields.Field[Any]:
         return WholeField(required=required)
@@ -160,9 +167,13 @@ class Text(Kind):
     """1 to `length` characters after trimming, none of them a control character or lone surrogate."""
 
     length: int = 255
+    example: str = "text"
 
     def sql_type(self) -> TypeEngine[Any]:
         return String(self.length)
+
+    def sample(self) -> Any:
+        return self.example
 
     def field(self, *, required: bool) -> fields.Field[Any]:
         return TextField(self.length, required=required)
@@ -205,6 +216,9 @@ class Instant(Kind):
     def sql_type(self) -> TypeEngine[Any]:
         # Without (6) MySQL rounds the fraction away
         return DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+
+    def sample(self) -> Any:
+        return "2021-07-27T16:02:08Z"
 
     def field(self, *, required: bool) -> fields.Field[Any]:
         return InstantField(required=required)

@@ -94,7 +94,8 @@ class InstantField(_Field):
 
     def __init__(self, *, required: bool) -> None:
         description = "ISO 8601 date and time; without an offset it is UTC. At most 6 digits of fraction."
-        super().__init__(required=required, metadata={"description": description})
+        metadata = {"type": "string", "format": "date-time", "description": description}
+        super().__init__(required=required, metadata=metadata)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):

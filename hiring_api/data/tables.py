@@ -48,7 +48,7 @@ class Department(Base):
     __table_args__ = options("departments")
 
     id: Mapped[int] = Id().column("department_id")
-    department: Mapped[str] = Text().column("department_name", "name")
+    department: Mapped[str] = Text(example="Human Resources").column("department_name", "name")
 
 
 class Job(Base):
@@ -58,7 +58,7 @@ class Job(Base):
     __table_args__ = options("jobs")
 
     id: Mapped[int] = Id().column("job_id")
-    job: Mapped[str] = Text().column("job_name", "job_title", "title", "name")
+    job: Mapped[str] = Text(example="Recruiter").column("job_name", "job_title", "title", "name")
 
 
 class Employee(Base):
@@ -68,7 +68,7 @@ class Employee(Base):
     __table_args__ = options("employees")
 
     id: Mapped[int] = Id().column("employee_id")
-    name: Mapped[str] = Text().column("employee", "employee_name", "full_name")
+    name: Mapped[str] = Text(example="Ana O'Neil").column("employee", "employee_name", "full_name")
     datetime: Mapped[Any] = Instant("hired").column("date", "hire_date", "hired_at", "hire_datetime")
     department_id: Mapped[int] = Reference("departments").column()
     job_id: Mapped[int] = Reference("jobs").column()

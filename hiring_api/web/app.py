@@ -38,6 +38,7 @@ class _Api(Api):
     """flask-smorest with problem+json for its errors, in answers and in the documentation."""
 
     ERROR_SCHEMA = problems.ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None  # every status of an operation is named
 
     def _register_error_handlers(self) -> None:
         """`problems.register` has done it."""

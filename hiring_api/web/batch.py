@@ -12,6 +12,7 @@ from hiring_api.data.tables import resource
 
 from .batch_bodies import batch_of, batches_of
 from .batch_schemas import (
+    ANSWER_HEADERS,
     KEY_HEADER,
     PREFER_HEADER,
     BatchQuery,
@@ -19,6 +20,8 @@ from .batch_schemas import (
     batches_schema,
     body_of,
     body_of_all,
+    example_of,
+    example_of_all,
 )
 from .bodies import read_body
 from .extensions import Routes, engine
@@ -29,6 +32,7 @@ from .telemetry import count_rows
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import marshmallow
     from sqlalchemy import Connection, Table
 
     from hiring_api.data.insert import Batch
@@ -36,6 +40,7 @@ if TYPE_CHECKING:
     from .idempotency import Keeper
 
 _TAKEN = ("inserted", "updated", "skipped")
+_SOME = 207
 
 
 def routes(table: Table) -> Routes:
@@ -43,13 +48,16 @@ def routes(table: Table) -> Routes:
     name = resource(table)
     blueprint = Routes(name, __name__, description=f"Rows of {table.name}")
 
-    @blueprint.route(f"/{name}", methods=["POST"], parameters=[KEY_HEADER, PREFER_HEADER])
+    @blueprint.route(f"/{name}", methods=["POST"])
     @blueprint.query(BatchQuery)
-    @blueprint.response(201, BatchSchema, description="Every row was taken")
-    @blueprint.alt_response(200, schema=BatchSchema, description="What a dry run found")
-    @blueprint.alt_response(207, schema=BatchSchema, description="Some rows failed; the others were taken")
-    @blueprint.alt_response(422, schema=BatchSchema, description="No row was taken")
-    @blueprint.doc(requestBody=body_of(table), summary=f"Take 1 to 1000 {name}", description=_DESCRIPTION)
+    @_answers(blueprint, BatchSchema, example_of(table))
+    @blueprint.doc(
+        requestBody=body_of(table),
+        parameters=[KEY_HEADER, PREFER_HEADER],
+        summary=f"Take 1 to 1000 {name}",
+        description=_DESCRIPTION,
+        operationId=f"post_{name}",
+    )
     def post(**parameters: Any) -> Response:
         def render(reports: list[Report], returned: Returned) -> Any:
             return answer(reports[0], returned)
@@ -58,6 +66,26 @@ def routes(table: Table) -> Routes:
 
     _ = post
     return blueprint
+
+
+_STATUSES = {
+    200: "What a dry run found",
+    207: "Some rows failed; the others were taken",
+    422: "No row was taken; or, as a problem, the request is wrong as a whole",
+}
+
+
+def _answers(blueprint: Routes, schema: type[marshmallow.Schema], example: Any) -> Any:
+    """The decorator that documents the answers of a batch route."""
+
+    def decorate(view: Any) -> Any:
+        for status, description in _STATUSES.items():
+            found = {"schema": schema, "description": description, "headers": ANSWER_HEADERS}
+            view = blueprint.alt_response(status, **found, example=example if status == _SOME else None)(view)
+        taken = "Every row was taken"
+        return blueprint.response(201, schema, description=taken, headers=ANSWER_HEADERS)(view)
+
+    return decorate
 
 
 _DESCRIPTION = (
@@ -69,15 +97,13 @@ _DESCRIPTION = (
 def all_routes() -> Routes:
     """The route that takes rows of several tables."""
     blueprint = Routes("batch", __name__, description="Rows of several tables at once")
-    batches = batches_schema()
 
-    @blueprint.route("/batch", methods=["POST"], parameters=[KEY_HEADER, PREFER_HEADER])
+    @blueprint.route("/batch", methods=["POST"])
     @blueprint.query(BatchQuery)
-    @blueprint.response(201, batches, description="Every row was taken")
-    @blueprint.alt_response(200, schema=batches, description="What a dry run found")
-    @blueprint.alt_response(207, schema=batches, description="Some rows failed")
-    @blueprint.alt_response(422, schema=batches, description="No row was taken")
-    @blueprint.doc(requestBody=body_of_all())
+    @_answers(blueprint, batches_schema(), example_of_all())
+    @blueprint.doc(
+        requestBody=body_of_all(), parameters=[KEY_HEADER, PREFER_HEADER], operationId="post_batch"
+    )
     def post_all(**parameters: Any) -> Response:
         """Takes 1 to 1000 rows of several tables in one transaction.
 
@@ -99,7 +125,7 @@ def _respond(
     parameters: dict[str, Any],
 ) -> Response:
     minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
-    returned: Returned = parameters.pop("returned") or ("summary" if minimal else "all")
+    returned: Returned = parameters.pop("returned", None) or ("summary" if minimal else "all")
     options = Options(**parameters)
     body = read_body()
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from marshmallow import fields
 
 from hiring_api.data.rows import schema
-from hiring_api.data.tables import resource, tables
+from hiring_api.data.tables import kinds, resource, tables
 
 from .batch_bodies import MOST_ROWS
+from .extensions import CSV, JSON, NDJSON
 from .parameters import Query, choice, flag
 
 if TYPE_CHECKING:
@@ -35,7 +37,6 @@ class BatchQuery(Query):
     )
     returned = choice(
         ("all", "failed", "summary"),
-        load_default=None,
         data_key="return",
         metadata={"description": "Which results the answer has; all by default"},
     )
@@ -54,7 +55,9 @@ class ResultSchema(marshmallow.Schema):
 
     index = fields.Integer(required=True, metadata={"description": "The row's place in the request, from 0"})
     status = fields.String(required=True, metadata={"enum": _STATUSES})
-    id = fields.Integer(required=True, allow_none=True)
+    id = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Null for a row that was not taken"}
+    )
     errors = fields.List(fields.Nested(RowErrorSchema))
 
 
@@ -82,9 +85,13 @@ def batches_schema() -> type[marshmallow.Schema]:
 def body_of(table: Table) -> dict[str, Any]:
     """The request body of a table's batch route."""
     row = schema(table, id_required=False)
-    value = {"oneOf": [_array(row), row]}
-    text = {"schema": {"type": "string"}}
-    content = {"application/json": {"schema": value}, "application/x-ndjson": text, "text/csv": text}
+    sample, text = _sample(table), {"type": "string"}
+    header, line = (",".join(map(str, part)) for part in (sample, sample.values()))
+    content = {
+        JSON: {"schema": {"oneOf": [_array(row), row]}, "example": [sample]},
+        NDJSON: {"schema": text, "example": json.dumps(sample)},
+        CSV: {"schema": text, "example": f"{header}\n{line}\n"},
+    }
     return {"required": True, "content": content}
 
 
@@ -92,17 +99,46 @@ def body_of_all() -> dict[str, Any]:
     """The request body of `POST /batch`."""
     lists = {resource(table): _array(schema(table, id_required=False)) for table in tables()}
     value = {"type": "object", "properties": lists, "additionalProperties": False, "minProperties": 1}
-    return {"required": True, "content": {"application/json": {"schema": value}}}
+    sample = {resource(table): [_sample(table)] for table in tables()}
+    return {"required": True, "content": {JSON: {"schema": value, "example": sample}}}
+
+
+def _sample(table: Table) -> dict[str, Any]:
+    return {name: kind.sample() for name, kind in kinds(table).items()}
+
+
+def example_of(table: Table) -> dict[str, Any]:
+    """An answer to a batch of `table`: one row taken, one refused."""
+    message = f"id 1 is already in {table.name}"
+    failed = {"field": "id", "code": "already_exists", "message": message}
+    counts = {"received": 2, "inserted": 1, "updated": 0, "skipped": 0, "failed": 1}
+    results = [
+        {"index": 0, "status": "inserted", "id": 2001},
+        {"index": 1, "status": "failed", "id": None, "errors": [failed]},
+    ]
+    return {"table": resource(table), "mode": "partial", "dry_run": False, **counts, "results": results}
+
+
+def example_of_all() -> dict[str, Any]:
+    """An answer to `POST /batch`."""
+    return {resource(table): example_of(table) for table in tables()}
 
 
 def _array(row: marshmallow.Schema) -> dict[str, Any]:
     return {"type": "array", "items": row, "minItems": 1, "maxItems": MOST_ROWS}
 
 
+ANSWER_HEADERS = {
+    "Idempotency-Replayed": {
+        "schema": {"type": "string", "enum": ["true"]},
+        "description": "Where this is the answer that the same request got before",
+    },
+    "Preference-Applied": {"schema": {"type": "string"}, "description": "What of `Prefer` was heeded"},
+}
 KEY_HEADER = {
     "in": "header",
     "name": "Idempotency-Key",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
     "description": "Sent again with the same request, the first answer comes again and nothing is inserted",
 }
 PREFER_HEADER = {

@@ -13,8 +13,8 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.data.tables import Base
 
+from .operations import complete
 from .parameters import Query
-from .problems import ProblemSchema
 
 if TYPE_CHECKING:
     from flask import Request
@@ -56,34 +56,11 @@ class Routes(Blueprint):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._prepare_doc_cbks.append(self._document_problems)
+        self._prepare_doc_cbks.append(complete)
 
     def query(self, schema: type[marshmallow.Schema] | None = None, **kwargs: Any) -> Any:
         """The decorator that every route has: its query parameters, none by default, as keyword arguments."""
         return self.arguments(schema or NoParameters, location="query", as_kwargs=True, **kwargs)
-
-    @staticmethod
-    def _document_problems(doc: dict[str, Any], _info: Any, *, method: str, **_: Any) -> dict[str, Any]:
-        statuses = [401, 422, 500, 503] + ([403] if method in {"post", "delete"} else [])
-        problem = {"application/problem+json": {"schema": ProblemSchema}}
-        responses = doc.setdefault("responses", {})
-        for status in statuses:
-            responses.setdefault(status, {"description": PROBLEMS[status], "content": problem})
-        return doc
-
-
-PROBLEMS = {
-    400: "The body is not what its Content-Type says, such as malformed JSON",
-    401: "No or wrong credentials",
-    403: "A browser sent this from another site",
-    404: "There is no such thing",
-    409: "What is in the database forbids it, or another such request is under way",
-    413: "The body is larger than the limit",
-    415: "The Content-Type or Content-Encoding is not one of those taken",
-    422: "The request is well formed but wrong; the detail says what to send",
-    500: "A defect of the program; nothing was committed",
-    503: "The database cannot be reached; nothing was committed",
-}
 
 
 class NoParameters(Query):

@@ -16,6 +16,7 @@ from hiring_api.data.rows import schema
 from hiring_api.data.tables import kinds, resource
 
 from .extensions import CSV, JSON, NDJSON, Routes, engine
+from .operations import ETAG_HEADER, ETAG_PARAMETER, PROBLEMS, TEXT, UNCHANGED
 from .parameters import Moment, PageQuery, Query, Whole
 from .representations import conditional, link, listing, wanted
 from .representations import table as as_table
@@ -42,8 +43,16 @@ def add_routes(blueprint: Routes, table: Table) -> None:
 
     @blueprint.route(f"/{name}", methods=["GET"])
     @blueprint.query(_query(table))
-    @blueprint.response(200, page_schema)
-    @blueprint.doc(summary=f"List {name}", description=_DESCRIPTION)
+    @blueprint.response(200, page_schema, headers=_PAGE_HEADERS)
+    @blueprint.alt_response(200, schema=TEXT, content_type=CSV)
+    @blueprint.alt_response(200, schema=TEXT, content_type=NDJSON)
+    @blueprint.alt_response(304, description=UNCHANGED)
+    @blueprint.doc(
+        summary=f"List {name}",
+        description=_DESCRIPTION,
+        operationId=f"list_{name}",
+        parameters=[ETAG_PARAMETER],
+    )
     def rows(**parameters: Any) -> Response:
         form = wanted(JSON, CSV, NDJSON)
         if form != JSON:
@@ -52,9 +61,14 @@ def add_routes(blueprint: Routes, table: Table) -> None:
 
     @blueprint.route(f"/{name}/<int(max={MAX_ID}):row_id>", methods=["GET"])
     @blueprint.query()
-    @blueprint.response(200, row)
-    @blueprint.alt_response(404, schema="Problem", content_type="application/problem+json")
-    @blueprint.doc(summary=f"One row of {name}")
+    @blueprint.response(200, row, headers=ETAG_HEADER)
+    @blueprint.alt_response(304, description=UNCHANGED)
+    @blueprint.alt_response(
+        404, schema="Problem", content_type="application/problem+json", description=PROBLEMS[404]
+    )
+    @blueprint.doc(
+        summary=f"One row of {name}", operationId=f"get_row_of_{name}", parameters=[ETAG_PARAMETER]
+    )
     def one(row_id: int) -> Response:
         with snapshot(engine()) as connection:
             found = lists.find(connection, table, row_id)
@@ -71,6 +85,9 @@ _DESCRIPTION = (
 )
 
 
+_PAGE_HEADERS = {**ETAG_HEADER, "Link": {"schema": TEXT, "description": "The next page, where there is one"}}
+
+
 def _query(table: Table) -> type[Query]:
     made: dict[str, Callable[[], fields.Field[Any]]] = {
         "eq": lambda: Whole(1, MAX_ID),
@@ -82,7 +99,7 @@ def _query(table: Table) -> type[Query]:
 
 
 def _page(table: Table, parameters: dict[str, Any]) -> Response:
-    limit = parameters.pop("limit") or _DEFAULT_LIMIT
+    limit = parameters.pop("limit", _DEFAULT_LIMIT)
     selection = Selection(parameters.pop("after"), limit + 1, parameters)
     with snapshot(engine()) as connection:
         rows = lists.page(connection, table, selection)
@@ -93,7 +110,7 @@ def _page(table: Table, parameters: dict[str, Any]) -> Response:
 
 
 def _stream(table: Table, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    selection = Selection(parameters.pop("after"), parameters.pop("limit"), parameters)
+    selection = Selection(parameters.pop("after"), parameters.pop("limit", None), parameters)
     database = engine()
 
     def rows() -> Iterator[dict[str, Any]]:

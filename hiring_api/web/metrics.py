@@ -12,6 +12,7 @@ from hiring_api.data.database import snapshot
 
 from . import pictures
 from .extensions import CSV, JSON, Routes, engine
+from .operations import ETAG_HEADER, ETAG_PARAMETER, TEXT, UNCHANGED
 from .parameters import YearQuery
 from .representations import conditional, listing, table, wanted
 
@@ -52,7 +53,10 @@ def _list_of(row: type[marshmallow.Schema], name: str) -> type[marshmallow.Schem
 
 @routes.route("/hired-by-quarter")
 @routes.query(YearQuery)
-@routes.response(200, _list_of(QuartersSchema, "HiredByQuarter"))
+@routes.response(200, _list_of(QuartersSchema, "HiredByQuarter"), headers=ETAG_HEADER)
+@routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(304, description=UNCHANGED)
+@routes.doc(operationId="hired_by_quarter", parameters=[ETAG_PARAMETER])
 def hired_by_quarter(year: int) -> Response:
     """Hires of a year for each department and job, by quarter; by department, then job.
 
@@ -64,7 +68,10 @@ def hired_by_quarter(year: int) -> Response:
 
 @routes.route("/above-mean")
 @routes.query(YearQuery)
-@routes.response(200, _list_of(AboveMeanSchema, "AboveMean"))
+@routes.response(200, _list_of(AboveMeanSchema, "AboveMean"), headers=ETAG_HEADER)
+@routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(304, description=UNCHANGED)
+@routes.doc(operationId="above_mean", parameters=[ETAG_PARAMETER])
 def above_mean(year: int) -> Response:
     """The departments that hired more in a year than the mean over all departments, most first.
 

@@ -72,5 +72,5 @@ class YearQuery(Query):
 class PageQuery(Query):
     """Where a page starts and how long it is."""
 
-    limit = Whole(1, 1000, load_default=None, metadata={"description": "Rows a page, 100 by default"})
+    limit = Whole(1, 1000, metadata={"description": "Rows a page, 100 by default"})
     after = Whole(0, MAX_ID, load_default=0, metadata={"description": "Rows with an id above this one"})

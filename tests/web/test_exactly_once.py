@@ -192,7 +192,8 @@ class Killed:
             time.sleep(self.random.uniform(0, 0.08))
             killers[number % len(killers)]()
             sender.join(180)
-            assert f"round-{number}" in self.acknowledged, self.api.log()[-3000:]
+            status, body = self.acknowledged.get(f"round-{number}", (None, b""))
+            assert status == 207, f"{status} {body[:500]!r}\n{self.api.log()[-9000:]}"
 
     def rows(self, key):
         row = {"name": key, "datetime": "2021-07-27T16:02:08Z", "department_id": 1, "job_id": 1}
