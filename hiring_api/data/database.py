@@ -8,6 +8,7 @@ import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import pymysql
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -27,9 +28,10 @@ _LOCK_WAIT_SECONDS = 5
 # and "no such savepoint", which is how a deadlock within a savepoint comes out
 _RETRIED = {1213, 1205, 1180, 1290, 1020, 1305}
 _FULL = {1021, 1114}
-# Refused, too many connections, unknown database or user, shutting down, killed, gone away, lost
+# Closed by the driver (0), refused, too many connections, unknown database or user, shutting down, killed,
+# gone away, lost
 _AWAY = {1040, 1044, 1045, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317}
-_AWAY |= {1698, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031}
+_AWAY |= {0, 1698, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031}
 _UNSURE = (
     "the connection to the database was lost during the commit, which may have happened or not: look, or "
     "send it again with the same Idempotency-Key"
@@ -123,7 +125,7 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection whose reads all see the one state that the first of them saw; it writes nothing."""
     sqlite = engine.dialect.name == "sqlite"
     how: dict[str, Any] = {"read_only": True} if sqlite else {"isolation_level": "REPEATABLE READ"}
-    with translated(), engine.connect().execution_options(**how) as connection, connection.begin() as reading:
+    with translated(), engine.connect() as connection, connection.execution_options(**how).begin() as reading:
         yield connection
         reading.rollback()
 
@@ -139,22 +141,24 @@ def translated() -> Iterator[None]:
         yield
     except IntegrityError:
         raise
-    except DBAPIError as error:
+    except (DBAPIError, pymysql.Error) as error:
         translation = _translation(error)
         if translation is None:
             raise
         raise translation from error
 
 
-def _translation(error: DBAPIError) -> DatabaseUnavailable | StorageFull | None:
-    if isinstance(error.orig, sqlite3.Error):
-        return _sqlite_translation(getattr(error.orig, "sqlite_errorcode", 0) & 0xFF)
-    number = error.orig.args[0] if error.orig is not None and error.orig.args else None
+def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | StorageFull | None:
+    # SQLAlchemy lets the driver's own errors through where it sets the isolation level
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, sqlite3.Error):
+        return _sqlite_translation(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+    number = cause.args[0] if cause is not None and cause.args else None
     if number in _RETRIED:
         return _Retry("the database is too busy: try again")
-    if number in _FULL or (number in {3, 1026} and f"{_NO_SPACE}" in str(error.orig)):
+    if number in _FULL or (number in {3, 1026} and f"{_NO_SPACE}" in str(cause)):
         return StorageFull("the database has no room left on its disk; nothing was kept")
-    if number in _AWAY or error.connection_invalidated:
+    if number in _AWAY or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database cannot be reached: try again later")
     return None
 

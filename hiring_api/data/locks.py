@@ -10,12 +10,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import DBAPIError
+
 from .database import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
 
 _PAUSE = 0.1
 
@@ -32,13 +34,21 @@ def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
         return
     # The names of GET_LOCK belong to the whole server and have at most 64 characters
     digest = hashlib.sha256(f"{engine.url.database}/{name}".encode()).hexdigest()[:48]
-    with translated(), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with translated(), engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
         held = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (digest, wait)).scalar() == 1
         try:
             yield held
         finally:
             if held:
-                connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (digest,))
+                _release(connection, digest)
+
+
+def _release(connection: Connection, digest: str) -> None:
+    try:
+        connection.exec_driver_sql("SELECT RELEASE_LOCK(%s)", (digest,))
+    except DBAPIError:  # the lock ends with its connection; what was done under it stays done
+        connection.invalidate()
 
 
 @contextmanager

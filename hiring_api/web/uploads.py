@@ -19,8 +19,9 @@ from hiring_api.data.tables import resource, tables
 from hiring_api.data.tasks import Limit, Loaded, Task, limit_of
 
 from .batch_schemas import RowErrorSchema
-from .extensions import CSV, PROBLEMS, Routes, engine
+from .extensions import CSV, Routes, engine
 from .files import sent_file
+from .operations import PROBLEMS
 from .parameters import Query, choice, flag
 from .problems import ProblemSchema
 from .requests import request_id

@@ -296,6 +296,30 @@ def test_a_connection_killed_during_the_commit_is_said_to_be_in_doubt(app, paren
     )
 
 
+def test_a_connection_that_dies_while_it_is_set_up_is_no_defect(app, parents, server):
+    """SQLAlchemy sets the isolation level right after the ping, and lets the driver's error through."""
+    from hiring_api.web.extensions import db
+
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "set_connection_execution_options", lambda *_: kill_others(server, app))
+    for response in (
+        parents.get("/departments"),
+        parents.post("/departments", json={"department": "x"}, headers={"Idempotency-Key": "k"}),
+    ):
+        assert (response.status_code, response.headers["Retry-After"]) == (503, "5")
+    assert count(server, "departments") == 9
+
+
+def test_a_connection_that_dies_with_its_lock_takes_no_answer_away(app, parents, server):
+    headers = {"Idempotency-Key": "k"}
+    with meanwhile(app, "SELECT RELEASE_LOCK", lambda _number: kill_others(server, app)):
+        first = parents.post("/departments", json={"department": "x"}, headers=headers)
+    assert first.status_code == 201
+    again = parents.post("/departments", json={"department": "x"}, headers=headers)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+
+
 @pytest.mark.parametrize("left", [0, 2])
 def test_where_no_id_is_left_to_give_the_rows_that_need_one_fail(client, engine, left):
     try:
