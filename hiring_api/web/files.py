@@ -63,7 +63,9 @@ def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
     try:
         for event in _events(decoder, body):
             if isinstance(event, Field) or (isinstance(event, File) and event.name != _PART):
-                raise UnprocessableEntity(f"the form has the part {event.name[:64]!r}: send {_PART!r} alone")
+                raise UnprocessableEntity(
+                    f"the form has the part {str(event.name)[:64]!r}: send {_PART!r} alone"
+                )
             found += isinstance(event, File)
             if found > 1:
                 raise UnprocessableEntity(f"the form has more than one part {_PART!r}")

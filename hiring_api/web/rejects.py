@@ -14,6 +14,7 @@ from hiring_api.data.tables import resource, tables
 
 from .batch_schemas import RowErrorSchema
 from .extensions import CSV, JSON, Routes, engine
+from .operations import TEXT
 from .parameters import Query, Whole, choice, flag
 from .representations import link, listing, wanted
 from .representations import table as as_table
@@ -71,7 +72,8 @@ class RejectsSchema(marshmallow.Schema):
 @routes.route("/rejects", methods=["GET"])
 @routes.query(RejectsQuery)
 @routes.response(200, RejectsSchema)
-@routes.doc(summary="List refused rows")
+@routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.doc(summary="List refused rows", operationId="list_rejects")
 def get(**parameters: Any) -> Response:
     """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream."""
     parameters["table"] = next((one for one in tables() if resource(one) == parameters["table"]), None)

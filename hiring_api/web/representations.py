@@ -47,9 +47,17 @@ def conditional(response: Response) -> Response:
 def table(names: list[str], rows: Iterable[dict[str, Any]], form: str) -> Response:
     """Rows streamed as CSV (RFC 4180, with a header line) or NDJSON."""
     lines = _csv_lines(names, rows) if form == CSV else (json.dumps(row) + "\n" for row in rows)
-    response = Response(_joined(lines), mimetype=form)
+    pieces = _joined(lines)
+    first = next(pieces)  # before the status is sent: a database that is away is a 503
+    response = Response(_resumed(first, pieces), mimetype=form)
     response.vary.add("Accept")
     return response
+
+
+def _resumed(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """An error within breaks the connection off; an answer with chunks that lacks the last is no whole one."""
+    yield first
+    yield from pieces
 
 
 def _csv_lines(names: list[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
