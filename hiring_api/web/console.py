@@ -23,7 +23,6 @@ routes = Routes("console", __name__, template_folder=str(_FILES), description="A
 @routes.route("/")
 @routes.query()
 @routes.response(200, {"type": "string"}, content_type="text/html")
-@routes.doc(operationId="console_page")
 def page() -> Response:
     """The console, with the tables that there are."""
     response = Response(render_template("console.html", resources=[resource(table) for table in tables()]))
@@ -34,7 +33,6 @@ def page() -> Response:
 @routes.route("/console.css")
 @routes.query()
 @routes.response(200, {"type": "string"}, content_type="text/css")
-@routes.doc(operationId="console_style")
 def style() -> Response:
     """What the console looks like."""
     return send_from_directory(_FILES, "console.css")
@@ -43,7 +41,6 @@ def style() -> Response:
 @routes.route("/console.js")
 @routes.query()
 @routes.response(200, {"type": "string"}, content_type="text/javascript")
-@routes.doc(operationId="console_script")
 def script() -> Response:
     """What moves the console."""
     return send_from_directory(_FILES, "console.js")

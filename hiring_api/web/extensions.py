@@ -60,7 +60,14 @@ class Routes(Blueprint):
 
     def query(self, schema: type[marshmallow.Schema] | None = None, **kwargs: Any) -> Any:
         """The decorator that every route has: its query parameters, none by default, as keyword arguments."""
-        return self.arguments(schema or NoParameters, location="query", as_kwargs=True, **kwargs)
+        arguments = self.arguments(schema or NoParameters, location="query", as_kwargs=True, **kwargs)
+
+        def decorate(view: Any) -> Any:
+            decorated = arguments(view)
+            decorated._apidoc["name"] = f"{self.name}_{view.__name__}"  # noqa: SLF001  # flask-smorest's notes
+            return decorated
+
+        return decorate
 
 
 class NoParameters(Query):

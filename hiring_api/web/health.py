@@ -27,7 +27,7 @@ class HealthSchema(marshmallow.Schema):
 @routes.route("/live")
 @routes.query()
 @routes.response(200, HealthSchema)
-@routes.doc(security=[], operationId="health_live")
+@routes.doc(security=[])
 def live() -> Any:
     """The process answers."""
     return jsonify(status="ok")
@@ -36,7 +36,7 @@ def live() -> Any:
 @routes.route("/metrics")
 @routes.query()
 @routes.response(200, {"type": "string"}, content_type="text/plain")
-@routes.doc(security=[], operationId="health_metrics")
+@routes.doc(security=[])
 def metrics() -> Any:
     """Counts and times of requests and rows, for Prometheus."""
     return telemetry.exposition()
@@ -45,7 +45,7 @@ def metrics() -> Any:
 @routes.route("/ready")
 @routes.query()
 @routes.response(200, HealthSchema)
-@routes.doc(security=[], operationId="health_ready")
+@routes.doc(security=[])
 def ready() -> Any:
     """The database can be reached and has the schema that this program needs; else 503."""
     with snapshot(engine()) as connection:

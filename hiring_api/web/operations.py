@@ -40,6 +40,7 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
     manual = info.get("manual_doc", {})
     # The view's own parameters would take the place of those of its query
     doc["parameters"] = [*doc.get("parameters", []), *manual.pop("parameters", [])]
+    doc["operationId"] = info["name"]  # what the view says itself takes its place
     responses = doc.setdefault("responses", {})
     for status in _statuses(method, manual):
         responses[status] = _with_problem(status, responses.get(status))

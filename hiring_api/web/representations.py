@@ -55,7 +55,7 @@ def table(names: list[str], rows: Iterable[dict[str, Any]], form: str) -> Respon
 
 
 def _resumed(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """An error within breaks the connection off; an answer with chunks that lacks the last is no whole one."""
+    """An error within breaks the connection off: without its last chunk an answer is no whole one."""
     yield first
     yield from pieces
 

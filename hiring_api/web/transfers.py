@@ -19,7 +19,8 @@ from hiring_api.data.store import open_store
 from hiring_api.data.tables import resource, tables
 
 from .bodies import settings
-from .extensions import PROBLEMS, Routes, engine
+from .extensions import Routes, engine
+from .operations import PROBLEMS
 from .parameters import Query, choice, flag
 from .problems import ProblemSchema
 
