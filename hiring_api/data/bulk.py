@@ -58,13 +58,25 @@ def load(connection: Connection, table: Table, rows: Sequence[Values], lines: by
         return
     if connection.dialect.name == "sqlite":
         with connection.begin_nested():
-            connection.exec_driver_sql(*_many(table, rows))
+            insert_all(connection, table, rows)
         return
     if connection.engine not in _without_local and _load_local(connection, table, rows, lines):
         return
     with connection.begin_nested():
-        for statement in _statements(table, rows):
-            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        insert_all(connection, table, rows)
+
+
+def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+    """Inserts valid rows by INSERT; after an error some may be in, so that the caller needs a savepoint.
+
+    Raises:
+        IntegrityError: as `load` does.
+    """
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(*_many(table, rows))
+        return
+    for statement in _statements(table, rows):
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> None:

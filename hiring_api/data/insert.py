@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
-from .bulk import overwrite
+from .bulk import insert_all, overwrite
 from .columns import MAX_ID
 from .database import transaction
 from .rejects import Origin, Reject, keep
@@ -232,11 +232,10 @@ def _write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) ->
             waiting.append(outcome)
         elif outcome.status in by_status:
             by_status[outcome.status].append(row.values)
-    if by_status["inserted"]:
-        connection.execute(insert(table), by_status["inserted"])
-    if by_status["updated"]:
-        names = table.columns.keys()
-        overwrite(connection, table, [tuple(row[name] for name in names) for row in by_status["updated"]])
+    names = table.columns.keys()
+    for status, write in (("inserted", insert_all), ("updated", overwrite)):
+        if by_status[status]:
+            write(connection, table, [tuple([row[name] for name in names]) for row in by_status[status]])
     if waiting:
         ids = _insert_generated(connection, table, by_status["generated"])
         for outcome, new in zip(waiting, ids, strict=True):

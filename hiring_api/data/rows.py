@@ -5,7 +5,7 @@ A row is a dict of every column's value by name; only a JSON row may lack `id`.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,7 +35,7 @@ class RowError:
 
     def to_json(self) -> dict[str, Any]:
         """The error as users see it."""
-        return asdict(self)
+        return {"field": self.field, "code": self.code, "message": self.message}
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ def meanwhile(app, statement, act, times=1):
 
     def before(_connection, _cursor, sent, *_):
         nonlocal count
-        if sent.startswith(statement) and count < times:
+        if sent.replace("`", "").startswith(statement) and count < times:
             count += 1
             act(count)
 
@@ -174,7 +174,7 @@ def test_an_updated_row_cannot_vanish_between_look_up_and_update(app, parents, s
             except Exception as error:  # noqa: BLE001
                 waited.append(error.orig.args[0])
 
-    with meanwhile(app, ("INSERT INTO departments", "INSERT INTO `departments`"), delete):
+    with meanwhile(app, "INSERT INTO departments", delete):
         response = parents.post("/departments?on_conflict=update", json={"id": 2, "department": "New"})
     assert waited == [1205]
     assert outcomes(response) == [("updated", None)]
