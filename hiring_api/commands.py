@@ -25,7 +25,7 @@ from .data.verify import LEVELS, verify
 from .settings import read_settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine, Table
 
@@ -89,7 +89,8 @@ def backup(options: argparse.Namespace) -> None:
     chosen = [_table(name) for name in options.tables] or None
     with _engine() as engine:
         in_order = None if chosen is None else [table for table in tables() if table in chosen]
-        kept = catalogue.keep(engine, store, chosen=in_order, codec=options.codec)
+        with _progress() as bar:
+            kept = catalogue.keep(engine, store, chosen=in_order, codec=options.codec, tell=bar.update)
     catalogue.prune(store, settings.backup_keep, settings.backup_keep_days)
     _show(options, [_line(kept)], [kept.to_json()])
 
@@ -99,8 +100,8 @@ def verify_files(options: argparse.Namespace) -> None:
     done = []
     with ExitStack() as stack:
         engine = stack.enter_context(_engine()) if options.level == "restore" else None
-        for name in _progress(options.files):
-            with _opened(name, tolerant=True) as (files, kept):
+        for name in options.files:
+            with _opened(name, tolerant=True) as (files, kept), _progress(files):
                 try:
                     rows = verify(engine, files, options.level)
                 except catalogue.DAMAGED as error:
@@ -118,7 +119,8 @@ def restore_file(options: argparse.Namespace) -> None:
     with _engine() as engine, _opened(options.file, tolerant=options.ignore_extra) as (files, _):
         if settings.backup_before_replace and not options.no_keep:
             keeping = partial(catalogue.kept_before, engine, open_store(settings.backup_dir))
-        reports = restore(engine, files, options.mode, dry_run=options.dry_run, keeping=keeping)
+        with _progress(files):
+            reports = restore(engine, files, options.mode, dry_run=options.dry_run, keeping=keeping)
     found = [report.to_json() for report in reports]
     _show(options, found, found)
 
@@ -179,8 +181,13 @@ def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:
         catalogue.mark(open_store(read_settings().backup_dir), kept, level, ok=ok)
 
 
-def _progress(items: list[str]) -> Iterable[str]:
-    return tqdm(items, unit="file", leave=False, disable=not sys.stderr.isatty())
+@contextmanager
+def _progress(files: Sequence[AvroRows] = ()) -> Iterator[tqdm[Any]]:
+    """A bar on a terminal that counts rows, of files as they are read."""
+    with tqdm(unit=" rows", unit_scale=True, leave=False, disable=not sys.stderr.isatty()) as bar:
+        for file in files:
+            file.tell = bar.update
+        yield bar
 
 
 def _line(kept: catalogue.Kept) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`python -m hiring_api`: what operators type, what it prints, how it ends."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -115,3 +116,18 @@ def test_a_database_that_is_away_ends_with_1(capsys, monkeypatch, tmp_path):
     assert main(["backup"]) == 1
     assert capsys.readouterr().err == "the database cannot be reached: try again later\n"
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def test_a_full_disk_ends_with_1_and_leaves_nothing_behind(filled, tmp_path):
+    """The size that a file may have stands for the room on a disk: both end in an OSError."""
+    for number in range(20):
+        filled.post("/jobs", json=[{"job": f"{number} {count} {number * count}"} for count in range(500)])
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "from hiring_api.__main__ import main; sys.exit(main(['backup', 'jobs', '--codec', 'null']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "there is no room left for the file: nothing was kept\n"
+    assert filled.get("/backups").json["items"] == []
+    assert not [path for path in Path(os.environ["BACKUP_DIR"]).glob("*") if path.is_file()]

@@ -17,7 +17,7 @@ from .rows import Judged, judge_record
 from .tables import kinds, resource, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import Table
 
@@ -66,6 +66,7 @@ class AvroRows:
     def __init__(self, file: BinaryIO, table: Table, *, ignore_extra: bool = False) -> None:
         self._file = file
         self.table = table
+        self.tell: Callable[[int], object] | None = None  # told the number of rows of each chunk that is read
         container = self._open()
         self.content: Content | None = container.content
         if self.content and container.schema != avro_schema(table):
@@ -98,6 +99,8 @@ class AvroRows:
             chunk = self._judge(records, place)
             place = chunk.after
             yield chunk
+            if self.tell is not None:
+                self.tell(len(records))
 
     def _records(self) -> Iterator[list[dict[str, Any]]]:
         rows, data = 0, b""

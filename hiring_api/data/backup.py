@@ -20,9 +20,11 @@ from .errors import StorageFull
 from .tables import resource, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine, Table
+
+    Tell = Callable[[int], object]
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
@@ -86,26 +88,46 @@ def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Co
         return _write_table(connection, table, file, codec)
 
 
-def _write_table(connection: Connection, table: Table, file: BinaryIO, codec: str) -> Content:
-    return write(file, avro_schema(table), codec, dump.blocks(connection, table))
+def _write_table(
+    connection: Connection, table: Table, file: BinaryIO, codec: str, tell: Tell | None = None
+) -> Content:
+    blocks = dump.blocks(connection, table)
+    return write(file, avro_schema(table), codec, blocks if tell is None else _told(blocks, tell))
 
 
-def backup_all(engine: Engine, file: BinaryIO, codec: str, chosen: Sequence[Table] | None = None) -> Manifest:
-    """Writes a zip of all tables (or those chosen) and a manifest into `file`; raises as `backup_table`."""
+def _told(blocks: Iterator[tuple[int, bytes]], tell: Tell) -> Iterator[tuple[int, bytes]]:
+    for rows, data in blocks:
+        yield rows, data
+        tell(rows)
+
+
+def backup_all(
+    engine: Engine,
+    file: BinaryIO,
+    codec: str,
+    chosen: Sequence[Table] | None = None,
+    tell: Tell | None = None,
+) -> Manifest:
+    """Writes a zip of all tables (or those chosen) and a manifest into `file`; raises as `backup_table`.
+
+    `tell` is told the number of rows of each block.
+    """
     taken = datetime.now(UTC)
     with room(), snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
         revision = schema.revision(connection)
-        entries = [_write_entry(connection, table, archive, codec) for table in chosen or tables()]
+        entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
         manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, codec, entries)
         text = json.dumps(manifest.to_json(), indent=2)
         archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
     return manifest
 
 
-def _write_entry(connection: Connection, table: Table, archive: ZipFile, codec: str) -> Entry:
+def _write_entry(
+    connection: Connection, table: Table, archive: ZipFile, codec: str, tell: Tell | None
+) -> Entry:
     name = f"{table.name}.avro"
     with tempfile.TemporaryFile() as part:
-        content = _write_table(connection, table, cast("BinaryIO", part), codec)
+        content = _write_table(connection, table, cast("BinaryIO", part), codec, tell)
         size = part.tell()
         part.seek(0)
         with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:

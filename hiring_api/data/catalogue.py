@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
     from .avro_rows import AvroRows
+    from .backup import Tell
     from .store import Store
 
 log = logging.getLogger(__name__)
@@ -76,8 +77,9 @@ def keep(
     *,
     chosen: Sequence[Table] | None = None,
     codec: str = "deflate",
+    tell: Tell | None = None,
 ) -> Kept:
-    """Keeps a backup of all tables, or of those chosen.
+    """Keeps a backup of all tables, or of those chosen; `tell` is told numbers of rows as they are written.
 
     Raises:
         StorageUnavailable: the store cannot be reached.
@@ -88,7 +90,7 @@ def keep(
     made: list[tuple[Manifest, int, str]] = []
 
     def write(file: BinaryIO) -> None:
-        manifest = backup_all(engine, file, codec, chosen)
+        manifest = backup_all(engine, file, codec, chosen, tell)
         made.append((manifest, file.seek(0, 2), _digest(file)))
 
     store.put(f"{name}.zip", write)

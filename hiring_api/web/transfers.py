@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import marshmallow
@@ -125,7 +126,8 @@ def sent(
     file.seek(0)
     name = name or backup.file_name(table, datetime.now(UTC))
     response = send_file(file, media_type, as_attachment=True, download_name=name, etag=f"{content}-{size}")
-    response.content_length = size
+    if response.status_code == HTTPStatus.OK:
+        response.content_length = size
     response.headers["Cache-Control"] = "no-cache"
     return response
 

@@ -2,11 +2,16 @@
 
 import io
 import json
+import re
+import threading
 import zipfile
 
 import fastavro
 import pytest
 
+from hiring_api.data import bulk
+from hiring_api.data.database import snapshot, transaction
+from hiring_api.data.tables import Job
 from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill, rows_of
 
 AVRO = {"content_type": "application/avro"}
@@ -125,3 +130,108 @@ def avro_file(name, rows, namespace="elsewhere"):
     schema = {"type": "record", "name": name, "namespace": namespace, "fields": fields}
     fastavro.writer(file, schema, rows)
     return file.getvalue()
+
+
+def test_a_backup_has_a_name_a_length_and_a_tag(filled):
+    whole = filled.get("/backup/employees")
+    name = whole.headers["Content-Disposition"]
+    assert re.fullmatch(r"attachment; filename=employees-[0-9]{8}T[0-9]{6}Z\.avro", name)
+    assert int(whole.headers["Content-Length"]) == len(whole.data)
+    head = filled.head("/backup/employees")
+    assert (head.status_code, head.data) == (200, b"")
+    assert head.headers["Content-Length"] == whole.headers["Content-Length"]
+    tag = whole.headers["ETag"]
+    assert head.headers["ETag"] == filled.get("/backup/employees").headers["ETag"] == tag
+    assert filled.get("/backup/employees", headers={"If-None-Match": tag}).status_code == 304
+    assert filled.get("/backup/employees?codec=null").headers["ETag"] != tag
+    filled.post("/employees", json=[{**EMPLOYEES[0], "id": 9}])
+    assert filled.get("/backup/employees", headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_the_tag_of_a_zip_tells_its_rows_not_its_time(filled):
+    whole = filled.get("/backup/all")
+    assert int(whole.headers["Content-Length"]) == len(whole.data)
+    assert re.search(r"filename=all-[0-9]{8}T[0-9]{6}Z\.zip", whole.headers["Content-Disposition"])
+    assert filled.get("/backup/all").headers["ETag"] == whole.headers["ETag"]
+    manifest = json.loads(zipfile.ZipFile(io.BytesIO(whole.data)).read("manifest.json"))
+    assert manifest["revision"]
+    assert manifest["format"] == 1
+    assert all(len(entry["sha256"]) == len(entry["checksum"]) == 64 for entry in manifest["files"])
+
+
+def test_a_merge_keeps_the_other_rows_and_a_dry_run_changes_nothing(filled):
+    file = avro_file("staff", [{**EMPLOYEES[0], "name": "Renamed"}, {**EMPLOYEES[1], "id": 6}])
+    expected = {
+        "table": "employees",
+        "mode": "merge",
+        "dry_run": True,
+        "checksum": "absent",
+        "received": 2,
+        "inserted": 1,
+        "updated": 1,
+        "unchanged": 0,
+        "deleted": 0,
+        "rows_before": 3,
+        "rows_after": 4,
+        "kept": None,
+    }
+    assert filled.post("/restore/employees?mode=merge&dry_run=true", data=file, **AVRO).json == expected
+    assert rows_of(filled, "employees") == EMPLOYEES
+    assert filled.post("/restore/employees?dry_run=true", data=file, **AVRO).json == {
+        **expected,
+        "mode": "replace",
+        "deleted": 2,
+        "rows_after": 2,
+    }
+    assert rows_of(filled, "employees") == EMPLOYEES
+    merged = filled.post("/restore/employees?mode=merge", data=file, **AVRO)
+    assert merged.json == {**expected, "dry_run": False}
+    assert [(row["id"], row["name"]) for row in rows_of(filled, "employees")] == [
+        (1, "Renamed"),
+        (5, "José"),
+        (6, "José"),
+        (300, "Zoë"),
+    ]
+
+
+def test_trailing_blanks_and_case_written_by_hand_are_differences(filled, engine):
+    saved = filled.get("/backup/departments").data
+    transaction(
+        engine,
+        lambda connection: (
+            connection.exec_driver_sql(
+                "UPDATE departments SET department = CASE id WHEN 1 THEN 'Sales ' ELSE 'AÑO NUEVO 🎉' END"
+            )
+            and None
+        ),
+    )
+    report = filled.post("/restore/departments", data=saved, **AVRO).json
+    assert (report["updated"], report["unchanged"]) == (2, 0)
+    assert filled.get("/backup/departments").data == saved
+
+
+def test_readers_see_the_old_rows_until_the_new_ones_are_whole(filled, engine):
+    old = [(number, f"name {number}") for number in range(1000, 9000)]
+    transaction(engine, lambda connection: bulk.load(connection, Job.__table__, old))
+    saved = filled.get("/backup/jobs").data
+    transaction(engine, lambda connection: bulk.load(connection, Job.__table__, [(10**6, "one more")]))
+    stop, seen = threading.Event(), set()
+
+    def read():
+        while not stop.is_set():
+            with snapshot(engine) as connection:
+                seen.add(connection.exec_driver_sql("SELECT COUNT(*), MAX(job) FROM jobs").one()[0])
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for _ in range(2):
+            assert filled.post("/restore/jobs?keep=false", data=saved, **AVRO).status_code == 200
+            transaction(
+                engine, lambda connection: bulk.load(connection, Job.__table__, [(10**6, "one more")])
+            )
+    finally:
+        stop.set()
+        reader.join()
+    assert seen <= {8001, 8002}
+    assert seen
