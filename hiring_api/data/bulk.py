@@ -60,7 +60,8 @@ def load(connection: Connection, table: Table, rows: Sequence[Values], lines: by
         with connection.begin_nested():
             insert_all(connection, table, rows)
         return
-    if connection.engine not in _without_local and _load_local(connection, table, rows, lines):
+    # Valid text holds no control character, so nothing in it needs an escape
+    if load_lines(connection, table, list(kinds(table)), lines or _lines(table, rows), len(rows)):
         return
     with connection.begin_nested():
         insert_all(connection, table, rows)
@@ -106,11 +107,18 @@ def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
     return f"INSERT INTO {table.name} VALUES ({', '.join('?' for _ in table.columns)})", list(rows)
 
 
-def _load_local(connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None) -> bool:
-    """Whether LOAD DATA LOCAL took every row; if not, none is in."""
+def load_lines(
+    connection: Connection, table: Table, columns: Sequence[str], lines: bytes, count: int
+) -> bool:
+    """Whether the server took `count` lines as rows of `table` by LOAD DATA LOCAL; if not, it took none.
+
+    Tabs stand between the values of `columns`, line feeds at the ends; there are no escapes.
+    """
+    if connection.dialect.name == "sqlite" or connection.engine in _without_local:
+        return False
     try:
-        with connection.begin_nested(), _file(_lines(table, rows) if lines is None else lines) as path:
-            _demand(connection.exec_driver_sql(_load_statement(table, path)), len(rows))
+        with connection.begin_nested(), _file(lines) as path:
+            _demand(connection.exec_driver_sql(_load_statement(table, columns, path)), count)
     except _Inexact:
         return False
     except DBAPIError as error:
@@ -126,12 +134,11 @@ def _demand(done: CursorResult[Any], rows: int) -> None:
         raise _Inexact
 
 
-def _load_statement(table: Table, path: str) -> str:
-    # Valid text holds no control character, so nothing needs an escape
-    columns = ", ".join(f"`{name}`" for name in kinds(table))
+def _load_statement(table: Table, columns: Iterable[str], path: str) -> str:
+    into = ", ".join(f"`{name}`" for name in columns)
     return (
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{table.name}` CHARACTER SET utf8mb4 "
-        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '' LINES TERMINATED BY '\n' ({columns})"
+        rf"FIELDS TERMINATED BY '\t' ESCAPED BY '' LINES TERMINATED BY '\n' ({into})"
     )
 
 

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,7 @@ from sqlalchemy import select
 from .csv_layout import REJECT
 from .database import snapshot
 from .loads import loads
-from .rejects import rejects
+from .rejects import rejects, written
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -65,17 +66,24 @@ def _umask() -> int:
 
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
     """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
-    errors = [error.to_json() for error in reject.errors]
-    return _line(table, reject.raw, (key, source, reject.line, reject.record), errors)
+    stored = written(reject)
+    return _line(table, stored["raw"], stored["errors"], (key, source, reject.line, reject.record))
 
 
-def _line(table: Table, raw: Any, place: tuple[Any, ...], errors: list[dict[str, Any]]) -> list[Any]:
+def _line(table: Table, raw: str, errors: str, place: tuple[Any, ...]) -> list[Any]:
     width = len(kinds(table))
-    came = raw if isinstance(raw, list) else [str(raw)]
+    value = json.loads(raw)
+    came = value if isinstance(value, list) else [str(value)]
     fields = [*came, *[""] * width][:width]
-    codes = " ".join(dict.fromkeys(error["code"] for error in errors))
-    reasons = "; ".join(error["message"] for error in errors)
-    return [*fields, *place, codes, reasons, " | ".join(came[width:])]
+    return [*fields, *place, *_reasons(errors), " | ".join(came[width:])]
+
+
+@lru_cache(1000)
+def _reasons(errors: str) -> tuple[str, str]:
+    """The codes and the messages of errors in JSON."""
+    found = json.loads(errors)
+    codes = " ".join(dict.fromkeys(error["code"] for error in found))
+    return codes, "; ".join(error["message"] for error in found)
 
 
 def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path) -> Path | None:
@@ -97,4 +105,4 @@ def _lines(connection: Connection, table: Table, mine: ColumnElement[bool]) -> I
     query = select(rejects).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
     for row in connection.execute(query).yield_per(_FETCHED):
         place = (row.id, row.source, row.line, row.record)
-        yield _line(table, json.loads(row.raw), place, json.loads(row.errors))
+        yield _line(table, row.raw, row.errors, place)

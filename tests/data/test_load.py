@@ -150,3 +150,15 @@ def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkey
     with pytest.raises(load.Unproven, match="what hired_employees holds is not what was read"):
         load.load(engine, task)
     assert left(engine) == ([], [])
+
+
+def test_many_rejects_are_kept_as_few_are(engine, tmp_path):
+    fill(engine, [])
+    odd = ["back\\slash", "quo'te", 'dou"ble', "tab\tin", "new\nline", "\\N", "😀", "\x01"]
+    lines = [(str(key), name, "never", "1", "1") for key, name in enumerate(odd * 30, start=1)]
+    assert load.load(engine, task_of(tmp_path / "employees.csv", lines)).counts.rejected == 240
+    assert [json.loads(raw)[1] for _, _, raw, _ in left(engine)[1]] == odd * 30
+    with engine.connect() as connection:
+        [first, *_] = connection.execute(select(rejects).order_by(rejects.c.id))
+    assert (first.table_name, first.source, first.run) == ("hired_employees", "employees.csv", "run")
+    assert (first.line, first.record, first.resolved_at) == (1, 1, None)
