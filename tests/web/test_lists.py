@@ -1,0 +1,211 @@
+"""Lists: pages by keyset, filters, one row, ETags, links, and whole selections as a stream."""
+
+import csv
+import io
+import json
+import tracemalloc
+from http.client import HTTPConnection
+
+import pytest
+from sqlalchemy import text
+from werkzeug.test import EnvironBuilder, run_wsgi_app
+
+from hiring_api.data.bulk import insert_all
+from hiring_api.data.tables import Base
+from tests.conftest import empty
+from tests.serving import BROKEN, Serving
+
+HIRED = {"name": 'Ana,\u2028 "Zoë"', "datetime": "2021-07-27T16:02:08Z", "department_id": 1, "job_id": 1}
+
+
+@pytest.fixture
+def stored(client):
+    """A client of an API with five employees in two departments."""
+    client.post("/departments", json=[{"id": number, "department": f"D{number}"} for number in (1, 2)])
+    client.post("/jobs", json={"id": 1, "job": "Clerk"})
+    rows = [
+        {**HIRED, "id": 10},
+        {**HIRED, "id": 20, "department_id": 2},
+        {**HIRED, "id": 30, "datetime": "2021-12-31T23:59:59.999999Z"},
+        {**HIRED, "id": 40, "datetime": "2022-01-01T00:00:00Z"},
+        {**HIRED, "id": 2147483647, "department_id": 2, "datetime": "2020-12-31T19:00:00-05:00"},
+    ]
+    assert client.post("/employees", json=rows).status_code == 201
+    return client
+
+
+def ids(response):
+    assert response.status_code == 200
+    return [row["id"] for row in response.json["items"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", [10, 20, 30, 40, 2147483647]),
+        ("?after=20", [30, 40, 2147483647]),
+        ("?after=2147483647", []),
+        ("?department_id=2", [20, 2147483647]),
+        ("?department_id=3", []),
+        ("?job_id=1&department_id=1&after=10", [30, 40]),
+        ("?hired_from=2021-12-31", [30, 40]),
+        ("?hired_until=2021-01-01T00:00:00.000001Z", [2147483647]),
+        ("?hired_from=2021-01-01&hired_until=2022-01-01", [10, 20, 30, 2147483647]),
+        ("?hired_from=2022-01-01%2001:00:00%2B01:00", [40]),
+    ],
+)
+def test_a_list_has_the_rows_that_its_filters_let_through(stored, query, expected):
+    response = stored.get(f"/employees{query}")
+    assert ids(response) == expected
+    assert response.json["next"] is None
+    assert "Link" not in response.headers
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5])
+def test_pages_follow_their_links_to_the_end_with_all_filters(stored, limit):
+    path, seen, pages = f"/employees?limit={limit}&hired_from=2021-01-01&hired_until=2023-01-01", [], 0
+    while path:
+        response = stored.get(path)
+        seen += ids(response)
+        path, pages = response.json["next"], pages + 1
+        assert response.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
+    assert seen == [10, 20, 30, 40, 2147483647]
+    assert pages == -(-5 // limit)
+
+
+def test_pages_miss_and_repeat_nothing_while_others_write(stored):
+    first = stored.get("/employees?limit=2")
+    stored.post("/employees", json=[{**HIRED, "id": 5}, {**HIRED, "id": 25}])
+    assert ids(first) == [10, 20]
+    assert ids(stored.get(first.json["next"])) == [25, 30]
+
+
+def test_a_list_has_a_hundred_rows_unless_told_otherwise(client):
+    client.post("/departments", json=[{"department": "x"}] * 1000)
+    client.post("/departments", json={"department": "x"})
+    assert len(ids(client.get("/departments"))) == 100
+    page = client.get("/departments?limit=1000")
+    assert (len(ids(page)), page.json["next"]) == (1000, "/departments?limit=1000&after=1000")
+
+
+def test_one_row_is_answered_as_it_is_or_not_at_all(stored):
+    assert stored.get("/employees/10").json == {"id": 10, **HIRED}
+    for number in (0, 11):
+        response = stored.get(f"/employees/{number}", headers={"X-Request-ID": "r"})
+        assert response.status_code == 404
+        assert response.json == {
+            "type": "about:blank",
+            "title": "Not Found",
+            "status": 404,
+            "detail": f"there is no id {number} in hired_employees",
+            "request_id": "r",
+        }
+    for path in ("/employees/-1", "/employees/2147483648", "/employees/x", "/people"):
+        assert stored.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/employees", "/employees/10"])
+def test_what_the_client_has_already_is_not_sent_again(stored, path):
+    first = stored.get(path)
+    again = stored.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status_code, again.data, again.headers["ETag"]) == (304, b"", first.headers["ETag"])
+    stored.post("/employees?on_conflict=update", json={**HIRED, "id": 10, "name": "Other"})
+    changed = stored.get(path, headers={"If-None-Match": first.headers["ETag"]})
+    assert (changed.status_code, changed.headers["ETag"] == first.headers["ETag"]) == (200, False)
+    assert changed.headers["Vary"] == "Accept"
+
+
+def test_a_selection_is_streamed_as_csv_or_lines_of_json(stored):
+    rows = stored.get("/employees?department_id=1").json["items"]
+    found = stored.get("/employees?department_id=1", headers={"Accept": "text/csv"})
+    assert (found.mimetype, found.headers["Vary"]) == ("text/csv", "Accept")
+    table = list(csv.DictReader(io.StringIO(found.get_data(as_text=True), newline="")))
+    numbers = ("id", "department_id", "job_id")
+    assert [row | {key: int(row[key]) for key in numbers} for row in table] == rows
+    found = stored.get("/employees?department_id=1&limit=2", headers={"Accept": "application/x-ndjson"})
+    assert [json.loads(line) for line in found.get_data(as_text=True).split("\n")[:-1]] == rows[:2]
+    none = stored.get("/employees?department_id=3", headers={"Accept": "text/csv"})
+    assert none.get_data(as_text=True) == "id,name,datetime,department_id,job_id\r\n"
+
+
+def test_what_was_streamed_can_be_posted_again(stored):
+    for accept in ("text/csv", "application/x-ndjson"):
+        found = stored.get("/employees", headers={"Accept": accept})
+        again = stored.post("/employees?on_conflict=update", data=found.data, content_type=accept)
+        assert (again.status_code, again.json["updated"]) == (201, 5)
+
+
+def fill(engine, count):
+    """Departments of about 220 bytes each."""
+    rows = [(number, f"Department {number}" + "x" * 200) for number in range(1, count + 1)]
+    with engine.begin() as connection:
+        insert_all(connection, Base.metadata.tables["departments"], rows)
+
+
+def streamed(app):
+    """The pieces of all departments as CSV, as a WSGI server gets them, one after the other."""
+    headers = {"Accept": "text/csv"}
+    environ = EnvironBuilder("/departments", headers=headers, auth=("tester", "correct horse")).get_environ()
+    pieces, status, _ = run_wsgi_app(app, environ)
+    assert status == "200 OK"
+    return pieces
+
+
+def test_a_stream_needs_as_much_memory_for_many_rows_as_for_few(app, engine):
+    fill(engine, 40_000)
+    for _ in range(2):  # the first time warms caches
+        tracemalloc.start()
+        pieces = streamed(app)
+        size = sum(map(len, pieces))
+        pieces.close()
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert size > 8_000_000
+    assert most < 3_000_000
+
+
+def test_a_stream_that_is_abandoned_leaves_a_usable_connection(app, client, engine):
+    fill(engine, 20_000)
+    for _ in range(3):
+        pieces = streamed(app)
+        next(iter(pieces))
+        pieces.close()
+    assert client.get("/departments/20000").status_code == 200
+
+
+def test_a_database_that_is_away_is_told_before_a_stream_begins(app, client, engine):
+    from hiring_api.web.extensions import db
+
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE departments RENAME TO away"))
+    try:
+        response = client.get("/departments", headers={"Accept": "text/csv"})
+        assert response.status_code == 500
+        assert response.mimetype == "application/problem+json"
+    finally:
+        with app.app_context():
+            db.engine.dispose()
+        with engine.begin() as connection:
+            connection.execute(text("ALTER TABLE away RENAME TO departments"))
+
+
+def test_a_stream_that_breaks_off_is_no_whole_answer(root, database_url, tmp_path):
+    if database_url.get_backend_name() == "sqlite":
+        pytest.skip("there is no connection that could be killed")
+    url = database_url.render_as_string(hide_password=False)
+    with Serving(root, url, tmp_path) as api:
+        empty(api.engine)
+        fill(api.engine, 100_000)
+        connection = HTTPConnection("127.0.0.1", api.port, timeout=60)
+        headers = {"Authorization": "Basic dTpw", "Accept": "text/csv"}
+        connection.request("GET", "/departments", headers=headers)
+        response = connection.getresponse()
+        assert (response.status, len(response.read(1000))) == (200, 1000)
+        with api.engine.connect() as killer:
+            own = killer.execute(text("SELECT CONNECTION_ID()")).scalar()
+            query = text("SELECT id FROM information_schema.processlist WHERE db = DATABASE() AND id <> :own")
+            for number in killer.execute(query, {"own": own}).scalars().all():
+                killer.execute(text(f"KILL {number}"))
+        with pytest.raises(BROKEN):
+            response.read()
+        connection.close()
