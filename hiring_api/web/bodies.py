@@ -59,13 +59,20 @@ def _counted(limit: int) -> Iterator[bytes]:
     if length is not None and length > limit:
         raise _too_large(limit)
     received = 0
-    while piece := request.stream.read(_PIECE):
+    while piece := _read():
         received += len(piece)
         if received > limit:
             raise _too_large(limit)
         yield piece
     if length is not None and received < length:
         raise BadRequest(f"the body ended after {received} of {length} bytes")
+
+
+def _read() -> bytes:
+    try:
+        return request.stream.read(_PIECE)
+    except OSError:  # gunicorn's words for a client that hung up and for chunks that are none
+        raise BadRequest("the body ended before its end, or its chunks are malformed") from None
 
 
 def _inflated(limit: int) -> Iterator[bytes]:
