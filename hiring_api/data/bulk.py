@@ -61,13 +61,16 @@ def load(connection: Connection, table: Table, rows: Sequence[Values], lines: by
             insert_all(connection, table, rows)
         return
     # Valid text holds no control character, so nothing in it needs an escape
-    if load_lines(connection, table, list(kinds(table)), lines or _lines(table, rows), len(rows)):
+    lines = lines or _lines(table, rows)
+    if load_lines(connection, table, list(kinds(table)), lines, len(rows)):
         return
     with connection.begin_nested():
-        insert_all(connection, table, rows)
+        insert_all(connection, table, rows, lines)
 
 
-def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+def insert_all(
+    connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None = None
+) -> None:
     """Inserts valid rows by INSERT; after an error some may be in, so that the caller needs a savepoint.
 
     Raises:
@@ -76,7 +79,7 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(*_many(table, rows))
         return
-    for statement in _statements(table, rows):
+    for statement in _statements(table, lines or _lines(table, rows)):
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
@@ -173,31 +176,20 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _statements(table: Table, rows: Iterable[Values]) -> Iterator[str]:
-    """INSERT statements of about a million bytes.
+def _statements(table: Table, lines: bytes) -> Iterator[str]:
+    """INSERT statements of about a million bytes, made of the canonical spelling as a whole.
 
     The sessions of `database.open_engine` take a backslash as an escape, and valid text has no control
-    character, so two replacements make a literal.
+    character: so two replacements make literals of all values, and two more put the rows apart. A number
+    in quotes is read as that number.
     """
-    head = f"INSERT INTO `{table.name}` VALUES "
-    literal = f"({', '.join(_literal(kind) for kind in kinds(table).values())})"
-    part: list[str] = []
-    size = 0
-    for row in rows:
-        text = literal % tuple(
-            value.replace("\\", "\\\\").replace("'", "''") if type(value) is str else value for value in row
-        )
-        size += 4 * len(text)
-        part.append(text)
-        if size > _STATEMENT_BYTES:
-            yield head + ",".join(part)
-            part, size = [], 0
-    if part:
-        yield head + ",".join(part)
-
-
-def _literal(kind: Kind) -> str:
-    return "%d" if kind.sql_type().python_type is int else "'%s'"
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + _STATEMENT_BYTES) + 1 or len(lines)
+        text = lines[start : end - 1].decode().replace("\\", "\\\\").replace("'", "''")
+        values = text.replace("\t", "','").replace("\n", "'),('")
+        yield f"INSERT INTO `{table.name}` VALUES ('{values}')"
+        start = end
 
 
 @dataclass(frozen=True, slots=True)

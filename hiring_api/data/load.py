@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_AHEAD: Final = 2  # chunks
+_AHEAD: Final = 1  # chunks
 _LOGGED: Final = 100  # refused rows of a file; all of them are kept
 _SHOWN: Final = 100  # refused rows in the result
 
