@@ -27,7 +27,7 @@ from hiring_api.data.database import open_engine
 from hiring_api.settings import read_settings
 from tests.server import Server
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 AUTH = {"Authorization": "Basic " + b64encode(b"bench:bench").decode()}
 SERVER = ["--innodb-buffer-pool-size=512M", "--max-allowed-packet=64M"]
 NAMES = ("Ana Lucía", "O''Neil", "José", "Wei", "Marcel de la")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 Values = tuple[Any, ...]  # of one row, in the order of the table's columns
 
 _CHUNK: Final = 4000  # rows
+_STEP: Final = 100
 _SMALL: Final = 64 * 1024  # bytes; smaller blocks are decoded together
 _SYNC: Final = b"16 bytes between"
 
@@ -157,6 +158,14 @@ def table_of(file: BinaryIO, name: str) -> Table:
     raise InvalidFile(f"the file holds {said[:64]!r}, which is none of our tables")
 
 
+def _chunk(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next records, in small steps: within one, no other thread may run."""
+    chunk: list[dict[str, Any]] = []
+    while len(chunk) < _CHUNK and (step := list(islice(records, _STEP))):
+        chunk += step
+    return chunk
+
+
 def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:
     """The records that `data` is; fastavro reads them from a file of one uncompressed block.
 
@@ -170,8 +179,8 @@ def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any
     try:
         for whole in fastavro.block_reader(file):
             records = iter(whole)
-            while chunk := list(islice(records, _CHUNK)):
-                yield cast("list[dict[str, Any]]", chunk)
+            while chunk := _chunk(cast("Iterator[dict[str, Any]]", records)):
+                yield chunk
             if whole.bytes_.tell() != len(data):  # type: ignore[attr-defined]  # missing in its stubs
                 raise InvalidFile(f"{NOT_READABLE}: a block has bytes after its last row")
     except _DAMAGED as error:
