@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from flask_smorest import Api
 
+_DESCRIPTION = """\
+Departments, jobs and hired employees: batches of rows in, lists, metrics and backups out.
+
+A batch answers for every row whether it was taken and, if not, why; refused rows are kept at `/rejects`.
+Errors of a whole request are RFC 9457 problems whose `detail` says what to do. Query parameters that are
+unknown or given twice are refused. Every answer has an `X-Request-ID`, which the log has too.
+"""
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Hiring API",
     "API_VERSION": "1",
     "OPENAPI_VERSION": "3.0.3",
     "OPENAPI_URL_PREFIX": "/",
+    "API_SPEC_OPTIONS": {"info": {"description": _DESCRIPTION}},
 }
 
 
