@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
     from hiring_api.data.csv_judge import JudgedChunk
-    from hiring_api.data.place import OnConflict
+    from hiring_api.data.decide import OnConflict
     from hiring_api.data.rejects import Reject
     from hiring_api.settings import Settings
 

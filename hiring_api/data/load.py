@@ -16,9 +16,10 @@ from .ahead import ahead
 from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
 from .database import snapshot, transaction
+from .decide import Known, Placed, Target, decide, known
 from .errors import Unproven
 from .loads import Counts, Progress
-from .place import Known, Placed, Target, decide, known, place
+from .place import place
 from .rejects import Origin, Reject, keep
 from .shadow import shadow
 from .tables import references

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .columns import Reference
 from .csv_judge import judge_chunk
 from .csv_records import Position, read_chunks
+from .decide import known
 from .errors import InvalidFile
-from .place import known
 from .tables import kinds, references
 
 if TYPE_CHECKING:

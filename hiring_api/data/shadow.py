@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from .place import Placed
+    from .decide import Placed
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from .csv_files import CsvFile
+    from .decide import OnConflict
     from .loads import Counts
-    from .place import OnConflict
     from .rejects import Origin, Reject
 
 _LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")

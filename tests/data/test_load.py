@@ -95,7 +95,7 @@ def employee(key, name="Ana"):
 def test_a_row_that_another_writer_inserts_meanwhile_wins(engine, tmp_path, monkeypatch, name):
     fill(engine, [])
     task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 6)])
-    real = place.known
+    real = load.known
 
     def known(connection, table):
         seen = real(connection, table)
@@ -113,7 +113,7 @@ def test_a_row_that_another_writer_inserts_meanwhile_wins(engine, tmp_path, monk
 def test_a_parent_that_appears_meanwhile_is_known(engine, tmp_path, monkeypatch):
     fill(engine, [])
     task = task_of(tmp_path / "employees.csv", [("1", "Ana", "2021-07-27T12:00:00Z", "7", "1")])
-    real = place.known
+    real = load.known
 
     def known(connection, table):
         seen = real(connection, table)

@@ -1,0 +1,222 @@
+"""What will come of a judged chunk of a file, by what is in the database; nothing is written to find out.
+
+The same rules as for a batch, but for rows of a file, which all have an id: a row that is in the table
+already with the same content is unchanged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
+
+from pyroaring import BitMap
+from sqlalchemy import select
+
+from .bulk import Checksum
+from .insert import present
+from .rows import Judged, RowError
+from .tables import kinds, references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Table
+
+    from .bulk import Values
+    from .csv_judge import JudgedChunk
+    from .shadow import Shadow
+
+OnConflict = Literal["error", "update"]
+
+_FETCHED: Final = 20_000  # rows
+_LISTED: Final = 5_000  # ids in one condition
+
+
+@dataclass(slots=True)
+class Known:
+    """The ids in a table and in the tables it refers to, by the referring column, as seen at some time."""
+
+    ids: BitMap
+    parents: dict[str, BitMap]
+
+
+@dataclass(slots=True)
+class Target:
+    """Where rows go, and what happens to those whose id is taken; `known` may be outdated.
+
+    With a shadow, what it holds counts as stored.
+    """
+
+    table: Table
+    known: Known
+    on_conflict: OnConflict = "error"
+    shadow: Shadow | None = None
+
+
+@dataclass(slots=True)
+class Placed:
+    """What came of a chunk's records: to insert, to overwrite, unchanged, and by index those refused.
+
+    `accepted` has the ids of the rows that are in the table now, `proven` is the checksum of those written.
+    """
+
+    new: list[Values] = field(default_factory=list)
+    changed: list[Values] = field(default_factory=list)
+    unchanged: int = 0
+    refused: dict[int, Judged] = field(default_factory=dict)
+    accepted: BitMap = field(default_factory=BitMap)
+    proven: Checksum = field(default_factory=Checksum)
+
+
+def known(connection: Connection, table: Table) -> Known:
+    """What is in the database now."""
+    parents = {name: _ids(connection, parent) for name, parent in references(table).items()}
+    return Known(_ids(connection, table), parents)
+
+
+def _ids(connection: Connection, table: Table) -> BitMap:
+    found = BitMap()
+    for part in connection.execute(select(table.c.id)).yield_per(_FETCHED).scalars().partitions():
+        found.update(part)
+    return found
+
+
+def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
+    """What will come of a chunk if nobody else writes meanwhile; nothing is written."""
+    placed = Placed(refused={index: _copy(row) for index, row in judged.refused.items()})
+    _refuse_unknown(connection, target, judged, placed)
+    ids = ids_of(target.table, judged.rows)
+    every = ids | BitMap([row.values["id"] for row in judged.refused.values() if "id" in row.values])
+    before = every & (target.known.ids | taken)
+    if not before and len(ids) == len(judged.rows) and len(placed.refused) == len(judged.refused):
+        placed.new, placed.accepted = judged.rows, ids
+    else:
+        _decide_rows(target, judged, taken, _stored_or_shadowed(connection, target, before), placed)
+    _refuse_ids(target, judged, taken, before, placed)
+    return placed
+
+
+def _copy(row: Judged) -> Judged:
+    return Judged(row.raw, row.values, list(row.errors))
+
+
+def _decide_rows(
+    target: Target, judged: JudgedChunk, taken: BitMap, stored: dict[int, Values], placed: Placed
+) -> None:
+    """Decides each row by what is stored under its id; `stored` becomes what the table will hold."""
+    key = list(kinds(target.table)).index("id")
+    for index, row in zip(judged.places, judged.rows, strict=True):
+        row_id = row[key]
+        there = stored.get(row_id)
+        if there is not None and there != row:
+            conflict = _conflict(target, row_id, twice=row_id in taken or row_id in placed.accepted)
+            if conflict is not None:
+                placed.refused.setdefault(index, Judged(None, {})).errors.append(conflict)
+        if index in placed.refused:
+            continue
+        if there is None:
+            placed.new.append(row)
+        elif there == row:
+            placed.unchanged += 1
+        else:
+            placed.changed.append(row)
+        stored[row_id] = row
+        placed.accepted.add(row_id)
+
+
+def _conflict(target: Target, row_id: int, *, twice: bool) -> RowError | None:
+    """Why a row cannot have an id that is taken by other content; None where it is to be overwritten."""
+    if twice:
+        return RowError("id", "duplicate_id", f"id {row_id} stands in this file before with other content")
+    if target.on_conflict == "update":
+        return None
+    return RowError("id", "already_exists", f"id {row_id} is already in {target.table.name}")
+
+
+def _refuse_ids(target: Target, judged: JudgedChunk, taken: BitMap, before: BitMap, placed: Placed) -> None:
+    """Adds to rows that are wrong in themselves that their id is taken as well."""
+    key = list(kinds(target.table)).index("id")
+    wrong = {index: row.values["id"] for index, row in judged.refused.items() if "id" in row.values}
+    within = placed.accepted & BitMap(wrong.values())
+    firsts: dict[int, int] = {}
+    if within:
+        for index, row in zip(judged.places, judged.rows, strict=True):
+            if row[key] in within and index not in placed.refused:
+                firsts.setdefault(row[key], index)
+    for index, row_id in wrong.items():
+        twice = row_id in taken or firsts.get(row_id, index) < index
+        conflict = _conflict(target, row_id, twice=twice) if twice or row_id in before else None
+        if conflict is not None:
+            placed.refused[index].errors.append(conflict)
+
+
+def _refuse_unknown(connection: Connection, target: Target, judged: JudgedChunk, placed: Placed) -> None:
+    """Refuses the rows that refer to nothing, and adds the reason to those that are refused anyway."""
+    columns = list(kinds(target.table))
+    for name, parent in references(target.table).items():
+        place = columns.index(name)
+        missing = _missing(connection, target, judged, name, parent)
+        if not missing:
+            continue
+        found = {
+            index: row[place]
+            for index, row in zip(judged.places, judged.rows, strict=True)
+            if row[place] in missing
+        }
+        for index, row in judged.refused.items():
+            if row.values.get(name, 0) in missing:
+                found[index] = row.values[name]
+        for index, value in found.items():
+            error = RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
+            placed.refused.setdefault(index, Judged(None, {})).errors.append(error)
+
+
+def _missing(connection: Connection, target: Target, judged: JudgedChunk, name: str, parent: Table) -> BitMap:
+    """The ids that a column refers to and that exist nowhere; looked up again, as what is known is old."""
+    place = list(kinds(target.table)).index(name)
+    wanted = BitMap([row[place] for row in judged.rows])
+    wanted.update(row.values[name] for row in judged.refused.values() if name in row.values)
+    wanted -= target.known.parents[name]
+    now = ids_present(connection, parent, wanted)
+    target.known.parents[name].update(now)
+    return wanted - now
+
+
+def ids_present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
+    """Those of `ids` that are in `table`."""
+    return BitMap([row_id for part in _parts(ids) for row_id in present(connection, table, part)])
+
+
+def _stored_or_shadowed(connection: Connection, target: Target, ids: BitMap) -> dict[int, Values]:
+    found = _stored(connection, target.table, ids)
+    return found | _stored(target.shadow.connection, target.table, ids) if target.shadow else found
+
+
+def _stored(connection: Connection, table: Table, ids: BitMap) -> dict[int, Values]:
+    """The stored rows that have these ids, by id."""
+    return {
+        row.id: tuple(row)
+        for condition in conditions(table, ids)
+        for row in connection.execute(select(table).where(condition))
+    }
+
+
+def conditions(table: Table, ids: BitMap) -> Iterator[ColumnElement[bool]]:
+    """Conditions that together hold for exactly these ids: one range where they are one."""
+    if ids and ids.max() - ids.min() + 1 == len(ids):
+        yield table.c.id.between(ids.min(), ids.max())
+    else:
+        for part in _parts(ids):
+            yield table.c.id.in_(part)
+
+
+def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
+    every = list(ids)
+    for start in range(0, len(every), _LISTED):
+        yield every[start : start + _LISTED]
+
+
+def ids_of(table: Table, rows: Sequence[Values]) -> BitMap:
+    """The ids of rows."""
+    key = list(kinds(table)).index("id")
+    return BitMap([row[key] for row in rows])
