@@ -244,7 +244,7 @@ class Instant(Kind):
             return list(map(self.quick, texts))
 
     def from_csv(self, text: str) -> Any:
-        return text or Unread(text)
+        return text
 
     def to_json(self, value: Any) -> Any:
         return f"{value.isoformat()}Z"

@@ -100,7 +100,7 @@ class InstantField(_Field):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
             raise error("invalid_type", "must be a string")
-        if isinstance(value, Unread):
+        if not value:
             raise _empty()
         match = INSTANT.fullmatch(value)
         if match is None:

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from flask import current_app, request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def pieces(limit: int) -> Iterator[bytes]:
 
     Raises:
         RequestEntityTooLarge: the body is longer than `limit` bytes.
-        BadRequest: the client hung up before the end of the body, or it is not the gzip that it says.
+        BadRequest: the client hung up before the end of the body, its chunks are malformed, or it is not the
+            gzip that it says.
         UnsupportedMediaType: the encoding is none of gzip and identity.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
@@ -69,9 +71,13 @@ def _counted(limit: int) -> Iterator[bytes]:
 
 
 def _read() -> bytes:
+    """The next bytes that came, none at the end.
+
+    gunicorn raises errors of its own where a chunked body is cut short or its chunks are malformed.
+    """
     try:
         return request.stream.read(_PIECE)
-    except OSError:  # gunicorn's words for a client that hung up and for chunks that are none
+    except (OSError, ParseException):
         raise BadRequest("the body ended before its end, or its chunks are malformed") from None
 
 

@@ -26,7 +26,7 @@ _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.ap
 bind = [f"{_host}:{_settings.api_port}"]
 workers = _settings.api_workers
 threads = _settings.api_threads
-worker_class = "gthread"
+worker_class = "hiring_api.web.worker.Worker"
 # A worker is replaced when it says nothing for this long. Its threads do the work, so that a restore may
 # take as long as it needs.
 timeout = 120

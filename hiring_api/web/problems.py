@@ -55,6 +55,7 @@ def register(app: Flask) -> None:
     """Makes `app` answer every error as a problem."""
     app.register_error_handler(errors.HiringError, _hiring_problem)
     app.register_error_handler(HTTPException, http_problem)
+    app.after_request(_unmet)
 
 
 def _hiring_problem(error: errors.HiringError) -> Response:
@@ -63,6 +64,14 @@ def _hiring_problem(error: errors.HiringError) -> Response:
         log.error("%s", error.message, exc_info=error)
     headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None
     return problem(status, error.message, headers, **error.details)
+
+
+def _unmet(response: Response) -> Response:
+    """Werkzeug answers 412 without raising an error, with the body that was not asked for."""
+    if response.status_code != 412:  # noqa: PLR2004
+        return response
+    response.close()
+    return problem(412, "the content is not, or no longer, what If-Match or If-Unmodified-Since asks for")
 
 
 _SENTENCES = {
@@ -77,12 +86,15 @@ def http_problem(error: HTTPException) -> Response:
     """The answer to an error of Flask, Werkzeug or webargs; of a defect nothing but its number is told."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
     messages = getattr(error, "data", {}).get("messages")
     if messages:
+        # Marshmallow finds unknown names in the order of a set, which differs from run to run
         found = [
             {"field": name, "message": str(text)}
             for place in messages.values()
-            for name, texts in place.items()
+            for name, texts in sorted(place.items())
             for text in (texts if isinstance(texts, list) else [texts])
         ]
         detail = "; ".join(f"query parameter {item['field']}: {item['message']}" for item in found)

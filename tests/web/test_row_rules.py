@@ -55,7 +55,6 @@ TEXT = {
     ],
 }
 NO_INSTANTS = [
-    "",
     "2021-07-27",
     "06-Apr-06",
     "2021-07-27T16:02",
@@ -80,6 +79,7 @@ NO_INSTANTS = [
     "1627401728",
 ]
 INSTANT = {
+    '""': [("required", "is required: it is empty")],
     **{json.dumps(text): [("invalid_format", FORM)] for text in NO_INSTANTS},
     **{
         json.dumps(f"{day}T16:02:08Z"): [("invalid_format", f"must be a day that exists, not {day}")]
