@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .csv_records import Layout
 from .errors import InvalidFile
-from .tables import kinds, synonyms
+from .tables import kinds, synonyms, tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +37,7 @@ def find_layout(
         columns: the columns in the order of the fields, where the user names them; `_` for one to ignore.
 
     Raises:
-        InvalidFile: the header names only some of the columns, or one of them twice.
+        InvalidFile: the header names only some of the columns, one of them twice, or another table's.
     """
     lines = sample.splitlines()[:_SAMPLED]
     chosen = delimiter or max(DELIMITERS, key=lambda candidate: _score(table, lines, candidate))
@@ -120,5 +120,22 @@ def _header(table: Table, cells: Sequence[str]) -> Names | None:
     for name, places in matches.items():
         if len(places) > 1:
             raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. {_REMEDY}")
+    other = _other_table(table, cells)
+    if other is not None:
+        raise InvalidFile(f"the header is that of {other.name}, not of {table.name}: {shown}. {_REMEDY}")
     by_place = {places[0]: name for name, places in matches.items()}
     return tuple(by_place.get(place) for place in range(len(cells)))
+
+
+def _other_table(table: Table, cells: Sequence[str]) -> Table | None:
+    """The larger table that a header names in full while it names a column of `table` by a synonym only.
+
+    Employees have a `name` too: without this, theirs would become the names of jobs.
+    """
+    plain = {_plain(cell) for cell in cells}
+
+    def named(candidate: Table) -> bool:
+        return {_plain(column) for column in kinds(candidate)} <= plain
+
+    larger = (other for other in tables() if len(kinds(other)) > len(kinds(table)))
+    return None if named(table) else next((other for other in larger if named(other)), None)

@@ -62,6 +62,8 @@ def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
     found = 0
     try:
         for event in _events(decoder, body):
+            if isinstance(event, Field) and event.name == _PART:
+                raise UnprocessableEntity(f"the part {_PART!r} is text without a filename: send it as a file")
             if isinstance(event, Field) or (isinstance(event, File) and event.name != _PART):
                 raise UnprocessableEntity(
                     f"the form has the part {str(event.name)[:64]!r}: send {_PART!r} alone"

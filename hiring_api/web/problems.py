@@ -60,7 +60,10 @@ def register(app: Flask) -> None:
 
 def _hiring_problem(error: errors.HiringError) -> Response:
     status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
-    if status >= 500:  # noqa: PLR2004  # server errors
+    if isinstance(error, errors.DatabaseUnavailable):
+        # A database that is away fails every request: one line for each, with what the driver said
+        log.error("%s: %r", error.message, getattr(error.__cause__, "orig", error.__cause__))
+    elif status >= 500:  # noqa: PLR2004  # server errors
         log.error("%s", error.message, exc_info=error)
     headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None
     return problem(status, error.message, headers, **error.details)

@@ -1,5 +1,6 @@
 """What is open to those who watch the service."""
 
+import logging
 import os
 import sqlite3
 
@@ -33,6 +34,17 @@ def test_an_empty_database_is_not_ready(tmp_path):
     sqlite3.connect(tmp_path / "empty.db").close()
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/empty.db", "API_USER": "a", "API_PASS": "b"}
     assert create_app(read_settings(settings)).test_client().get("/health/ready").status_code == 503
+
+
+def test_a_database_that_is_away_is_one_line_of_the_log_with_the_cause(caplog):
+    settings = {"DATABASE_URL": "mysql://secret:word@127.0.0.1:1/gone", "API_USER": "a", "API_PASS": "b"}
+    with caplog.at_level("ERROR", "hiring_api"):
+        create_app(read_settings(settings)).test_client().get("/health/ready")
+    [record] = caplog.records
+    line = logging.Formatter().format(record)
+    assert line.startswith("the database cannot be reached: try again later: OperationalError(2003, ")
+    assert "\n" not in line
+    assert "word" not in line
 
 
 def test_a_database_that_is_away_is_503_with_retry_after_and_nothing_of_it_is_told():

@@ -134,12 +134,24 @@ def test_when_every_row_is_refused_it_is_422(parents):
             "department. Correct it, or name the columns to the migration job with --columns",
             id="part of a header",
         ),
+        pytest.param(
+            b"id,name,datetime,department_id,job_id\n7,Ana,2021-07-27T16:02:08Z,1,1\n",
+            "the file: the header is that of hired_employees, not of departments: id, name, datetime, "
+            "department_id, job_id. Correct it, or name the columns to the migration job with --columns",
+            id="another table's header",
+        ),
     ],
 )
 def test_what_is_no_such_file_is_one_sentence(parents, content, detail):
     response = upload(parents, "departments", content)
     assert (response.status_code, response.json["detail"]) == (422, detail)
     assert ids(parents, "departments") == [1]
+
+
+def test_a_form_whose_part_is_text_is_told_so(parents):
+    response = parents.post("/upload/departments", data={"file": "2,Law"}, content_type="multipart/form-data")
+    assert response.status_code == 422
+    assert response.json["detail"] == "the part 'file' is text without a filename: send it as a file"
 
 
 @pytest.mark.parametrize("query", ["?max_rejects=many", "?max_rejects=101%25", "?on_conflict=skip", "?no=1"])
