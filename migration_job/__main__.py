@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from hiring_api.data.csv_files import Choices
 from hiring_api.data.errors import HiringError
+from hiring_api.log_lines import LinesFormatter
 from hiring_api.settings import SettingsError, read_settings
 
 from .arguments import parser
@@ -32,7 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
     except SettingsError as wrong:
         return _say(f"wrong settings: {wrong}", WRONG_USAGE)
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
+    logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     signal.signal(signal.SIGTERM, _stop)
     gc.set_threshold(500_000)  # rows are no cycles: looking for some costs a third of the reading

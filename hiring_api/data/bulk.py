@@ -79,7 +79,12 @@ def insert_all(
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(*_many(table, rows))
         return
-    for statement in _statements(table, lines or _lines(table, rows)):
+    insert_lines(connection, table, list(kinds(table)), lines or _lines(table, rows))
+
+
+def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
+    """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own."""
+    for statement in _statements(table, columns, lines):
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
@@ -176,19 +181,20 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _statements(table: Table, lines: bytes) -> Iterator[str]:
+def _statements(table: Table, columns: Sequence[str], lines: bytes) -> Iterator[str]:
     """INSERT statements of about a million bytes, made of the canonical spelling as a whole.
 
     The sessions of `database.open_engine` take a backslash as an escape, and valid text has no control
     character: so two replacements make literals of all values, and two more put the rows apart. A number
     in quotes is read as that number.
     """
+    into = ", ".join(f"`{name}`" for name in columns)
     start = 0
     while start < len(lines):
         end = lines.find(b"\n", start + _STATEMENT_BYTES) + 1 or len(lines)
         text = lines[start : end - 1].decode().replace("\\", "\\\\").replace("'", "''")
         values = text.replace("\t", "','").replace("\n", "'),('")
-        yield f"INSERT INTO `{table.name}` VALUES ('{values}')"
+        yield f"INSERT INTO `{table.name}` ({into}) VALUES ('{values}')"
         start = end
 
 

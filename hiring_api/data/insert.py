@@ -7,72 +7,25 @@ whole, and the look-up is done again; after several lost races each row is tried
 
 from __future__ import annotations
 
-from collections import Counter
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, text
-from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
-from .bulk import insert_all, overwrite
-from .columns import MAX_ID
+from .batches import Batch, Outcome, Report
 from .database import transaction
 from .rejects import Origin, Reject, keep
 from .rows import Judged, RowError
-from .tables import references, resource
+from .tables import references
+from .write import write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
-    from .rows import Row
-
-Mode = Literal["partial", "atomic"]
-OnConflict = Literal["error", "skip", "update"]
-Returned = Literal["all", "failed", "summary"]
+    from .batches import Options
 
 _RACES = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """How a batch is taken: see the contract's table of parameters."""
-
-    mode: Mode = "partial"
-    on_conflict: OnConflict = "error"
-    dry_run: bool = False
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What came of one row: inserted, updated, skipped, failed or rolled_back."""
-
-    status: str
-    id: int | None = None
-    errors: list[RowError] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """The outcomes of a batch's rows, in the order of the rows."""
-
-    table: Table
-    options: Options
-    outcomes: list[Outcome]
-
-    def counts(self) -> Counter[str]:
-        """How many rows have each status."""
-        return Counter(outcome.status for outcome in self.outcomes)
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Judged rows for one table."""
-
-    table: Table
-    rows: list[Judged]
 
 
 def take(
@@ -127,7 +80,7 @@ def _place(connection: Connection, batches: Sequence[Batch], options: Options) -
         try:
             with connection.begin_nested():
                 for batch, report in zip(batches, reports, strict=True):
-                    _write(connection, batch, report.outcomes)
+                    write(connection, batch, report.outcomes)
         except IntegrityError:
             continue
         return reports
@@ -226,79 +179,6 @@ def present(connection: Connection, table: Table, ids: Iterable[int], *, lock: b
     return set(found.scalars())
 
 
-def _write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """Carries out what was planned; rows without an id get theirs into their outcome."""
-    table = batch.table
-    by_status: dict[str, list[Row]] = {"inserted": [], "updated": [], "generated": []}
-    waiting = []
-    for row, outcome in zip(batch.rows, outcomes, strict=True):
-        if outcome.status == "inserted" and outcome.id is None:
-            by_status["generated"].append(row.values)
-            waiting.append(outcome)
-        elif outcome.status in by_status:
-            by_status[outcome.status].append(row.values)
-    names = table.columns.keys()
-    for status, write in (("inserted", insert_all), ("updated", overwrite)):
-        if by_status[status]:
-            write(connection, table, [tuple([row[name] for name in names]) for row in by_status[status]])
-    if waiting:
-        ids = _insert_generated(connection, table, by_status["generated"])
-        for outcome, new in zip(waiting, ids, strict=True):
-            outcome.id = new
-
-
-def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> list[int]:
-    """Inserts rows without ids; the ids that the database gave them, in their order.
-
-    InnoDB gives consecutive ids to an INSERT whose number of rows is known beforehand, in every
-    innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them (MySQL manual, "AUTO_INCREMENT
-    Handling in InnoDB"). A statement is kept short enough for PyMySQL to send it as one.
-    """
-    ids: list[int] = []
-    if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), rows)
-        last = connection.execute(text("SELECT last_insert_rowid()")).scalar_one()
-        ids = list(range(last - len(rows) + 1, last + 1))
-    else:
-        step = connection.execute(text("SELECT @@auto_increment_increment")).scalar_one()
-        for chunk in _short(rows):
-            with _exhaustion():
-                connection.execute(insert(table), chunk)
-            first = connection.execute(text("SELECT LAST_INSERT_ID()")).scalar_one()
-            ids.extend(range(first, first + step * len(chunk), step))
-    if ids[-1] > MAX_ID:
-        raise IntegrityError("no id left", None, ValueError())
-    return ids
-
-
-@contextmanager
-def _exhaustion() -> Iterator[None]:
-    """Where no id is left, MariaDB says "out of range", MySQL "cannot read" or that the last one is taken."""
-    try:
-        yield
-    except (InternalError, OperationalError) as error:
-        if error.orig is None or error.orig.args[0] not in {167, 1467}:
-            raise
-        raise IntegrityError("no id left", None, error.orig) from error
-
-
-def _short(rows: list[Row]) -> Iterable[list[Row]]:
-    """Parts of `rows` whose INSERT stays below PyMySQL's limit of 1,024,000 bytes a statement.
-
-    A character is at most 4 bytes in UTF-8, also when it is escaped; a number or date takes at most 30.
-    """
-    part: list[Row] = []
-    size = 0
-    for row in rows:
-        need = sum(4 * len(value) + 4 if isinstance(value, str) else 30 for value in row.values())
-        if part and size + need > 900_000:  # noqa: PLR2004  # the rest is for the statement's head
-            yield part
-            part, size = [], 0
-        part.append(row)
-        size += need
-    yield part
-
-
 def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
     """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
     reports = []
@@ -325,7 +205,7 @@ def _place_row(connection: Connection, one: Batch, options: Options, seen: set[i
         [outcome] = _decide(connection, one, options, {}, seen_by_now)
         try:
             with connection.begin_nested():
-                _write(connection, one, [outcome])
+                write(connection, one, [outcome])
         except IntegrityError:
             continue
         seen |= seen_by_now
@@ -335,29 +215,3 @@ def _place_row(connection: Connection, one: Batch, options: Options, seen: set[i
         return Outcome("failed", None, [RowError("id", "out_of_range", "the table has no id left to give")])
     message = f"id {row_id} is being written into {one.table.name} by others"
     return Outcome("failed", None, [RowError("id", "already_exists", message)])
-
-
-def answer(report: Report, returned: Returned = "all") -> dict[str, Any]:
-    """A report as users see it: the counts, and the outcomes of all rows, the failed ones or none."""
-    counts = report.counts()
-    body = {
-        "table": resource(report.table),
-        "mode": report.options.mode,
-        "dry_run": report.options.dry_run,
-        "received": len(report.outcomes),
-        **{status: counts[status] for status in ("inserted", "updated", "skipped", "failed")},
-    }
-    if returned != "summary":
-        body["results"] = [
-            _result(index, outcome)
-            for index, outcome in enumerate(report.outcomes)
-            if returned == "all" or outcome.status == "failed"
-        ]
-    return body
-
-
-def _result(index: int, outcome: Outcome) -> dict[str, Any]:
-    result = {"index": index, "status": outcome.status, "id": outcome.id}
-    if outcome.errors:
-        result["errors"] = [error.to_json() for error in outcome.errors]
-    return result

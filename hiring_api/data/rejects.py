@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Table, Text, insert
 from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
 
-from .bulk import load_lines
+from .bulk import insert_lines, load_lines
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:
@@ -81,18 +81,24 @@ def keep(
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
     values = [written(reject) for reject in refused]
     _write(connection, [{**of_all, **of_one} for of_one in values])
-    for reject, of_one in zip(refused[:logged], values, strict=False):
-        _log(table, origin.source, reject, of_one["raw"])
+    lines = [
+        _told(table, origin.source, reject, of_one["raw"])
+        for reject, of_one in zip(refused[:logged], values, strict=False)
+    ]
+    if lines:
+        log.warning("%s", "\n".join(lines))
 
 
 def _write(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Many rows by the fast way in, for which no value may hold a tab or line feed; JSON escapes both."""
-    if len(rows) >= _MANY and all(row["line"] is not None for row in rows):
-        names = list(rows[0])
-        lines = ["\t".join([str(value) for value in row.values()]) for row in rows]
-        plain = all(line.count("\t") == len(names) - 1 and "\n" not in line for line in lines)
-        text = "\n".join(lines) + "\n"
-        if plain and load_lines(connection, rejects, names, text.encode(), len(rows)):
+    """Many rows by the fast ways in, for which no value may hold a tab or line feed; JSON escapes both."""
+    names = [name for name, value in rows[0].items() if value is not None]
+    alike = all((row[name] is None) == (name not in names) for row in rows for name in ("line", "record"))
+    if connection.dialect.name != "sqlite" and len(rows) >= _MANY and alike:
+        lines = ["\t".join([str(row[name]) for name in names]) for row in rows]
+        if all(line.count("\t") == len(names) - 1 and "\n" not in line for line in lines):
+            text = ("\n".join(lines) + "\n").encode()
+            if not load_lines(connection, rejects, names, text, len(rows)):
+                insert_lines(connection, rejects, names, text)
             return
     connection.execute(insert(rejects), rows)
 
@@ -117,10 +123,15 @@ def _errors(errors: tuple[RowError, ...]) -> str:
     return json.dumps([error.to_json() for error in errors])
 
 
-def _log(table: Table, source: str, reject: Reject, raw: str) -> None:
+def _told(table: Table, source: str, reject: Reject, raw: str) -> str:
+    """One line for the log."""
     shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
-    reasons = "; ".join(f"{error.code}: {error.message}" for error in reject.errors)
     place = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
+    return f"refused {place} of {table.name} from {source}: {shown} [{_reasons(tuple(reject.errors))}]"
+
+
+@lru_cache(1000)
+def _reasons(errors: tuple[RowError, ...]) -> str:
+    reasons = "; ".join(f"{error.code}: {error.message}" for error in errors)
     # A field's name may hold anything, line breaks included: escaped, it cannot forge a line of the log
-    told = json.dumps(reasons[:_LOGGED], ensure_ascii=False)[1:-1]
-    log.warning("refused %s of %s from %s: %s [%s]", place, table.name, source, shown, told)
+    return json.dumps(reasons[:_LOGGED], ensure_ascii=False)[1:-1]

@@ -50,7 +50,9 @@ class Judged:
 def judge(table: Table, raw: Any) -> Judged:
     """Judges a JSON value that should be a row of `table`; `id` may be left out."""
     row = quick_row(table, raw)
-    return Judged(raw, row) if row is not None else _load(schema(table, id_required=False), table, raw)
+    if row is not None:
+        return Judged(raw, row)
+    return _load(schema(table, id_required=False), table, raw)
 
 
 def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> Judged:
@@ -81,22 +83,23 @@ def quick_row(table: Table, raw: Any) -> Row | None:
     """The row that `raw` plainly is; None where only the schema can tell."""
     if type(raw) is not dict:
         return None
+    row = _quick_values(table, raw)
+    # What is left of the raw row is no column, or not plainly right; only the id may be missing
+    return row if len(row) == len(raw) and len(raw) >= len(_quick(table)) - ("id" not in raw) else None
+
+
+def _quick_values(table: Table, raw: dict[str, Any]) -> Row:
+    """The values of the columns that are plainly right."""
     row = {}
-    for name, quick, optional in _quick(table):
-        if name in raw:
-            value = quick(raw[name])
-            if value is None:
-                return None
+    for name, quick in _quick(table):
+        if name in raw and (value := quick(raw[name])) is not None:
             row[name] = value
-        elif not optional:
-            return None
-    # A raw key that is no column makes the raw row longer than the row
-    return row if len(row) == len(raw) else None
+    return row
 
 
 @cache
-def _quick(table: Table) -> list[tuple[str, Any, bool]]:
-    return [(name, kind.quick, isinstance(kind, Id)) for name, kind in kinds(table).items()]
+def _quick(table: Table) -> list[tuple[str, Any]]:
+    return [(name, kind.quick) for name, kind in kinds(table).items()]
 
 
 class RowSchema(Schema):
@@ -127,11 +130,17 @@ def schema(table: Table, *, id_required: bool) -> Schema:
 
 
 def _load(schema: Schema, table: Table, raw: Any) -> Judged:
+    """Lets the schema judge what is not plainly right; it alone says what is wrong."""
+    values: Row = {}
+    rest = raw
+    if type(raw) is dict:
+        values = _quick_values(table, raw)
+        rest = {name: value for name, value in raw.items() if name not in values}
     try:
-        return Judged(raw, schema.load(raw))
+        return Judged(raw, values | schema.load(rest, partial=tuple(values)))
     except ValidationError as refused:
         valid = refused.valid_data if isinstance(refused.valid_data, dict) else {}
-        return Judged(raw, valid, _row_errors(table, refused))
+        return Judged(raw, values | valid, _row_errors(table, refused))
 
 
 def _row_errors(table: Table, refused: ValidationError) -> list[RowError]:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
 
-from hiring_api.data.insert import Options, Report, Returned, answer, take
+from hiring_api.data.batches import Options, Report, Returned, answer
+from hiring_api.data.insert import take
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import resource
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     import marshmallow
     from sqlalchemy import Connection, Table
 
-    from hiring_api.data.insert import Batch
+    from hiring_api.data.batches import Batch
 
     from .idempotency import Keeper
 

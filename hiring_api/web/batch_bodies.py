@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
-from hiring_api.data.insert import Batch
+from hiring_api.data.batches import Batch
 from hiring_api.data.rows import judge, judge_fields
 from hiring_api.data.tables import kinds, resource, tables
 

@@ -9,6 +9,8 @@ from uuid import uuid4
 
 from flask import g, has_request_context, request
 
+from hiring_api.log_lines import LinesFormatter
+
 if TYPE_CHECKING:
     from flask import Flask, Response
 
@@ -24,7 +26,7 @@ def register(app: Flask) -> None:
     if not any(isinstance(filter_, _RequestId) for handler in logger.handlers for filter_ in handler.filters):
         handler = logging.StreamHandler()
         handler.addFilter(_RequestId())
-        handler.setFormatter(logging.Formatter(FORMAT))
+        handler.setFormatter(LinesFormatter(FORMAT))
         logger.addHandler(handler)
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from hiring_api.data.insert import Report
+    from hiring_api.data.batches import Report
 
 _REQUESTS = Counter("hiring_http_requests", "Requests answered", ["method", "route", "status"])
 _SECONDS = Histogram("hiring_http_request_seconds", "Time to the answer's first byte", ["route"])

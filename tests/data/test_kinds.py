@@ -86,3 +86,22 @@ def test_a_row_that_is_taken_quickly_is_the_row_that_the_schema_makes(table, dat
         assert schema(table, id_required=False).load(raw) == quick
         assert not judge(table, raw).errors
         assert bool(judge_record(table, raw).errors) == ("id" not in raw)
+
+
+@pytest.mark.parametrize("table", tables(), ids=str)
+@given(st.data())
+def test_what_is_wrong_with_a_row_is_what_the_schema_says_of_all_of_it(table, data):
+    names = [*kinds(table), "other", "_schema"]
+    raw = data.draw(st.dictionaries(st.sampled_from(names), NEAR) | NEAR)
+    judged_row = judge(table, raw)
+    try:
+        whole = schema(table, id_required=False).load(raw)
+    except ValidationError as refused:
+        said = {
+            (name, message["code"])
+            for name, messages in refused.messages_dict.items()
+            for message in messages
+        }
+        assert {(error.field or "_schema", error.code) for error in judged_row.errors} == said
+    else:
+        assert (judged_row.values, judged_row.errors) == (whole, [])

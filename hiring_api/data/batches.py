@@ -1,0 +1,83 @@
+"""A batch and what came of it: options, the outcome of each row, and the answer that tells them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from .tables import resource
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from .rows import Judged, RowError
+
+Mode = Literal["partial", "atomic"]
+OnConflict = Literal["error", "skip", "update"]
+Returned = Literal["all", "failed", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a batch is taken: see the contract's table of parameters."""
+
+    mode: Mode = "partial"
+    on_conflict: OnConflict = "error"
+    dry_run: bool = False
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What came of one row: inserted, updated, skipped, failed or rolled_back."""
+
+    status: str
+    id: int | None = None
+    errors: list[RowError] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The outcomes of a batch's rows, in the order of the rows."""
+
+    table: Table
+    options: Options
+    outcomes: list[Outcome]
+
+    def counts(self) -> Counter[str]:
+        """How many rows have each status."""
+        return Counter(outcome.status for outcome in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Judged rows for one table."""
+
+    table: Table
+    rows: list[Judged]
+
+
+def answer(report: Report, returned: Returned = "all") -> dict[str, Any]:
+    """A report as users see it: the counts, and the outcomes of all rows, the failed ones or none."""
+    counts = report.counts()
+    body = {
+        "table": resource(report.table),
+        "mode": report.options.mode,
+        "dry_run": report.options.dry_run,
+        "received": len(report.outcomes),
+        **{status: counts[status] for status in ("inserted", "updated", "skipped", "failed")},
+    }
+    if returned != "summary":
+        body["results"] = [
+            _result(index, outcome)
+            for index, outcome in enumerate(report.outcomes)
+            if returned == "all" or outcome.status == "failed"
+        ]
+    return body
+
+
+def _result(index: int, outcome: Outcome) -> dict[str, Any]:
+    result = {"index": index, "status": outcome.status, "id": outcome.id}
+    if outcome.errors:
+        result["errors"] = [error.to_json() for error in outcome.errors]
+    return result

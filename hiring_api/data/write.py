@@ -1,0 +1,97 @@
+"""Planned outcomes -> the table: one INSERT for the rows that bring their id, one for those that get one."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import insert, text
+from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
+
+from .bulk import insert_all, overwrite
+from .columns import MAX_ID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from .batches import Batch, Outcome
+    from .rows import Row
+
+
+def write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
+    """Carries out what was planned; rows without an id get theirs into their outcome.
+
+    Raises:
+        IntegrityError: another writer was faster, or no id is left; the caller has a savepoint.
+    """
+    table = batch.table
+    by_status: dict[str, list[Row]] = {"inserted": [], "updated": [], "generated": []}
+    waiting = []
+    for row, outcome in zip(batch.rows, outcomes, strict=True):
+        if outcome.status == "inserted" and outcome.id is None:
+            by_status["generated"].append(row.values)
+            waiting.append(outcome)
+        elif outcome.status in by_status:
+            by_status[outcome.status].append(row.values)
+    names = table.columns.keys()
+    for status, write in (("inserted", insert_all), ("updated", overwrite)):
+        if by_status[status]:
+            write(connection, table, [tuple([row[name] for name in names]) for row in by_status[status]])
+    if waiting:
+        ids = _insert_generated(connection, table, by_status["generated"])
+        for outcome, new in zip(waiting, ids, strict=True):
+            outcome.id = new
+
+
+def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> list[int]:
+    """Inserts rows without ids; the ids that the database gave them, in their order.
+
+    InnoDB gives consecutive ids to an INSERT whose number of rows is known beforehand, in every
+    innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them (MySQL manual, "AUTO_INCREMENT
+    Handling in InnoDB"). A statement is kept short enough for PyMySQL to send it as one.
+    """
+    ids: list[int] = []
+    if connection.dialect.name == "sqlite":
+        connection.execute(insert(table), rows)
+        last = connection.execute(text("SELECT last_insert_rowid()")).scalar_one()
+        ids = list(range(last - len(rows) + 1, last + 1))
+    else:
+        step = connection.execute(text("SELECT @@auto_increment_increment")).scalar_one()
+        for chunk in _short(rows):
+            with _exhaustion():
+                connection.execute(insert(table), chunk)
+            first = connection.execute(text("SELECT LAST_INSERT_ID()")).scalar_one()
+            ids.extend(range(first, first + step * len(chunk), step))
+    if ids[-1] > MAX_ID:
+        raise IntegrityError("no id left", None, ValueError())
+    return ids
+
+
+@contextmanager
+def _exhaustion() -> Iterator[None]:
+    """Where no id is left, MariaDB says "out of range", MySQL "cannot read" or that the last one is taken."""
+    try:
+        yield
+    except (InternalError, OperationalError) as error:
+        if error.orig is None or error.orig.args[0] not in {167, 1467}:
+            raise
+        raise IntegrityError("no id left", None, error.orig) from error
+
+
+def _short(rows: list[Row]) -> Iterable[list[Row]]:
+    """Parts of `rows` whose INSERT stays below PyMySQL's limit of 1,024,000 bytes a statement.
+
+    A character is at most 4 bytes in UTF-8, also when it is escaped; a number or date takes at most 30.
+    """
+    part: list[Row] = []
+    size = 0
+    for row in rows:
+        need = sum(4 * len(value) + 4 if isinstance(value, str) else 30 for value in row.values())
+        if part and size + need > 900_000:  # noqa: PLR2004  # the rest is for the statement's head
+            yield part
+            part, size = [], 0
+        part.append(row)
+        size += need
+    yield part
