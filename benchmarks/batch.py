@@ -31,6 +31,7 @@ from tests.serving import Serving
 ROOT = Path(__file__).parent.parent
 TURNS = 25
 AIM = 1.6
+DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"]  # as servers come; tests relax it
 INSERT = "INSERT INTO hired_employees (id, name, datetime, department_id, job_id) VALUES (%s, %s, %s, %s, %s)"
 
 
@@ -154,7 +155,7 @@ def main():
     if url := os.environ.get("TEST_DATABASE_URL"):
         return judge(measure(url))
     try:
-        with Server() as server:
+        with Server(options=DURABLE) as server:
             print("A private server:")
             return judge(measure(server.url()))
     except NoServer as reason:
