@@ -126,7 +126,7 @@ class _Values:
 def _database_url(values: _Values) -> URL:
     url = values.text("DATABASE_URL")
     parts = {part: values.text(f"MYSQL_{part.upper()}") for part in ("host", "user", "password", "database")}
-    port = values.whole("MYSQL_PORT", 3306)
+    port = values.whole("MYSQL_PORT", 3306, most=65535)
     if url and parts["host"]:
         raise SettingsError("DATABASE_URL and MYSQL_HOST are both set: keep one")
     if parts["host"]:
@@ -147,7 +147,7 @@ def _database_url(values: _Values) -> URL:
 def _parse_url(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError) as error:  # a port that is no number
         raise SettingsError("DATABASE_URL must look like mysql://user:pass@host/database") from error
     backend = url.get_backend_name()
     if backend not in ("mysql", "mariadb", "sqlite"):

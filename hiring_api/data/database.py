@@ -36,6 +36,8 @@ _UNSURE = (
     "the connection to the database was lost during the commit, which may have happened or not: look, or "
     "send it again with the same Idempotency-Key"
 )
+_NO_TABLE = 1146
+_NO_SCHEMA = "the database's schema is not up to date: run the migration job"
 _NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
 
 
@@ -152,7 +154,7 @@ def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | Sto
     # SQLAlchemy lets the driver's own errors through where it sets the isolation level
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, sqlite3.Error):
-        return _sqlite_translation(getattr(cause, "sqlite_errorcode", 0) & 0xFF)
+        return _sqlite_translation(getattr(cause, "sqlite_errorcode", 0) & 0xFF, str(cause))
     number = cause.args[0] if cause is not None and cause.args else None
     if number in _RETRIED:
         return _Retry("the database is too busy: try again")
@@ -160,14 +162,14 @@ def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | Sto
         return StorageFull("the database has no room left on its disk; nothing was kept")
     if number in _AWAY or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database cannot be reached: try again later")
-    return None
+    return DatabaseUnavailable(_NO_SCHEMA) if number == _NO_TABLE else None
 
 
-def _sqlite_translation(code: int) -> DatabaseUnavailable | StorageFull | None:
+def _sqlite_translation(code: int, told: str) -> DatabaseUnavailable | StorageFull | None:
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _Retry("the database is too busy: try again")
     if code == sqlite3.SQLITE_FULL:
         return StorageFull("the database has no room left on its disk; nothing was kept")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
         return DatabaseUnavailable("the database file cannot be opened or written")
-    return None
+    return DatabaseUnavailable(_NO_SCHEMA) if told.startswith("no such table") else None

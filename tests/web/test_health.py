@@ -7,6 +7,8 @@ import sqlite3
 import pytest
 
 from hiring_api.data import schema
+from hiring_api.data.database import snapshot
+from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
 
@@ -33,7 +35,22 @@ def test_a_database_that_is_behind_is_not_ready(client, engine):
 def test_an_empty_database_is_not_ready(tmp_path):
     sqlite3.connect(tmp_path / "empty.db").close()
     settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/empty.db", "API_USER": "a", "API_PASS": "b"}
-    assert create_app(read_settings(settings)).test_client().get("/health/ready").status_code == 503
+    client = create_app(read_settings(settings)).test_client()
+    for call in (
+        client.get("/health/ready"),
+        client.get("/jobs", auth=("a", "b")),
+        client.get("/jobs", headers={"Accept": "text/csv"}, auth=("a", "b")),
+        client.post("/jobs", json=[{"job": "x"}], auth=("a", "b")),
+        client.get("/backup/all", auth=("a", "b")),
+    ):
+        assert call.status_code == 503
+        assert call.json["detail"] == "the database's schema is not up to date: run the migration job"
+
+
+def test_a_table_that_is_gone_is_told_on_every_database(engine):
+    with pytest.raises(DatabaseUnavailable) as told, snapshot(engine) as connection:
+        connection.exec_driver_sql("SELECT * FROM no_such_table")
+    assert told.value.message == "the database's schema is not up to date: run the migration job"
 
 
 def test_a_database_that_is_away_is_one_line_of_the_log_with_the_cause(caplog):

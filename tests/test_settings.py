@@ -1,0 +1,79 @@
+"""Settings: what is taken, and the sentence about what is not."""
+
+import pytest
+
+from hiring_api.settings import SettingsError, read_settings
+
+MYSQL = {"MYSQL_HOST": "db", "MYSQL_USER": "u", "MYSQL_PASSWORD": "p@:/", "MYSQL_DATABASE": "hiring"}
+SHAPE = "DATABASE_URL must look like mysql://user:pass@host/database"
+WHOLE = "must be a whole number from 1 to 9007199254740992"
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        ({"DATABASE_URL": "nonsense"}, SHAPE),
+        ({"DATABASE_URL": "mysql://u:p@host:port/hiring"}, SHAPE),
+        (
+            {"DATABASE_URL": "postgres://u:p@host/hiring"},
+            "DATABASE_URL names postgres: it must be mysql, mariadb or sqlite",
+        ),
+        (
+            {"DATABASE_URL": "mysql://u:p@host"},
+            "DATABASE_URL must name a database (or, for SQLite, a file)",
+        ),
+        (
+            {"DATABASE_URL": "sqlite:///x.db", **MYSQL},
+            "DATABASE_URL and MYSQL_HOST are both set: keep one",
+        ),
+        (
+            {"MYSQL_HOST": "db", "MYSQL_USER": "u"},
+            "MYSQL_HOST is set but MYSQL_PASSWORD, MYSQL_DATABASE is not",
+        ),
+        ({"MYSQL_PORT": "70000", **MYSQL}, "MYSQL_PORT='70000' must be a whole number from 1 to 65535"),
+        ({"API_WORKERS": "0"}, f"API_WORKERS='0' {WHOLE}"),
+        ({"API_WORKERS": "²"}, f"API_WORKERS='²' {WHOLE}"),
+        ({"MAX_BODY_BYTES": "8MB"}, f"MAX_BODY_BYTES='8MB' {WHOLE}"),
+        ({"LOG_LEVEL": "LOUD"}, "LOG_LEVEL='LOUD' must be one of DEBUG, INFO, WARNING, ERROR"),
+        ({"BACKUP_BEFORE_REPLACE": "maybe"}, "BACKUP_BEFORE_REPLACE='MAYBE' must be one of YES, NO"),
+        (
+            {"API_PASS": "x", "API_PASS_FILE": "y"},
+            "API_PASS and API_PASS_FILE are both set: keep one",
+        ),
+        (
+            {"API_PASS_FILE": "/no/file"},
+            "API_PASS_FILE=/no/file cannot be read: [Errno 2] No such file or directory: '/no/file'",
+        ),
+    ],
+)
+def test_what_is_wrong_is_told_in_one_sentence(environ, sentence):
+    with pytest.raises(SettingsError) as told:
+        read_settings(environ)
+    assert str(told.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("environ", "url"),
+    [
+        (MYSQL, "mysql+pymysql://u:p%40%3A%2F@db:3306/hiring"),
+        ({**MYSQL, "MYSQL_PORT": "3307"}, "mysql+pymysql://u:p%40%3A%2F@db:3307/hiring"),
+        ({"DATABASE_URL": "mariadb://u:p@[::1]:3307/x"}, "mysql+pymysql://u:p@[::1]:3307/x"),
+        ({"DATABASE_URL": "mysql://u:p%40@db/x", "MYSQL_USER": ""}, "mysql+pymysql://u:p%40@db/x"),
+        ({"DATABASE_URL": "sqlite:////tmp/x.db"}, "sqlite:////tmp/x.db"),
+    ],
+)
+def test_the_database_may_be_named_in_one_or_in_parts(environ, url):
+    assert read_settings(environ).database_url.render_as_string(hide_password=False) == url
+
+
+def test_a_secret_may_be_in_a_file_and_is_not_in_the_representation(tmp_path):
+    (tmp_path / "pass").write_text("correct horse\n")
+    settings = read_settings({"API_USER": "u", "API_PASS_FILE": str(tmp_path / "pass"), **MYSQL})
+    assert settings.credentials() == ("u", "correct horse")
+    assert "correct" not in repr(settings)
+    assert "p@:/" not in repr(settings)
+
+
+def test_there_is_no_default_password():
+    with pytest.raises(SettingsError, match="there is no default password"):
+        read_settings({"API_USER": "u", "API_PASS": ""}).credentials()
