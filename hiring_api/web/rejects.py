@@ -34,10 +34,14 @@ def _text(longest: int, what: str) -> fields.String:
     )
 
 
+# By the name in URLs and by the one that a reject shows
+_TABLES = {name: table for table in tables() for name in (resource(table), table.name)}
+
+
 class RejectsQuery(Query):
     """Which rejects, and how many a page."""
 
-    table = choice(tuple(resource(table) for table in tables()), load_default=None)
+    table = choice(tuple(_TABLES), load_default=None)
     source = _text(512, "A route such as `POST /employees`, or the path of a file")
     run = _text(64, "The X-Request-ID of a request, or the run of a migration")
     resolved = flag(load_default=None, metadata={"description": "Whether the row was taken later"})
@@ -76,7 +80,7 @@ class RejectsSchema(marshmallow.Schema):
 @routes.doc(summary="List refused rows", operationId="list_rejects")
 def get(**parameters: Any) -> Response:
     """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream."""
-    parameters["table"] = next((one for one in tables() if resource(one) == parameters["table"]), None)
+    parameters["table"] = _TABLES.get(parameters["table"])
     if wanted(JSON, CSV) == CSV:
         return as_table(list(CSV_COLUMNS), _stream(Chosen(**parameters)), CSV)
     return _page(parameters)

@@ -180,7 +180,7 @@ def test_a_database_that_is_away_is_told_before_a_stream_begins(app, client, eng
         connection.execute(text("ALTER TABLE departments RENAME TO away"))
     try:
         response = client.get("/departments", headers={"Accept": "text/csv"})
-        assert response.status_code == 500
+        assert response.status_code == 503
         assert response.mimetype == "application/problem+json"
     finally:
         with app.app_context():

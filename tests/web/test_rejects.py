@@ -34,6 +34,13 @@ def test_rejects_come_newest_first_and_by_what_is_asked_for(client):
     assert len(shown(client, "?resolved=false")) == 4
 
 
+def test_the_name_that_a_reject_shows_filters_as_well_as_the_one_in_urls(client):
+    client.post("/employees", json=[{}])
+    for name in ("employees", "hired_employees"):
+        [item] = client.get(f"/rejects?table={name}").json["items"]
+        assert item["table"] == "hired_employees"
+
+
 def test_pages_follow_each_other_without_gap_or_repetition(client):
     refuse(client, "departments", ["x,Sales"] * 5, "one")
     lines, path = [], "/rejects?limit=2&table=departments"
