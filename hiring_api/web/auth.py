@@ -87,6 +87,11 @@ def _require_credentials() -> Response | None:
     if _guesses(current_app).too_many(request.remote_addr or ""):
         headers = {"Retry-After": str(_WINDOW), "WWW-Authenticate": auth.authenticate_header()}
         return problem(401, "too many wrong passwords from your address: wait a minute", headers)
+    if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
+        sent = auth.get_auth()
+        known = sent is not None and _verify(sent.username or "", sent.password or "")
+        refusal: Response | None = None if known else auth.auth_error_callback(401)
+        return refusal
     answer: Response | None = auth.login_required(lambda: None)()
     return answer
 

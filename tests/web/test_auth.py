@@ -117,3 +117,13 @@ def test_letters_beyond_ascii_work_in_passwords(engine, settings):
     client = create_app(dataclasses.replace(settings, api_pass="pässwörd 密")).test_client()
     assert client.get("/jobs", auth=("tester", "pässwörd 密")).status_code == 200
     assert client.get("/jobs", auth=("tester", "pässwörd")).status_code == 401
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/no/such/place"])
+def test_which_methods_a_route_takes_is_told_to_those_who_may_call(client, path):
+    for auth in (None, ("tester", "wrong"), ("", "")):
+        refused = client.options(path, auth=auth)
+        assert (refused.status_code, refused.mimetype) == (401, "application/problem+json")
+        assert refused.headers["WWW-Authenticate"] == 'Basic realm="hiring"'
+    allowed = client.options("/jobs").headers["Allow"].split(", ")
+    assert sorted(allowed) == ["GET", "HEAD", "OPTIONS", "POST"]
