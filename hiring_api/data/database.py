@@ -144,10 +144,20 @@ def translated() -> Iterator[None]:
     except IntegrityError:
         raise
     except (DBAPIError, pymysql.Error) as error:
+        if (stop := _interruption(error)) is not None:
+            raise stop from None
         translation = _translation(error)
         if translation is None:
             raise
         raise translation from error
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """The Ctrl-C that cut a conversation with the server short, where the ROLLBACK after it failed too."""
+    before = error.__context__
+    while before is not None and isinstance(before, Exception):
+        before = before.__context__
+    return before
 
 
 def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | StorageFull | None:

@@ -1,0 +1,65 @@
+"""Transactions: retried whole, undone when stopped, and errors that say what they mean."""
+
+import pytest
+from sqlalchemy import func, insert, select
+from sqlalchemy.exc import OperationalError
+
+from hiring_api.data.database import snapshot, transaction
+from hiring_api.data.errors import DatabaseUnavailable
+from hiring_api.data.tables import Department
+
+TABLE = Department.__table__
+
+
+def count(engine):
+    with snapshot(engine) as connection:
+        return connection.execute(select(func.count()).select_from(TABLE)).scalar_one()
+
+
+def test_what_is_stopped_in_the_middle_is_stopped_and_leaves_nothing(engine):
+    def work(connection):
+        connection.execute(insert(TABLE), [{"department": "Sales"}])
+        if connection.dialect.name != "sqlite":
+            # As after a signal in the middle of a packet: the ROLLBACK finds no connection
+            connection.connection.driver_connection._force_close()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        transaction(engine, work)
+    assert count(engine) == 0
+
+
+def test_a_deadlock_runs_the_whole_of_it_again(engine):
+    runs = []
+
+    def work(connection):
+        connection.execute(insert(TABLE), [{"department": "Sales"}])
+        runs.append(1)
+        if len(runs) < 3:
+            raise OperationalError("", None, _Deadlock(1213, "deadlock"))
+        return "done"
+
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    assert transaction(engine, work) == "done"
+    assert (len(runs), count(engine)) == (3, 1)
+
+
+class _Deadlock(Exception):
+    """What the driver raises."""
+
+
+def test_a_lost_connection_is_unavailable_and_is_not_run_again(engine):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection to lose")
+    runs = []
+
+    def work(connection):
+        runs.append(1)
+        connection.execute(insert(TABLE), [{"department": "Sales"}])
+        connection.connection.driver_connection._force_close()
+        connection.execute(insert(TABLE), [{"department": "Legal"}])
+
+    with pytest.raises(DatabaseUnavailable):
+        transaction(engine, work)
+    assert (len(runs), count(engine)) == (1, 0)
