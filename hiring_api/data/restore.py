@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
@@ -34,7 +35,10 @@ if TYPE_CHECKING:
 Mode = Literal["replace", "merge"]
 Keeping = Callable[["Sequence[Table]"], AbstractContextManager[str]]
 MODES: Final = ("replace", "merge")
-_AHEAD: Final = 4  # chunks of rows
+# Chunks that the database takes at once. Before each statement it is idle for the time of some round trips,
+# and longer: after each of these this thread waits for Python's lock
+_TOGETHER: Final = 4
+_AHEAD: Final = 2  # times as many chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,10 +200,12 @@ def _load(
 
 
 def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[bulk.Spelled]:
-    for chunk in rows.chunks():
+    chunks = rows.chunks()
+    while some := list(islice(chunks, _TOGETHER)):
         if checker is not None:
-            checker.take(chunk)
-        yield bulk.spell(rows.table, chunk.values)
+            for chunk in some:
+                checker.take(chunk)
+        yield bulk.spell(rows.table, [row for chunk in some for row in chunk.values])
 
 
 def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:
