@@ -85,7 +85,7 @@ def test_departments_that_are_needed_end_with_their_own_status(filled, capsys, t
     [
         (["backup", "salaries"], 1),
         (["restore", "nothing.avro"], 1),
-        (["restore", "20200101T000000Z-abcdef"], 1),
+        (["restore", "20200101T000000Z-abcdef01"], 1),
         (["verify", "../x"], 1),
         (["backups", "--from", "nowhere://x"], 1),
     ],

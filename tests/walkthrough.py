@@ -28,7 +28,7 @@ _START = 60  # seconds
 _VARYING = [
     (re.compile(r"\b[0-9a-f]{32}\b"), "0123456789abcdef0123456789abcdef"),
     (re.compile(r"\b[0-9a-f]{64}\b"), "0123456789abcdef" * 4),
-    (re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}\b"), r"\1-a1b2c3"),
+    (re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{8}\b"), r"\1-a1b2c3d4"),
     (re.compile(r"\b20(2[6-9]|[3-9]\d)-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "2026-11-20T16:02:08Z"),
     (re.compile(r"\b20(2[6-9]|[3-9]\d)\d{4}T\d{6}(\.?\d{6})?Z"), "20261120T160208Z"),
 ]

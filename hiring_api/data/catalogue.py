@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what a verification finds
-_NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
+_NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _LEFT_ALONE: Final = timedelta(days=1)  # a zip without entry may be one that is being written
 _PIECE: Final = 1024 * 1024
 
@@ -86,7 +86,8 @@ def keep(
         StorageFull: it has no room left; nothing was kept.
     """
     now = datetime.now(UTC)
-    name = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    # Microseconds first, so that names sort by time within a second as well
+    name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
     made: list[tuple[Manifest, int, str]] = []
 
     def write(file: BinaryIO) -> None:

@@ -50,7 +50,7 @@ class VerifiedSchema(marshmallow.Schema):
 class KeptSchema(marshmallow.Schema):
     """A kept backup."""
 
-    name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c"})
+    name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c4d"})
     time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
     reason = fields.String(required=True, metadata={"enum": ["requested", "before restore"]})
     bytes = fields.Integer(required=True)

@@ -41,7 +41,7 @@ def test_a_backup_is_kept_read_and_removed(engine, store):
 def test_a_zip_without_entry_is_not_listed_and_swept_after_a_day(engine, store):
     kept = catalogue.keep(engine, store)
     fresh = kept.name[:16] + "-000000.zip"
-    for name in ("20200101T000000Z-abcdef.zip", fresh, "notes.txt"):
+    for name in ("20200101T000000Z-abcdef01.zip", fresh, "notes.txt"):
         store.put(name, lambda file: file.write(b"half a backup") and None)
     assert names(store) == [kept.name]
     assert catalogue.prune(store, 30, None) == []
@@ -54,7 +54,7 @@ def test_a_failing_backup_leaves_nothing(engine, store):
         raise StorageFull("no room")
 
     with pytest.raises(StorageFull):
-        store.put("20200101T000000Z-abcdef.zip", fail)
+        store.put("20200101T000000Z-abcdef01.zip", fail)
     assert store.names() == []
 
 
@@ -86,9 +86,9 @@ def test_retention_keeps_the_newest_and_the_newest_verified_one(engine, store):
 
 def test_a_damaged_entry_is_left_out_of_the_list(engine, store):
     kept = catalogue.keep(engine, store)
-    store.put("20200101T000000Z-abcdef.zip", lambda file: file.write(b"zip") and None)
+    store.put("20200101T000000Z-abcdef01.zip", lambda file: file.write(b"zip") and None)
     for text in (b"", b"[]", b"{", b'{"name": 7}', b"null"):
-        store.put("20200101T000000Z-abcdef.json", lambda file, text=text: file.write(text) and None)
+        store.put("20200101T000000Z-abcdef01.json", lambda file, text=text: file.write(text) and None)
         assert names(store) == [kept.name]
 
 
@@ -101,3 +101,8 @@ def test_no_name_leads_out_of_the_store(store, name):
 def test_a_place_of_an_unknown_kind_is_told():
     with pytest.raises(StorageUnavailable, match="no place"):
         open_store("nowhere://x")
+
+
+def test_backups_of_one_second_are_listed_newest_first(engine, store):
+    kept = [catalogue.keep(engine, store).name for _ in range(5)]
+    assert names(store) == kept[::-1]

@@ -93,7 +93,8 @@ def test_verification_finds_a_whole_backup_whole_and_a_damaged_one_damaged(fille
 
 
 @pytest.mark.parametrize(
-    "name", ["20260101T000000Z-000000", "x", "..", "%2e%2e%2fsecret", "20260101T000000Z-00000G", "a" * 300]
+    "name",
+    ["20260101T000000Z-00000000", "x", "..", "%2e%2e%2fsecret", "20260101T000000Z-0000000G", "a" * 300],
 )
 def test_a_name_that_is_none_is_not_found(filled, name):
     for call in (
