@@ -144,11 +144,15 @@ class _Remote(Store):
             return []
         return sorted(name for path in found if _NAME.fullmatch(name := path.rsplit("/", 1)[-1]))
 
+    def _copy(self, path: str, copy: Any) -> None:
+        with self._files.open(path, "rb") as file:
+            shutil.copyfileobj(file, copy)
+
     def open(self, name: str) -> BinaryIO:
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
         try:
             with room():
-                self._done(lambda: self._files.get_file(self._at(name), copy))
+                self._done(lambda: self._copy(self._at(name), copy))
         except BaseException:
             copy.close()
             raise

@@ -1,6 +1,7 @@
 """Kept backups: whole ones alone are in the catalogue, and the ones that matter stay."""
 
 import json
+import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -11,11 +12,15 @@ from hiring_api.data.errors import NotFound, StorageFull, StorageUnavailable
 from hiring_api.data.store import open_store
 
 
-@pytest.fixture(params=["folder", "memory"])
+@pytest.fixture(params=["folder", "memory", "s3"])
 def store(request, tmp_path):
-    """A local folder, and the memory of fsspec, which stands for object stores."""
+    """A local folder, the memory of fsspec, and a bucket of an S3-speaking server."""
     if request.param == "folder":
         return open_store(str(tmp_path / "kept"))
+    if request.param == "s3":
+        bucket = f"kept-{tmp_path.name.replace('_', '-')[:40].strip('-').lower()}-{secrets.token_hex(4)}"
+        request.getfixturevalue("s3").create_bucket(Bucket=bucket)
+        return open_store(f"s3://{bucket}/backups")
     import fsspec
 
     fsspec.filesystem("memory").store.clear()

@@ -94,30 +94,11 @@ def test_a_file_of_the_web(job, web):
     assert error.endswith(f"{web}/missing cannot be read: the server answered 404\n")
 
 
-@pytest.fixture(scope="module")
-def s3():
-    """An S3-speaking server with a bucket; its address."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
 @pytest.fixture
-def bucket(s3, monkeypatch):
+def bucket(s3):
     """Puts objects into a bucket that the job reads."""
-    import boto3
-
-    monkeypatch.setenv("AWS_ENDPOINT_URL", s3)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="history")
-    return lambda key, text: client.put_object(Bucket="history", Key=key, Body=text.encode())
+    s3.create_bucket(Bucket="history")
+    return lambda key, text: s3.put_object(Bucket="history", Key=key, Body=text.encode())
 
 
 def test_a_prefix_in_s3(job, bucket):
