@@ -114,6 +114,15 @@ class _Folder(Store):
             raise StorageUnavailable("the backup folder cannot be written") from error
 
 
+def _remote_errors() -> tuple[type[Exception], ...]:
+    """What a place that cannot be reached raises; that of S3 is no OSError."""
+    try:
+        from botocore.exceptions import BotoCoreError
+    except ImportError:
+        return (OSError,)
+    return (OSError, BotoCoreError)
+
+
 class _Remote(Store):
     """Objects appear whole in object stores. They are copied to a temporary file to be read."""
 
@@ -133,7 +142,7 @@ class _Remote(Store):
             return work()
         except FileNotFoundError:
             raise NotFound("there is no such backup") from None
-        except OSError as error:
+        except _remote_errors() as error:
             raise StorageUnavailable("the place of the backups cannot be reached") from error
 
     def names(self) -> list[str]:
@@ -164,7 +173,12 @@ class _Remote(Store):
             with room():
                 write(cast("BinaryIO", file))
             file.seek(0)
-            self._done(lambda: self._upload(cast("BinaryIO", file), self._at(name)))
+            try:
+                self._done(lambda: self._upload(cast("BinaryIO", file), self._at(name)))
+            except NotFound as error:
+                raise StorageUnavailable(
+                    "the place of the backups is not there: create the bucket"
+                ) from error
 
     def _upload(self, file: BinaryIO, path: str) -> None:
         with self._files.open(path, "wb") as target:

@@ -111,3 +111,18 @@ def test_a_place_of_an_unknown_kind_is_told():
 def test_backups_of_one_second_are_listed_newest_first(engine, store):
     kept = [catalogue.keep(engine, store).name for _ in range(5)]
     assert names(store) == kept[::-1]
+
+
+def test_a_bucket_that_is_not_there_is_told(engine, s3):
+    with pytest.raises(StorageUnavailable, match="create the bucket"):
+        catalogue.keep(engine, open_store("s3://no-such-bucket/backups"))
+
+
+def test_an_object_store_that_is_away_is_told(engine, s3, monkeypatch):
+    import s3fs
+
+    s3fs.S3FileSystem.clear_instance_cache()  # one that knows the address of the server that is there
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(StorageUnavailable, match="cannot be reached"):
+        catalogue.keep(engine, open_store("s3://bucket-of-nobody/backups"))
+    s3fs.S3FileSystem.clear_instance_cache()
