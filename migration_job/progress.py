@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _EVERY: Final = 10.0  # seconds between two log lines
+_MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
 
 
 @contextmanager
@@ -34,7 +35,8 @@ def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
 
 @contextmanager
 def _bar(task: Task) -> Iterator[Callable[[Progress], None]]:
-    bar = tqdm(total=task.file.lines, desc=task.table.name, unit=" rows", unit_scale=True, dynamic_ncols=True)
+    lines = task.file.lines
+    bar = tqdm(total=lines, desc=task.table.name, unit=" rows", unit_scale=lines >= _MANY, dynamic_ncols=True)
     with logging_redirect_tqdm(), bar:
 
         def tell(progress: Progress) -> None:
