@@ -6,10 +6,10 @@ import re
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from hiring_api.data.errors import InvalidFile
+from hiring_api.data.scratch import ScratchFolder
 from hiring_api.data.tables import resource, tables
 
 from . import remote
@@ -53,8 +53,8 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
     """
     only = table_named(table) if table else None
     if source == "-" or remote.is_web(source) or remote.is_s3(source):
-        with TemporaryDirectory() as folder:
-            yield _fetched(source, only, Path(folder))
+        with ScratchFolder("hiring-files-") as folder:
+            yield _fetched(source, only, folder)
         return
     path = Path(source)
     if path.is_dir():

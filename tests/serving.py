@@ -38,8 +38,14 @@ class Serving:
             self.port = free.getsockname()[1]
         self.engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
         schema.upgrade(self.engine)
-        bare = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
-        own = {"DATABASE_URL": url, "API_USER": "u", "API_PASS": "p", "API_PORT": str(self.port)}
+        bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        own = {
+            "TMPDIR": str(folder),
+            "DATABASE_URL": url,
+            "API_USER": "u",
+            "API_PASS": "p",
+            "API_PORT": str(self.port),
+        }
         self.environ = {**bare, "PYTHONPATH": str(root), "BACKUP_DIR": str(folder), **own, **environ}
         self.process = None
 

@@ -65,7 +65,7 @@ def _file_lock(engine: Engine, name: str, wait: int) -> Iterator[bool]:
                     continue
                 yield False
                 return
-            if _is_the_file(path, file.fileno()):
+            if is_the_file(path, file.fileno()):
                 try:
                     yield True
                 finally:
@@ -73,7 +73,7 @@ def _file_lock(engine: Engine, name: str, wait: int) -> Iterator[bool]:
                 return
 
 
-def _is_the_file(path: Path, descriptor: int) -> bool:
+def is_the_file(path: Path, descriptor: int) -> bool:
     """Whether the open file is still the one that the path names; its last holder may have removed it."""
     try:
         return os.fstat(descriptor).st_ino == path.stat().st_ino

@@ -6,10 +6,8 @@ import csv
 import filecmp
 import json
 import os
-import tempfile
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -18,10 +16,12 @@ from .csv_layout import REJECT
 from .database import snapshot
 from .loads import loads
 from .rejects import rejects, written
+from .scratch import scratch_file
 from .tables import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
@@ -39,8 +39,8 @@ def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequ
     `TABLE.previous.csv`: somebody may have been correcting it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=folder, prefix=f".{table.name}.")
-    written, path = Path(name), folder / f"{table.name}.csv"
+    descriptor, written = scratch_file(folder, f".{table.name}.")
+    path = folder / f"{table.name}.csv"
     try:
         with open(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file:  # noqa: PTH123
             writer = csv.writer(file)
@@ -48,11 +48,12 @@ def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequ
             head = file.tell()
             yield writer.writerows
             empty = file.tell() == head
-        if path.exists() and not filecmp.cmp(path, written, shallow=False):
-            path.replace(folder / f"{table.name}.previous.csv")
-        if not empty:
-            written.chmod(0o666 & ~_umask())
-            written.replace(path)
+            file.flush()
+            if path.exists() and not filecmp.cmp(path, written, shallow=False):
+                path.replace(folder / f"{table.name}.previous.csv")
+            if not empty:
+                written.chmod(0o666 & ~_umask())
+                written.replace(path)
     finally:
         written.unlink(missing_ok=True)
 

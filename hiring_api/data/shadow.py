@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateTable
 
 from . import bulk
+from .scratch import ScratchFolder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,10 +37,8 @@ class Shadow:
 @contextmanager
 def shadow(table: Table) -> Iterator[Shadow]:
     """An empty shadow of `table`; gone when the block is left."""
-    with TemporaryDirectory() as folder:
-        engine = create_engine(
-            f"sqlite:///{Path(folder) / 'rows.db'}", connect_args={"isolation_level": None}
-        )
+    with ScratchFolder("hiring-rows-") as folder:
+        engine = create_engine(f"sqlite:///{folder / 'rows.db'}", connect_args={"isolation_level": None})
         with engine.connect() as connection:
             # It is thrown away: nothing needs to be safe on disk. References are not enforced
             for pragma in ("journal_mode=OFF", "synchronous=OFF"):

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from .backup import room
 from .errors import NotFound, StorageUnavailable
+from .scratch import scratch_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,100}")
 _URL: Final = re.compile(r"[a-z0-9]+://")
+_HIDDEN: Final = ".hiring-"
 _PART: Final = ".part"
 
 
@@ -86,15 +88,15 @@ class _Folder(Store):
             raise StorageUnavailable("the backup folder cannot be written") from error
 
     def _put(self, path: Path, write: Callable[[BinaryIO], None]) -> None:
-        descriptor, part = tempfile.mkstemp(_PART, f"{path.name}.", self._path)
+        descriptor, part = scratch_file(self._path, _HIDDEN, _PART)
         try:
             with os.fdopen(descriptor, "w+b") as file:
                 write(cast("BinaryIO", file))
                 file.flush()
                 os.fsync(file.fileno())
-            Path(part).replace(path)
+                part.replace(path)
         except BaseException:
-            Path(part).unlink(missing_ok=True)
+            part.unlink(missing_ok=True)
             raise
         self._sync()
 

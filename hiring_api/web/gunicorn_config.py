@@ -7,11 +7,10 @@ machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's de
 from __future__ import annotations
 
 import os
-import shutil
 import sys
-import tempfile
 from typing import Any
 
+from hiring_api.data.scratch import ScratchFolder
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.welcome import welcome
 
@@ -46,13 +45,14 @@ access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o
 # must therefore not be above
 _counts = None
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    _counts = os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="hiring-metrics-")
+    _counts = ScratchFolder("hiring-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counts.path)
 
 
 def on_exit(_server: Any) -> None:
     """Removes what the workers counted. Not by `atexit`: forked workers would run that as well."""
     if _counts:
-        shutil.rmtree(_counts, ignore_errors=True)
+        _counts.close()
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -126,3 +126,10 @@ def test_an_object_store_that_is_away_is_told(engine, s3, monkeypatch):
     with pytest.raises(StorageUnavailable, match="cannot be reached"):
         catalogue.keep(engine, open_store("s3://bucket-of-nobody/backups"))
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+def test_what_a_killed_backup_left_goes_with_the_next_one(engine, tmp_path):
+    store = open_store(str(tmp_path))
+    (tmp_path / ".hiring-0a1b2c3d.part").write_bytes(b"half a backup")
+    kept = catalogue.keep(engine, store)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{kept.name}.json", f"{kept.name}.zip"]

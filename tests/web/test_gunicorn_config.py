@@ -15,12 +15,13 @@ import pytest
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine
 from hiring_api.settings import read_settings
+from tests.serving import Serving
 
 GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
 
 
 def environment(root, **values):
-    bare = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
+    bare = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return {**bare, "PYTHONPATH": str(root), **values}
 
 
@@ -60,7 +61,8 @@ def serving(root, folder, **values):
     engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
     schema.upgrade(engine)
     engine.dispose()
-    own = {"API_USER": "u", "API_PASS": "p's", "API_PORT": str(port), "DATABASE_URL": url, **values}
+    own = {"API_USER": "u", "API_PASS": "p's", "API_PORT": str(port), "DATABASE_URL": url}
+    own |= {"TMPDIR": str(folder), **values}
     with subprocess.Popen(
         GUNICORN,
         env=environment(root, **own),
@@ -122,7 +124,7 @@ def test_what_was_counted_outlives_the_workers_but_not_the_server(root, tmp_path
         connection.close()
         return answer.status, text
 
-    with serving(root, tmp_path, API_WORKERS="1", TMPDIR=str(tmp_path)) as (port, process):
+    with serving(root, tmp_path, API_WORKERS="1") as (port, process):
         for _ in range(3):
             assert ask(port, "/health/live")[0] == 200
         process.send_signal(signal.SIGHUP)  # new workers for old ones
@@ -132,3 +134,16 @@ def test_what_was_counted_outlives_the_workers_but_not_the_server(root, tmp_path
     assert (status, code) == (200, 0), output
     assert re.search(r'route="/health/live".* 3\.0$', text, re.MULTILINE), text
     assert not list(tmp_path.glob("hiring-metrics-*"))
+
+
+def test_what_a_killed_server_counted_goes_when_the_next_one_starts(root, tmp_path, database_url):
+    with Serving(root, database_url.render_as_string(hide_password=False), tmp_path) as api:
+        [counted] = tmp_path.glob("hiring-metrics-*")
+        api.kill()
+        assert counted.is_dir()
+        api.start()
+        [counts] = tmp_path.glob("hiring-metrics-*")
+        assert counts != counted
+        with serving(root, tmp_path):
+            assert len(list(tmp_path.glob("hiring-metrics-*"))) == 2
+        assert counts.is_dir()
