@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,8 @@ from hiring_api.data.errors import InvalidFile
 from hiring_api.data.scratch import ScratchFolder
 from hiring_api.data.tables import resource, tables
 
-from . import remote
+from .s3 import from_s3, is_s3, list_s3
+from .web import from_web, is_web, without_secrets
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
 # As browsers and file managers name copies: "hired_employees (3).csv", "Jobs - Copy.CSV"
 _NAME = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - copy)?\.(?:csv|txt|tsv)(?:\.gz|\.zst)?", re.IGNORECASE)
+
+_ADDRESS = ": of addresses, https://host/file and s3://bucket/prefix are taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +57,7 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
         InvalidFile: there is nothing to load, or two files for one table.
     """
     only = table_named(table) if table else None
-    if source == "-" or remote.is_web(source) or remote.is_s3(source):
+    if source == "-" or is_web(source) or is_s3(source):
         with ScratchFolder("hiring-files-") as folder:
             yield _fetched(source, only, folder)
         return
@@ -61,7 +66,7 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
         names = [str(file.resolve()) for file in sorted(path.iterdir()) if file.is_file()]
         yield [Found(of, name, Path(name)) for of, name in chosen(source, names, only)]
     elif not path.exists():
-        raise InvalidFile(f"{source} does not exist")
+        raise InvalidFile(f"{source} does not exist{_ADDRESS if '://' in source else ''}")
     else:
         yield [Found(only if only is not None else _named_by(source), str(path.resolve()), path)]
 
@@ -71,18 +76,23 @@ def _fetched(source: str, only: Table | None, folder: Path) -> list[Found]:
     if source == "-":
         if only is None:
             raise InvalidFile("standard input has no name: say with --table what it is for")
-        remote.from_stdin(folder / only.name)
+        _copy_stdin(folder / only.name)
         return [Found(only, "standard input", folder / only.name)]
-    if remote.is_web(source):
-        name = remote.without_secrets(source)
+    if is_web(source):
+        name = without_secrets(source)
         table = only if only is not None else _named_by(name)
-        remote.from_web(source, folder / table.name)
+        from_web(source, folder / table.name)
         return [Found(table, name, folder / table.name)]
-    names = remote.list_s3(source)
+    names = list_s3(source)
     found = [(only, source)] if only is not None and names == [source] else chosen(source, names, only)
     for table, name in found:
-        remote.from_s3(name, folder / table.name)
+        from_s3(name, folder / table.name)
     return [Found(table, name, folder / table.name) for table, name in found]
+
+
+def _copy_stdin(target: Path) -> None:
+    with target.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
 
 
 def _named_by(source: str) -> Table:

@@ -91,7 +91,9 @@ def test_a_file_of_the_web(job, web):
     assert job.rows("departments") == SALES
     status, _, error = job("--table", "jobs", source=f"{web}/missing")
     assert status == 1
-    assert error.endswith(f"{web}/missing cannot be read: the server answered 404\n")
+    assert error.endswith(
+        f"{web}/missing cannot be read: the server answered 404: there is nothing at this address\n"
+    )
 
 
 @pytest.fixture
