@@ -10,16 +10,14 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from dataclasses import dataclass
-from operator import mul
 from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
-from zlib import crc32
 
 from sqlalchemy import String, cast, func, select
 from sqlalchemy.exc import DBAPIError
 
 from .columns import Instant
+from .spelled import Checksum, spell, spelling
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -28,8 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table
 
     from .columns import Kind
-
-Values = tuple[Any, ...]  # of one row, in the order of the table's columns
+    from .spelled import Spelled, Values
 
 # LOCAL is forbidden: by MySQL up to 5.7, by MySQL 8 and newer, by MariaDB; or the statement is unsupported
 _FORBIDDEN: Final = {1148, 3948, 4166, 1235}
@@ -42,35 +39,25 @@ class _Inexact(Exception):
     """LOAD DATA did not take every row as it is."""
 
 
-def load(connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None = None) -> None:
-    """Inserts `rows` within the caller's transaction: all of them exactly, or an error and none.
-
-    Args:
-        connection: in a transaction.
-        table: where they go.
-        rows: valid values of every column, in the order of the table's columns, ids included.
-        lines: what `spell` makes of them, where that was done before.
+def load(connection: Connection, rows: Spelled, into: Table | None = None) -> None:
+    """Inserts rows into their table, or `into`, within the caller's transaction: exactly all, or none.
 
     Raises:
         IntegrityError: an id is taken or stands twice, or a reference is unknown; no row went in.
     """
     if not rows:
         return
-    if connection.dialect.name == "sqlite":
-        with connection.begin_nested():
-            insert_all(connection, table, rows)
-        return
-    # Valid text holds no control character, so nothing in it needs an escape
-    lines = lines or _lines(table, rows)
-    if load_lines(connection, table, list(kinds(table)), lines, len(rows)):
+    table = rows.table if into is None else into
+    if load_lines(connection, table, list(kinds(table)), rows.data, len(rows)):
         return
     with connection.begin_nested():
-        insert_all(connection, table, rows, lines)
+        if connection.dialect.name == "sqlite":
+            insert_all(connection, table, rows.rows)
+        else:
+            insert_lines(connection, table, list(kinds(table)), rows.data)
 
 
-def insert_all(
-    connection: Connection, table: Table, rows: Sequence[Values], lines: bytes | None = None
-) -> None:
+def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
     """Inserts valid rows by INSERT; after an error some may be in, so that the caller needs a savepoint.
 
     Raises:
@@ -79,7 +66,8 @@ def insert_all(
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(*_many(table, rows))
         return
-    insert_lines(connection, table, list(kinds(table)), lines or _lines(table, rows))
+    text = spelling(table)
+    insert_lines(connection, table, list(kinds(table)), "".join([text % row for row in rows]).encode())
 
 
 def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
@@ -150,17 +138,6 @@ def _load_statement(table: Table, columns: Iterable[str], path: str) -> str:
     )
 
 
-def _lines(table: Table, rows: Iterable[Values]) -> bytes:
-    """Each row in the canonical spelling, ended by a line feed."""
-    spell = _spelling(table)
-    return "".join([spell % row for row in rows]).encode()
-
-
-def _spelling(table: Table) -> str:
-    """The format of the canonical spelling: str() of each value, tabs between, and a line feed."""
-    return "\t".join("%s" for _ in table.columns) + "\n"
-
-
 @contextmanager
 def _file(content: bytes) -> Iterator[str]:
     """The path of a file that holds `content`, in memory where the system can."""
@@ -198,30 +175,12 @@ def _statements(table: Table, columns: Sequence[str], lines: bytes) -> Iterator[
         start = end
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical spelling) times id.
-
-    Additive, so parts can be summed and taken off; blind to the order of the rows. The weight is there
-    because a CRC is linear: values exchanged between two rows would often leave a plain sum as it was.
-    """
-
-    rows: int = 0
-    total: int = 0
-
-    def __add__(self, other: Checksum) -> Checksum:
-        return Checksum(self.rows + other.rows, self.total + other.total)
-
-    def __sub__(self, other: Checksum) -> Checksum:
-        return Checksum(self.rows - other.rows, self.total - other.total)
-
-
 def checksum(connection: Connection, table: Table, where: ColumnElement[bool] | None = None) -> Checksum:
     """Of the stored rows (those that fulfil `where`), by the server; by this process for SQLite."""
     if connection.dialect.name == "sqlite":
         query = select(table) if where is None else select(table).where(where)
         parts = connection.execute(query).partitions(_FETCHED)
-        return sum((checksum_of(table, [tuple(row) for row in part]) for part in parts), Checksum())
+        return sum((spell(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
     columns = [_stored_spelling(table.c[name], kind) for name, kind in kinds(table).items()]
     crc = func.crc32(func.concat(func.concat_ws("\t", *columns), "\n"))
     totals = select(func.count(), func.coalesce(func.sum(crc * table.c.id), 0))
@@ -232,30 +191,3 @@ def checksum(connection: Connection, table: Table, where: ColumnElement[bool] | 
 def _stored_spelling(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
     """What `str` says of the value in Python: that of a datetime leaves out a fraction of zero."""
     return func.replace(cast(column, String(26)), ".000000", "") if isinstance(kind, Instant) else column
-
-
-def checksum_of(table: Table, rows: Iterable[Values]) -> Checksum:
-    """Of rows in memory: equal to that of the same rows stored."""
-    spell = _spelling(table)
-    place = list(kinds(table)).index("id")
-    count = total = 0
-    for count, row in enumerate(rows, start=1):  # noqa: B007
-        total += crc32((spell % row).encode()) * row[place]
-    return Checksum(count, total)
-
-
-@dataclass(frozen=True, slots=True)
-class Spelled:
-    """Rows, their lines for `load`, and their checksum: all that needs no database, for another thread."""
-
-    rows: Sequence[Values]
-    lines: bytes
-    checksum: Checksum
-
-
-def spell(table: Table, rows: Sequence[Values]) -> Spelled:
-    """The rows in the canonical spelling."""
-    spelling, place = _spelling(table), list(kinds(table)).index("id")
-    lines = [(spelling % row).encode() for row in rows]
-    total = sum(map(mul, map(crc32, lines), [row[place] for row in rows]))
-    return Spelled(rows, b"".join(lines), Checksum(len(rows), total))

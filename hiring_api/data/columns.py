@@ -19,6 +19,7 @@ from sqlalchemy.orm import MappedColumn, mapped_column
 
 from .avro_values import AvroReader, all_ids, all_texts, instants, same
 from .fields import EARLIEST, INSTANT, MAX_ID, InstantField, TextField, Unread, WholeField
+from .quick_texts import quick_instants, quick_numbers
 from .varint import encode_ids, encode_longs, encode_strings
 
 if TYPE_CHECKING:
@@ -27,13 +28,10 @@ if TYPE_CHECKING:
     from marshmallow import fields
     from sqlalchemy.types import TypeEngine
 
+    from .byte_fields import ByteFields, Mask
+
 __all__ = ["MAX_ID", "Id", "Instant", "InstantField", "Kind", "Reference", "Text", "Unread"]
 
-# At most nine digits are below the bound of ids. Lines, because a column is matched as a whole
-_USUAL_NUMBERS: Final = re.compile(r"(?:[0-9]{1,9}\n)*[0-9]{1,9}")
-_USUAL_INSTANTS: Final = re.compile(
-    r"(?:(?:[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}Z)?(?:\n|\Z))*"
-)
 # Digits, or an exact whole number that passed through a float column: 8.0
 _CSV_WHOLE: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
 
@@ -63,6 +61,17 @@ class Kind(ABC):
     @abstractmethod
     def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
         """As `quick`, for the CSV fields of a whole column; written for speed."""
+
+    @abstractmethod
+    def are_plain(self, fields: ByteFields) -> Mask:
+        """Which CSV fields of a column are plainly right as they are, but for what `respell` changes."""
+
+    def respell(self, fields: ByteFields, which: Mask) -> None:  # noqa: B027  # most are spelled so
+        """Brings plain fields into the spelling of `str()`."""
+
+    @abstractmethod
+    def from_spelled(self, texts: Sequence[str]) -> Sequence[Any]:
+        """The values of which `str()` made these texts."""
 
     @abstractmethod
     def from_csv(self, text: str) -> Any:
@@ -114,12 +123,13 @@ class _Whole(Kind):
         return value if type(value) is int and 0 < value <= MAX_ID else None
 
     def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
-        # A column with few different texts, such as a reference, is read once for each of them
-        different = set(texts)
-        if len(different) * 4 > len(texts):
-            return _quick_numbers(texts)
-        known = dict(zip(different, _quick_numbers(list(different)), strict=True))
-        return [known[text] for text in texts]
+        return quick_numbers(texts)
+
+    def are_plain(self, fields: ByteFields) -> Mask:
+        return fields.wholes > 0
+
+    def from_spelled(self, texts: Sequence[str]) -> Sequence[Any]:
+        return list(map(int, texts))
 
     def from_csv(self, text: str) -> Any:
         match = _CSV_WHOLE.fullmatch(text)
@@ -192,6 +202,12 @@ class Text(Kind):
             text.strip(" ") or None if text.isprintable() and len(text) <= length else None for text in texts
         ]
 
+    def are_plain(self, fields: ByteFields) -> Mask:
+        return fields.are_texts(self.length, lambda text: self.quick(text) == text)
+
+    def from_spelled(self, texts: Sequence[str]) -> Sequence[Any]:
+        return texts
+
     def from_csv(self, text: str) -> Any:
         return text
 
@@ -233,15 +249,16 @@ class Instant(Kind):
         return instant if instant >= EARLIEST else None
 
     def quick_texts(self, texts: Sequence[str]) -> list[Any]:
-        # One match for the whole column; what has not the usual length waits for the field
-        usual = [text if len(text) == 20 else "" for text in texts]  # noqa: PLR2004
-        if not _USUAL_INSTANTS.fullmatch("\n".join(usual)):
-            return list(map(self.quick, texts))
-        read = datetime.fromisoformat
-        try:
-            return [read(text[:19]) if text else None for text in usual]
-        except ValueError:  # a day that no month has
-            return list(map(self.quick, texts))
+        return quick_instants(texts) or list(map(self.quick, texts))
+
+    def are_plain(self, fields: ByteFields) -> Mask:
+        return fields.are_instants
+
+    def respell(self, fields: ByteFields, which: Mask) -> None:
+        fields.respell_instants(which)
+
+    def from_spelled(self, texts: Sequence[str]) -> Sequence[Any]:
+        return list(map(datetime.fromisoformat, texts))
 
     def from_csv(self, text: str) -> Any:
         return text
@@ -267,15 +284,3 @@ class Instant(Kind):
             second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
             return f"({second} * 1000000 + {fraction})"
         return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"
-
-
-def _quick_numbers(texts: Sequence[str]) -> Sequence[int | None]:
-    """The numbers that texts plainly spell; None for 0, the empty text, and whatever else."""
-    if _USUAL_NUMBERS.fullmatch("\n".join(texts)):
-        numbers = list(map(int, texts))
-        return numbers if 0 not in numbers else [number or None for number in numbers]
-    # isdigit() is also true for digits of other scripts
-    return [
-        int(text) or None if text.isdigit() and len(text) < 10 and text.isascii() else None  # noqa: PLR2004
-        for text in texts
-    ]

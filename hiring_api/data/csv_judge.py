@@ -1,7 +1,7 @@
 """A chunk of CSV records -> the rows that are valid, and the others with their errors.
 
-Plain values are taken column by column; whatever is not plain is judged by the Marshmallow schema, which
-alone refuses. Both take the same values.
+Plain lines are taken as bytes, plain values column by column; whatever is not plain is judged by the
+Marshmallow schema, which alone refuses. All three take the same values.
 """
 
 from __future__ import annotations
@@ -10,17 +10,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from .bulk import Spelled, spell
+import numpy as np
+
+from .csv_plain import NONE, plain_rows
 from .rows import Judged, RowError, judge_fields
+from .spelled import spell
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import Table
 
-    from .bulk import Values
+    from .byte_fields import Places
     from .csv_records import Chunk, Layout
+    from .spelled import Spelled, Values
 
 _LONGEST: Final = 10_000  # characters of a refused field that are kept
 _MOST: Final = 1000  # fields of a refused record that are kept
@@ -28,40 +30,51 @@ _MOST: Final = 1000  # fields of a refused record that are kept
 
 @dataclass(slots=True)
 class JudgedChunk:
-    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index.
-
-    `spelled` are the rows in the form in which they are loaded.
-    """
+    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index."""
 
     chunk: Chunk
-    rows: list[Values] = field(default_factory=list)
-    places: Sequence[int] = ()
+    rows: Spelled
+    places: Places = field(default_factory=lambda: NONE)
     refused: dict[int, Judged] = field(default_factory=dict)
     blank: int = 0
-    spelled: Spelled | None = None
 
 
 def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
     """Judges all records of a chunk. Records of nothing but separators and blanks are only counted."""
-    judged = JudgedChunk(chunk)
-    width = len(layout.names)
-    fits: Sequence[int] = range(len(chunk.fields))
-    if chunk.broken or any(len(fields) != width for fields in chunk.fields):
-        fits = [index for index in fits if len(chunk.fields[index]) == width and index not in chunk.broken]
-    rows, doubtful = _quick_rows(table, layout, [chunk.fields[index] for index in fits])
-    if not doubtful and len(fits) == len(chunk.fields):
-        judged.rows, judged.places = rows, fits
-    else:
-        good = {
-            index: row
-            for place, (index, row) in enumerate(zip(fits, rows, strict=True))
-            if place not in doubtful
-        }
-        _judge_rest(table, layout, judged, good, {fits[place]: rows[place] for place in doubtful})
-        judged.places = sorted(good)
-        judged.rows = [good[index] for index in judged.places]
-    judged.spelled = spell(table, judged.rows)
+    places, rows = plain_rows(table, layout, chunk)
+    judged = JudgedChunk(chunk, rows, places)
+    if len(places) < len(chunk.fields):
+        plain = np.zeros(len(chunk.fields), np.bool_)
+        plain[places] = True
+        _judge_others(table, layout, judged, np.flatnonzero(~plain).tolist())
+    judged.rows = judged.rows.ready()
     return judged
+
+
+def _judge_others(table: Table, layout: Layout, judged: JudgedChunk, others: list[int]) -> None:
+    """Judges the records at `others`, and adds those that are right to the rows."""
+    chunk, width = judged.chunk, len(layout.names)
+    records = {index: chunk.fields[index] for index in others}
+    fits = [index for index, fields in records.items() if len(fields) == width and index not in chunk.broken]
+    rows, doubtful = _quick_rows(table, layout, [records[index] for index in fits])
+    good = {
+        index: row for place, (index, row) in enumerate(zip(fits, rows, strict=True)) if place not in doubtful
+    }
+    if len(good) < len(records):
+        partly = {fits[place]: rows[place] for place in doubtful}
+        _judge_rest(table, layout, judged, records, good, partly)
+    if good:
+        _add(judged, spell(table, list(good.values())), np.array(list(good), np.intp))
+
+
+def _add(judged: JudgedChunk, rows: Spelled, places: Places) -> None:
+    """Adds rows at their places among the others."""
+    if not len(judged.places) and bool((np.diff(places) > 0).all()):
+        judged.rows, judged.places = rows, places
+        return
+    every = np.concatenate([judged.places, places])
+    order = np.argsort(every)
+    judged.rows, judged.places = (judged.rows + rows).take(order), every[order]
 
 
 def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> tuple[list[Values], set[int]]:
@@ -79,21 +92,26 @@ def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> tuple
 
 
 def _judge_rest(
-    table: Table, layout: Layout, judged: JudgedChunk, good: dict[int, Values], partly: dict[int, Values]
+    table: Table,
+    layout: Layout,
+    judged: JudgedChunk,
+    records: dict[int, list[str]],
+    good: dict[int, Values],
+    partly: dict[int, Values],
 ) -> None:
     """Judges the records that are not in `good` and adds those that are right after all.
 
     `partly` has the values of those whose number of fields is right, None for what is not plainly right.
     """
-    names = list(kinds(table))
-    for index, fields in enumerate(judged.chunk.fields):
+    places = {name: layout.names.index(name) for name in kinds(table)}
+    for index, fields in records.items():
         if index in good:
             continue
         wrong = judged.chunk.broken.get(index)
         if wrong is None and not "".join(fields).strip():
             judged.blank += 1
             continue
-        row = _empty_fields(table, layout, fields, partly[index]) if index in partly else None
+        row = _empty_fields(places, fields, partly[index]) if index in partly else None
         if wrong is not None:
             row = Judged(fields, {}, [wrong])
         elif row is None:
@@ -101,19 +119,19 @@ def _judge_rest(
         if row.errors:
             judged.refused[index] = row
         else:
-            good[index] = tuple(row.values[name] for name in names)
+            good[index] = tuple(row.values[name] for name in places)
 
 
-def _empty_fields(table: Table, layout: Layout, fields: list[str], values: Values) -> Judged | None:
+def _empty_fields(places: dict[str, int], fields: list[str], values: Values) -> Judged | None:
     """What the schema says of a record with nothing wrong but empty fields, the usual error, said faster.
 
-    None where only the schema can tell.
+    `places` has the field of each column. None where only the schema can tell.
     """
     right, errors = {}, []
-    for name, value in zip(kinds(table), values, strict=True):
+    for (name, place), value in zip(places.items(), values, strict=True):
         if value is not None:
             right[name] = value
-        elif fields[layout.names.index(name)]:
+        elif fields[place]:
             return None
         else:
             errors.append(_required(name))

@@ -8,14 +8,15 @@ line where it opened is a broken record, and reading goes on with the next line 
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, overload
 
 from .rows import RowError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
 BLOCK: Final = 768 * 1024  # bytes; half of it is the longest line
 _SPAN: Final = 100  # lines of one record
@@ -57,14 +58,38 @@ class Position:
 class Chunk:
     """Some consecutive records: their fields, physical lines (from 1), and what is wrong with single ones.
 
-    `first` is the number of the first record, `end` the place after the last one.
+    `first` is the number of the first record, `end` the place after the last one. `plain` has the bytes of
+    the records where each is a line without a quote.
     """
 
     first: int
-    fields: list[list[str]] = field(default_factory=list)
+    fields: Sequence[list[str]] = ()
     lines: Sequence[int] = ()
     broken: dict[int, RowError] = field(default_factory=dict)
     end: Position = field(default_factory=Position)
+    plain: bytes = b""
+
+
+class _Lines(Sequence[list[str]]):
+    """The fields of lines without quotes. Those of most records are never asked for."""
+
+    def __init__(self, lines: list[str], delimiter: str) -> None:
+        self._lines = lines
+        self._delimiter = delimiter
+
+    def __len__(self) -> int:
+        return len(self._lines)
+
+    @overload
+    def __getitem__(self, place: int) -> list[str]: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> _Lines: ...
+
+    def __getitem__(self, place: int | slice) -> list[str] | _Lines:
+        if isinstance(place, slice):
+            return _Lines(self._lines[place], self._delimiter)
+        return self._lines[place].split(self._delimiter)
 
 
 def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chunk]:
@@ -107,6 +132,7 @@ def _parse(data: bytes, layout: Layout, at: Position, *, last: bool) -> tuple[Ch
     if fields is None:
         return _split_careful(body, layout, begin, head, last=last)
     chunk.fields = fields
+    chunk.plain = body if isinstance(fields, _Lines) else b""
     chunk.lines = range(begin.line + 1, begin.line + 1 + len(fields))
     chunk.end = Position(0, begin.line + len(fields), begin.record + len(fields))
     return chunk, len(data)
@@ -119,7 +145,7 @@ def _lines(data: bytes) -> list[bytes]:
     return lines
 
 
-def _split_plain(data: bytes, delimiter: str) -> list[list[str]] | None:
+def _split_plain(data: bytes, delimiter: str) -> Sequence[list[str]] | None:
     """The records where every line is one; None where a closer look is needed."""
     try:
         text = data.decode().replace("\r\n", "\n")
@@ -129,7 +155,7 @@ def _split_plain(data: bytes, delimiter: str) -> list[list[str]] | None:
     if len(max(lines, key=len, default="")) > BLOCK // 2:
         return None
     if '"' not in text:
-        return [line.split(delimiter) for line in lines]
+        return _Lines(lines, delimiter)
     try:
         fields = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
     except csv.Error:
@@ -142,6 +168,7 @@ def _split_careful(
 ) -> tuple[Chunk, int]:
     lines = _lines(data)
     chunk = Chunk(begin.record + 1)
+    records: list[list[str]] = []
     starts: list[int] = []
     place = used = 0
     while place < len(lines):
@@ -151,10 +178,11 @@ def _split_careful(
         fields, span, wrong = record
         if wrong is not None:
             chunk.broken[len(starts)] = wrong
-        chunk.fields.append(fields)
+        records.append(fields)
         starts.append(begin.line + 1 + place)
         used += sum(len(line) + 1 for line in lines[place : place + span])
         place += span
+    chunk.fields = records
     chunk.lines = starts
     chunk.end = Position(0, begin.line + place, begin.record + len(starts))
     return chunk, head + min(used, len(data))

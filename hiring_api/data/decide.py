@@ -9,22 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
+import numpy as np
 from pyroaring import BitMap
 from sqlalchemy import select
 
-from .bulk import Checksum
 from .insert import present
 from .rows import Judged, RowError
-from .tables import kinds, references
+from .spelled import Checksum
+from .tables import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy import ColumnElement, Connection, Table
 
-    from .bulk import Values
     from .csv_judge import JudgedChunk
     from .shadow import Shadow
+    from .spelled import Spelled, Values
 
 OnConflict = Literal["error", "update"]
 
@@ -60,8 +61,8 @@ class Placed:
     `accepted` has the ids of the rows that are in the table now, `proven` is the checksum of those written.
     """
 
-    new: list[Values] = field(default_factory=list)
-    changed: list[Values] = field(default_factory=list)
+    new: Spelled
+    changed: Spelled
     unchanged: int = 0
     refused: dict[int, Judged] = field(default_factory=dict)
     accepted: BitMap = field(default_factory=BitMap)
@@ -83,17 +84,28 @@ def _ids(connection: Connection, table: Table) -> BitMap:
 
 def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
     """What will come of a chunk if nobody else writes meanwhile; nothing is written."""
-    placed = Placed(refused={index: _copy(row) for index, row in judged.refused.items()})
+    none = judged.rows.take([])
+    placed = Placed(none, none, refused={index: _copy(row) for index, row in judged.refused.items()})
     _refuse_unknown(connection, target, judged, placed)
-    ids = ids_of(target.table, judged.rows)
+    ids = judged.rows.ids
     every = ids | BitMap([row.values["id"] for row in judged.refused.values() if "id" in row.values])
     before = every & (target.known.ids | taken)
-    if not before and len(ids) == len(judged.rows) and len(placed.refused) == len(judged.refused):
-        placed.new, placed.accepted = judged.rows, ids
+    if not before and len(ids) == len(judged.rows):
+        placed.new = _unrefused(judged, placed)
+        placed.accepted = placed.new.ids
     else:
         _decide_rows(target, judged, taken, _stored_or_shadowed(connection, target, before), placed)
     _refuse_ids(target, judged, taken, before, placed)
     return placed
+
+
+def _unrefused(judged: JudgedChunk, placed: Placed) -> Spelled:
+    """The valid rows that are not refused for other reasons."""
+    if len(placed.refused) == len(judged.refused):
+        return judged.rows
+    return judged.rows.take(
+        [row for row, index in enumerate(judged.places.tolist()) if index not in placed.refused]
+    )
 
 
 def _copy(row: Judged) -> Judged:
@@ -104,9 +116,11 @@ def _decide_rows(
     target: Target, judged: JudgedChunk, taken: BitMap, stored: dict[int, Values], placed: Placed
 ) -> None:
     """Decides each row by what is stored under its id; `stored` becomes what the table will hold."""
-    key = list(kinds(target.table)).index("id")
-    for index, row in zip(judged.places, judged.rows, strict=True):
-        row_id = row[key]
+    new, changed = [], []
+    ids = judged.rows.whole("id").tolist()
+    for place, (index, row_id, row) in enumerate(
+        zip(judged.places.tolist(), ids, judged.rows.rows, strict=True)
+    ):
         there = stored.get(row_id)
         if there is not None and there != row:
             conflict = _conflict(target, row_id, twice=row_id in taken or row_id in placed.accepted)
@@ -115,13 +129,14 @@ def _decide_rows(
         if index in placed.refused:
             continue
         if there is None:
-            placed.new.append(row)
+            new.append(place)
         elif there == row:
             placed.unchanged += 1
         else:
-            placed.changed.append(row)
+            changed.append(place)
         stored[row_id] = row
         placed.accepted.add(row_id)
+    placed.new, placed.changed = judged.rows.take(new), judged.rows.take(changed)
 
 
 def _conflict(target: Target, row_id: int, *, twice: bool) -> RowError | None:
@@ -135,14 +150,13 @@ def _conflict(target: Target, row_id: int, *, twice: bool) -> RowError | None:
 
 def _refuse_ids(target: Target, judged: JudgedChunk, taken: BitMap, before: BitMap, placed: Placed) -> None:
     """Adds to rows that are wrong in themselves that their id is taken as well."""
-    key = list(kinds(target.table)).index("id")
     wrong = {index: row.values["id"] for index, row in judged.refused.items() if "id" in row.values}
     within = placed.accepted & BitMap(wrong.values())
     firsts: dict[int, int] = {}
     if within:
-        for index, row in zip(judged.places, judged.rows, strict=True):
-            if row[key] in within and index not in placed.refused:
-                firsts.setdefault(row[key], index)
+        for index, row_id in zip(judged.places.tolist(), judged.rows.whole("id").tolist(), strict=True):
+            if row_id in within and index not in placed.refused:
+                firsts.setdefault(row_id, index)
     for index, row_id in wrong.items():
         twice = row_id in taken or firsts.get(row_id, index) < index
         conflict = _conflict(target, row_id, twice=twice) if twice or row_id in before else None
@@ -152,17 +166,13 @@ def _refuse_ids(target: Target, judged: JudgedChunk, taken: BitMap, before: BitM
 
 def _refuse_unknown(connection: Connection, target: Target, judged: JudgedChunk, placed: Placed) -> None:
     """Refuses the rows that refer to nothing, and adds the reason to those that are refused anyway."""
-    columns = list(kinds(target.table))
     for name, parent in references(target.table).items():
-        place = columns.index(name)
         missing = _missing(connection, target, judged, name, parent)
         if not missing:
             continue
-        found = {
-            index: row[place]
-            for index, row in zip(judged.places, judged.rows, strict=True)
-            if row[place] in missing
-        }
+        values = judged.rows.whole(name)
+        unknown = np.isin(values, np.array(missing, np.int64))
+        found = dict(zip(judged.places[unknown].tolist(), values[unknown].tolist(), strict=True))
         for index, row in judged.refused.items():
             if row.values.get(name, 0) in missing:
                 found[index] = row.values[name]
@@ -173,8 +183,7 @@ def _refuse_unknown(connection: Connection, target: Target, judged: JudgedChunk,
 
 def _missing(connection: Connection, target: Target, judged: JudgedChunk, name: str, parent: Table) -> BitMap:
     """The ids that a column refers to and that exist nowhere; looked up again, as what is known is old."""
-    place = list(kinds(target.table)).index(name)
-    wanted = BitMap([row[place] for row in judged.rows])
+    wanted = judged.rows.distinct(name)
     wanted.update(row.values[name] for row in judged.refused.values() if name in row.values)
     wanted -= target.known.parents[name]
     now = ids_present(connection, parent, wanted)
@@ -214,9 +223,3 @@ def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
     every = list(ids)
     for start in range(0, len(every), _LISTED):
         yield every[start : start + _LISTED]
-
-
-def ids_of(table: Table, rows: Sequence[Values]) -> BitMap:
-    """The ids of rows."""
-    key = list(kinds(table)).index("id")
-    return BitMap([row[key] for row in rows])

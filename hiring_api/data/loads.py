@@ -14,9 +14,9 @@ from pyroaring import BitMap
 from sqlalchemy import CHAR, Column, Index, Integer, LargeBinary, String, Table, Text, insert, select, update
 from sqlalchemy.dialects.mysql import LONGBLOB
 
-from .bulk import Checksum
 from .csv_records import Position
 from .rejects import Moment
+from .spelled import Checksum
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:

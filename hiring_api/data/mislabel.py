@@ -68,12 +68,11 @@ def _exchanged(layout: Layout, one: str, other: str) -> Layout:
 
 def _share(table: Table, file: CsvFile, layout: Layout, there: Mapping[str, Any]) -> tuple[float, int]:
     """The share of the first rows' references that exist, and how many references these are."""
-    columns = list(kinds(table))
     found = total = 0
     with file.open() as stream:
         for chunk in islice(read_chunks(stream, layout, Position()), _CHUNKS):
-            for row in judge_chunk(table, layout, chunk).rows:
-                for name, ids in there.items():
-                    found += row[columns.index(name)] in ids
-                    total += 1
+            rows = judge_chunk(table, layout, chunk).rows
+            for name, ids in there.items():
+                found += sum(value in ids for value in rows.whole(name).tolist())
+                total += len(rows)
     return (found / total if total else 0.0), total

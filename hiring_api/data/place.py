@@ -6,23 +6,24 @@ each row is tried alone.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap
+import numpy as np
 from sqlalchemy.exc import IntegrityError
 
 from . import bulk
-from .bulk import Checksum
 from .csv_judge import JudgedChunk
-from .decide import Placed, conditions, decide, ids_of, ids_present
+from .decide import Placed, conditions, decide, ids_present
 from .errors import Unproven
+from .held import references_held
 from .rows import Judged, RowError
-from .tables import kinds, references
+from .spelled import Checksum
+from .tables import references
 
 if TYPE_CHECKING:
+    from pyroaring import BitMap
     from sqlalchemy import Connection, Table
 
-    from .bulk import Values
     from .decide import Target
 
 _RACES: Final = 3  # lost with a whole chunk before its rows are tried one by one
@@ -39,7 +40,7 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
         placed = decide(connection, target, judged, taken)
         try:
             with connection.begin_nested():
-                _write(connection, target, placed, judged)
+                _write(connection, target, placed)
         except IntegrityError:
             _look_again(connection, target, judged)
             continue
@@ -47,15 +48,14 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
     return _place_one_by_one(connection, target, judged, taken)
 
 
-def _write(connection: Connection, target: Target, placed: Placed, judged: JudgedChunk) -> None:
+def _write(connection: Connection, target: Target, placed: Placed) -> None:
     table = target.table
-    spelled = judged.spelled if placed.new is judged.rows else None
-    spelled = spelled or bulk.spell(table, placed.new)
-    bulk.load(connection, table, placed.new, spelled.lines)
+    with references_held(connection, placed.new):
+        bulk.load(connection, placed.new)
     if placed.changed:
-        bulk.overwrite(connection, table, placed.changed)
-    read = spelled.checksum + bulk.checksum_of(table, placed.changed)
-    ids = ids_of(table, placed.new) | ids_of(table, placed.changed)
+        bulk.overwrite(connection, table, placed.changed.rows)
+    read = placed.new.checksum + placed.changed.checksum
+    ids = placed.new.ids | placed.changed.ids
     if not _in_range(connection, target, ids, read) and _stored_checksum(connection, table, ids) != read:
         raise Unproven(f"what {table.name} holds is not what was read: this part was not kept")
     placed.proven = read
@@ -80,27 +80,26 @@ def _stored_checksum(connection: Connection, table: Table, ids: BitMap) -> Check
 
 def _look_again(connection: Connection, target: Target, judged: JudgedChunk) -> None:
     """Another writer was faster: brings what is known of this chunk's ids up to date."""
-    columns = list(kinds(target.table))
     parents = references(target.table)
     looked = [("id", target.table, target.known.ids)]
     looked += [(name, parent, target.known.parents[name]) for name, parent in parents.items()]
     for name, table, ids in looked:
-        wanted = BitMap([row[columns.index(name)] for row in judged.rows])
+        wanted = judged.rows.distinct(name)
         ids.difference_update(wanted)
         ids.update(ids_present(connection, table, wanted))
 
 
 def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
     """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
-    every = Placed()
-    rows: dict[int, Values | Judged] = dict(zip(judged.places, judged.rows, strict=True))
+    none = judged.rows.take([])
+    every = Placed(none, none)
+    rows: dict[int, int | Judged] = {index: row for row, index in enumerate(judged.places.tolist())}
     rows |= judged.refused
     for index, row in sorted(rows.items(), key=_index):
-        one = JudgedChunk(judged.chunk)
         if isinstance(row, Judged):
-            one.refused = {index: row}
+            one = JudgedChunk(judged.chunk, none, refused={index: row})
         else:
-            one.rows, one.places = [row], [index]
+            one = JudgedChunk(judged.chunk, judged.rows.take([row]), np.array([index]))
         placed = _place_row(connection, target, one, taken | every.accepted)
         every.new += placed.new
         every.changed += placed.changed
@@ -111,7 +110,7 @@ def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChun
     return every
 
 
-def _index(item: tuple[int, Any]) -> int:
+def _index(item: tuple[int, int | Judged]) -> int:
     return item[0]
 
 
@@ -121,9 +120,10 @@ def _place_row(connection: Connection, target: Target, one: JudgedChunk, taken: 
         placed = decide(connection, target, one, taken)
         try:
             with connection.begin_nested():
-                _write(connection, target, placed, one)
+                _write(connection, target, placed)
         except IntegrityError:
             continue
         return placed
     error = RowError("id", "already_exists", f"the row is being written into {target.table.name} by others")
-    return Placed(refused={one.places[0]: Judged(None, {}, [error])})
+    none = one.rows.take([])
+    return Placed(none, none, refused={int(one.places[0]): Judged(None, {}, [error])})

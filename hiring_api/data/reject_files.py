@@ -71,7 +71,7 @@ def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -
     return _line(table, stored["raw"], stored["errors"], (key, source, reject.line, reject.record))
 
 
-def _line(table: Table, raw: str, errors: str, place: tuple[Any, ...]) -> list[Any]:
+def _line(table: Table, raw: str, errors: str, place: Sequence[Any]) -> list[Any]:
     width = len(kinds(table))
     value = json.loads(raw)
     came = value if isinstance(value, list) else [str(value)]
@@ -103,7 +103,7 @@ def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path
 
 
 def _lines(connection: Connection, table: Table, mine: ColumnElement[bool]) -> Iterator[list[Any]]:
-    query = select(rejects).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
-    for row in connection.execute(query).yield_per(_FETCHED):
-        place = (row.id, row.source, row.line, row.record)
-        yield _line(table, row.raw, row.errors, place)
+    named = (rejects.c[name] for name in ("id", "source", "line", "record", "raw", "errors"))
+    query = select(*named).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
+    for *place, raw, errors in connection.execute(query).yield_per(_FETCHED):
+        yield _line(table, raw, errors, place)

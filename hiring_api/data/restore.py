@@ -22,6 +22,7 @@ from .check import Checker, check, require_references, require_unneeded
 from .database import transaction
 from .errors import Busy, InvalidRows
 from .locks import named_lock
+from .spelled import Checksum, spell
 from .tables import resource
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from .avro_rows import AvroRows
     from .check import Checked
+    from .spelled import Spelled
 
 Mode = Literal["replace", "merge"]
 Keeping = Callable[["Sequence[Table]"], AbstractContextManager[str]]
@@ -151,7 +153,7 @@ class _Target:
     before: int
     stage: Table | None = None
     done: Counter[str] = field(default_factory=Counter)
-    total: bulk.Checksum = field(default_factory=bulk.Checksum)
+    total: Checksum = field(default_factory=Checksum)
 
     @property
     def table(self) -> Table:
@@ -187,25 +189,23 @@ def _lock(connection: Connection, tables: Sequence[Table]) -> list[int]:
     return [connection.execute(count).scalar_one() for count in counts]
 
 
-def _load(
-    connection: Connection, rows: AvroRows, into: Table, checker: Checker | None = None
-) -> bulk.Checksum:
+def _load(connection: Connection, rows: AvroRows, into: Table, checker: Checker | None = None) -> Checksum:
     """Loads all rows of a file, the next ones being read while the database takes the last."""
-    total = bulk.Checksum()
+    total = Checksum()
     with ahead(_spelled(rows, checker), _AHEAD) as batches:
         for batch in batches:
-            bulk.load(connection, into, batch.rows, batch.lines)
+            bulk.load(connection, batch, into)
             total += batch.checksum
     return total
 
 
-def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[bulk.Spelled]:
+def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[Spelled]:
     chunks = rows.chunks()
     while some := list(islice(chunks, _TOGETHER)):
         if checker is not None:
             for chunk in some:
                 checker.take(chunk)
-        yield bulk.spell(rows.table, [row for chunk in some for row in chunk.values])
+        yield spell(rows.table, [row for chunk in some for row in chunk.values]).ready()
 
 
 def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:

@@ -29,7 +29,7 @@ class Shadow:
 
     def add(self, placed: Placed) -> None:
         """Takes what a chunk would insert and overwrite."""
-        rows = [*placed.new, *placed.changed]
+        rows = [*placed.new.rows, *placed.changed.rows]
         if rows:
             bulk.overwrite(self.connection, self.table, rows)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap
 
-from .bulk import Checksum
+from .spelled import Checksum
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

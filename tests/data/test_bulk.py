@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from hiring_api.data import bulk
 from hiring_api.data.columns import MAX_ID
 from hiring_api.data.database import engine_options, transaction
+from hiring_api.data.spelled import Checksum, spell
 from hiring_api.data.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
@@ -55,12 +56,16 @@ def ready(request, engine, monkeypatch):
 
 
 def load(engine, table, rows):
-    transaction(engine, lambda connection: bulk.load(connection, table, rows))
+    transaction(engine, lambda connection: bulk.load(connection, spell(table, rows)))
 
 
 def stored(engine, table=employees):
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+
+
+def checksum_of(table, rows):
+    return spell(table, list(rows)).checksum
 
 
 def sums(engine, table=employees, where=None):
@@ -71,13 +76,13 @@ def sums(engine, table=employees, where=None):
 def test_every_valid_value_arrives_unchanged(ready):
     load(ready, employees, ROWS)
     assert stored(ready) == ROWS
-    assert sums(ready) == bulk.checksum_of(employees, reversed(ROWS))
+    assert sums(ready) == checksum_of(employees, reversed(ROWS))
 
 
 def test_no_rows_are_no_work(ready):
     load(ready, employees, [])
     assert stored(ready) == []
-    assert sums(ready) == bulk.checksum_of(employees, []) == bulk.Checksum(0, 0)
+    assert sums(ready) == checksum_of(employees, []) == Checksum(0, 0)
 
 
 @pytest.mark.parametrize(
@@ -94,8 +99,8 @@ def test_what_the_database_refuses_leaves_no_row_and_an_open_transaction(ready, 
 
     def work(connection):
         with pytest.raises(IntegrityError):
-            bulk.load(connection, employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong])
-        bulk.load(connection, employees, ROWS[1:2])
+            bulk.load(connection, spell(employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong]))
+        bulk.load(connection, spell(employees, ROWS[1:2]))
 
     transaction(ready, work)
     assert stored(ready) == ROWS[:2]
@@ -120,15 +125,15 @@ def test_where_local_is_forbidden_it_is_asked_for_once(engine, database_url, mon
 def test_checksums_of_parts_add_up_and_see_every_difference(ready):
     load(ready, employees, ROWS)
     low = sums(ready, where=employees.c.id < 50)
-    assert low == bulk.checksum_of(employees, [row for row in ROWS if row[0] < 50])
+    assert low == checksum_of(employees, [row for row in ROWS if row[0] < 50])
     assert sums(ready) - low == sums(ready, where=employees.c.id >= 50)
-    whole = bulk.checksum_of(employees, ROWS)
+    whole = checksum_of(employees, ROWS)
     for place, other in enumerate([7, "Bo", NOON + timedelta(microseconds=1), 2, 2]):
         changed = [(*ROWS[0][:place], other, *ROWS[0][place + 1 :]), *ROWS[1:]]
-        assert bulk.checksum_of(employees, changed) != whole
+        assert checksum_of(employees, changed) != whole
     exchanged = [(100, "Anb", NOON, 1, 1), (101, "Ana", NOON, 1, 1)]
     right = [(100, "Ana", NOON, 1, 1), (101, "Anb", NOON, 1, 1)]
-    assert bulk.checksum_of(employees, exchanged) != bulk.checksum_of(employees, right)
+    assert checksum_of(employees, exchanged) != checksum_of(employees, right)
 
 
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255).filter(
@@ -145,8 +150,8 @@ rows = st.lists(
 def test_any_valid_rows_are_stored_as_they_are_and_summed_alike(ready, some):
     def work(connection):
         connection.execute(employees.delete())
-        bulk.load(connection, employees, some)
+        bulk.load(connection, spell(employees, some))
 
     transaction(ready, work)
     assert stored(ready) == sorted(some)
-    assert sums(ready) == bulk.checksum_of(employees, some)
+    assert sums(ready) == checksum_of(employees, some)

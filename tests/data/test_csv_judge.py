@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hiring_api.data.csv_judge import judge_chunk
-from hiring_api.data.csv_records import Chunk, Layout
+from hiring_api.data.csv_plain import plain_rows
+from hiring_api.data.csv_records import Chunk, Layout, Position, read_chunks
 from hiring_api.data.rows import judge_fields
-from hiring_api.data.tables import Department, Employee, kinds
+from hiring_api.data.spelled import spell
+from hiring_api.data.tables import Department, Employee, kinds, references
 
 employees, departments = Employee.__table__, Department.__table__
 
@@ -81,15 +85,34 @@ def slow(table, layout, fields):
 
 
 def assert_equal_to_slow(table, layout, records):
-    judged = judge_chunk(table, layout, Chunk(1, records, range(1, len(records) + 1)))
-    fast = dict(zip(judged.places, judged.rows, strict=True))
+    assert_judged_alike(table, layout, Chunk(1, records, range(1, len(records) + 1)))
+    texts = map(layout.delimiter.join, records)
+    lines = [text.encode(errors="surrogatepass") for text in texts if not set(text) & set('"\n\r')]
+    for end in (b"\n", b"\r\n"):
+        for file in (end.join(lines), end.join(lines) + end):
+            for chunk in read_chunks(io.BytesIO(file), layout, Position()):
+                assert_judged_alike(table, layout, chunk)
+
+
+def assert_judged_alike(table, layout, chunk):
+    records = list(chunk.fields)
+    judged = judge_chunk(table, layout, chunk)
+    fast = dict(zip(judged.places, judged.rows.rows, strict=True))
     fast |= {index: (row.values, row.errors) for index, row in judged.refused.items()}
-    blank = [index for index, fields in enumerate(records) if not "".join(fields).strip()]
+    sure = [index for index in range(len(records)) if index not in chunk.broken]
+    blank = [index for index in sure if not "".join(records[index]).strip()]
     assert judged.blank == len(blank)
-    expected = {
-        index: slow(table, layout, fields) for index, fields in enumerate(records) if index not in blank
-    }
+    expected = {index: slow(table, layout, records[index]) for index in sure if index not in blank}
+    expected |= {index: ({}, [error]) for index, error in chunk.broken.items()}
     assert fast == expected
+    again = spell(table, judged.rows.rows)
+    assert (again.lines, again.checksum, again.ids) == (
+        judged.rows.lines,
+        judged.rows.checksum,
+        judged.rows.ids,
+    )
+    for name in references(table):
+        assert judged.rows.whole(name).tolist() == again.whole(name).tolist()
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -101,6 +124,37 @@ def test_each_value_alone_among_right_ones(place):
     assert_equal_to_slow(employees, layout, records)
     for record in records:
         assert_equal_to_slow(employees, layout, [right, record, right])
+
+
+PLAIN = [
+    ["1", "Ana O'Neil", "2021-07-27T16:02:08Z", "1", "2"],
+    ["999999999", "é 日本 😀", "2020-02-29T00:00:00Z", "12", "183"],
+    ["7", "x" * 255, "9999-12-31T23:59:59Z", "999999999", "1"],
+    ["8", "back\\slash % 'quotes'", "1000-01-01T00:00:00Z", "1", "1"],
+    ["9", "NULL", "2000-02-29T23:59:59Z", "1", "1"],
+]
+NOT_PLAIN = [
+    ["0", "Ana", "2021-07-27T16:02:08Z", "1", "2"],
+    ["01", "Ana", "2021-07-27T16:02:08Z", "1", "2"],
+    ["1", " Ana", "2021-07-27T16:02:08Z", "1", "2"],
+    ["1", "Ana", "2100-02-29T16:02:08Z", "1", "2"],
+    ["1", "Ana", "2021-07-27T16:02:08Z", "", "2"],
+    ["1", "Ana", "2021-07-27T16:02:08Z", "1"],
+    ["1", "A\u200dna", "2021-07-27T16:02:08Z", "1", "2"],
+]
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_plain_lines_are_taken_as_bytes(delimiter):
+    layout = Layout(tuple(kinds(employees)), delimiter)
+    records = [*PLAIN, *NOT_PLAIN, *PLAIN]
+    text = "".join(delimiter.join(fields) + "\n" for fields in records)
+    [chunk] = read_chunks(io.BytesIO(text.encode()), layout, Position())
+    places, rows = plain_rows(employees, layout, chunk)
+    last = len(PLAIN) + len(NOT_PLAIN)
+    assert places.tolist() == [*range(len(PLAIN)), *range(last, last + len(PLAIN))]
+    assert rows.lines[0] == b"1\tAna O'Neil\t2021-07-27 16:02:08\t1\t2\n"
+    assert rows.checksum == spell(employees, rows.rows).checksum
 
 
 def field(values, alphabet):

@@ -141,9 +141,9 @@ def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkey
     fill(engine, [])
     real = place.bulk.load
 
-    def damaging(connection, table, rows, lines=None):
-        real(connection, table, rows, lines)
-        connection.execute(table.update().where(table.c.id == 2).values(name="Damaged"))
+    def damaging(connection, rows):
+        real(connection, rows)
+        connection.execute(rows.table.update().where(rows.table.c.id == 2).values(name="Damaged"))
 
     monkeypatch.setattr(place.bulk, "load", damaging)
     task = task_of(tmp_path / "employees.csv", [employee(1), employee(2)])

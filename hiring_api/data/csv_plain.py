@@ -1,0 +1,88 @@
+"""A block of CSV lines -> those that are plainly right rows, in the canonical spelling.
+
+Most lines of most files are: their fields stand in the table's order, are spelled as they are stored (but for
+an instant's `T` and `Z`), and hold no quote. Their bytes need not become Python values at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .byte_fields import ByteFields, odd_bytes
+from .columns import Id, Reference
+from .spelled import Spelled
+from .tables import kinds
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from .byte_fields import Bytes, Mask, Places
+    from .csv_records import Chunk, Layout
+
+_LINE_FEED, _RETURN, _TAB = b"\n\r\t"
+NONE: Final = np.empty(0, np.intp)
+
+
+def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spelled]:
+    """The indexes of the records that are plainly right, and their rows; none where the layout is unusual."""
+    if not chunk.plain or layout.names != tuple(kinds(table)) or not layout.delimiter.isascii():
+        return NONE, Spelled(table, [])
+    lines = _split(chunk.plain, ord(layout.delimiter), len(layout.names))
+    kept = np.ones(len(lines.data), np.bool_)
+    fields = lines.fields(kept)
+    good = np.ones(len(lines.fits), np.bool_)
+    for kind, column in zip(kinds(table).values(), fields, strict=True):
+        good &= kind.are_plain(column)
+    for kind, column in zip(kinds(table).values(), fields, strict=True):
+        kind.respell(column, good)
+    wholes = {
+        name: column.wholes[good]
+        for (name, kind), column in zip(kinds(table).items(), fields, strict=True)
+        if isinstance(kind, (Id, Reference))
+    }
+    return lines.fits[good], Spelled(table, lines.canonical(good, kept), wholes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where the lines of `data` begin and end; `fits` are those with the right number of fields, and have
+    their separators at `cuts` (one row for each separator), and the end of their last field at `lasts`.
+    """
+
+    data: Bytes
+    starts: Places
+    ends: Places
+    fits: Places
+    cuts: Places
+    lasts: Places
+
+    def fields(self, kept: Mask) -> list[ByteFields]:
+        """The columns of the lines that fit."""
+        odd = odd_bytes(self.data)
+        starts = [self.starts[self.fits], *(self.cuts + 1)]
+        ends = [*self.cuts, self.lasts]
+        return [ByteFields(self.data, kept, odd, *bounds) for bounds in zip(starts, ends, strict=True)]
+
+    def canonical(self, good: Mask, kept: Mask) -> list[bytes]:
+        """Those of the lines that fit which are `good`, by the bytes of them that are `kept`."""
+        self.data[self.cuts[:, good]] = _TAB
+        kept[self.ends[self.fits] - 1] &= self.lasts == self.ends[self.fits]  # the carriage return
+        chosen = np.zeros(len(self.starts), np.bool_)
+        chosen[self.fits[good]] = True
+        kept &= np.repeat(chosen, self.ends + 1 - self.starts)
+        return self.data[kept].tobytes().splitlines(keepends=True)
+
+
+def _split(text: bytes, delimiter: int, width: int) -> _Lines:
+    data = np.frombuffer(bytearray(text.removesuffix(b"\n") + b"\n"), np.uint8)
+    ends = np.flatnonzero(data == _LINE_FEED)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    cuts = np.flatnonzero(data == delimiter)
+    firsts = np.searchsorted(cuts, starts)
+    fits = np.flatnonzero(np.searchsorted(cuts, ends) - firsts == width - 1)
+    inner = cuts[firsts[fits] + np.arange(width - 1)[:, None]]
+    lasts = ends[fits] - (data[ends[fits] - 1] == _RETURN)
+    return _Lines(data, starts, ends, fits, inner, lasts)

@@ -1,0 +1,125 @@
+"""Rows in the canonical spelling: what a fast way in sends, and what a checksum is made of.
+
+A row's line is `str()` of each of its values, tabs between, ended by a line feed. Valid text holds no control
+character, so nothing in it needs an escape.
+"""
+
+from __future__ import annotations
+
+from array import array
+from dataclasses import dataclass, field
+from functools import cached_property
+from operator import mul
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+import numpy as np
+from numpy.typing import NDArray
+from pyroaring import BitMap
+
+from .tables import kinds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Table
+
+Values = tuple[Any, ...]  # of one row, in the order of the table's columns
+Whole = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Checksum:
+    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical spelling) times id.
+
+    Additive, so parts can be summed and taken off; blind to the order of the rows. The weight is there
+    because a CRC is linear: values exchanged between two rows would often leave a plain sum as it was.
+    """
+
+    rows: int = 0
+    total: int = 0
+
+    def __add__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows + other.rows, self.total + other.total)
+
+    def __sub__(self, other: Checksum) -> Checksum:
+        return Checksum(self.rows - other.rows, self.total - other.total)
+
+
+@dataclass(frozen=True, eq=False)
+class Spelled:
+    """Rows of `table` by their lines; `wholes` has columns of whole numbers and `given` the values, where
+    these are known already.
+    """
+
+    table: Table
+    lines: list[bytes]
+    wholes: dict[str, Whole] = field(default_factory=dict)
+    given: Sequence[Values] | None = None
+
+    def __len__(self) -> int:
+        return len(self.lines)
+
+    @cached_property
+    def rows(self) -> Sequence[Values]:
+        """The values of each row."""
+        if self.given is not None:
+            return self.given
+        columns = zip(*(line[:-1].decode().split("\t") for line in self.lines), strict=True)
+        values = [kind.from_spelled(texts) for kind, texts in zip(kinds(self.table).values(), columns)]  # noqa: B905  # no rows, no columns
+        return list(zip(*values, strict=True))
+
+    @cached_property
+    def data(self) -> bytes:
+        """All lines."""
+        return b"".join(self.lines)
+
+    @cached_property
+    def ids(self) -> BitMap:
+        """The ids of the rows."""
+        return self.distinct("id")
+
+    @cached_property
+    def checksum(self) -> Checksum:
+        """Of the rows: equal to that of the same rows stored."""
+        # Not NumPy's sum: a single product may have 63 bits
+        return Checksum(len(self), sum(map(mul, map(crc32, self.lines), self.whole("id").tolist())))
+
+    def ready(self) -> Spelled:
+        """Itself, with what takes time done: for another thread than the one that talks to the database."""
+        _ = self.data, self.checksum
+        return self
+
+    def whole(self, column: str) -> Whole:
+        """The values of a column of whole numbers."""
+        if column not in self.wholes:
+            place = list(kinds(self.table)).index(column)
+            self.wholes[column] = np.array([row[place] for row in self.rows], np.int64)
+        return self.wholes[column]
+
+    def distinct(self, column: str) -> BitMap:
+        """The different values of a column of whole numbers."""
+        return BitMap(array("I", self.whole(column).astype(np.uint32).tobytes()))
+
+    def take(self, places: Iterable[int]) -> Spelled:
+        """The rows at these places, in this order."""
+        wanted = np.fromiter(places, np.intp)
+        lines = [self.lines[place] for place in wanted.tolist()]
+        return Spelled(self.table, lines, {name: whole[wanted] for name, whole in self.wholes.items()})
+
+    def __add__(self, other: Spelled) -> Spelled:
+        wholes = {
+            name: np.concatenate([self.whole(name), other.whole(name)]) for name in self.wholes | other.wholes
+        }
+        return Spelled(self.table, self.lines + other.lines, wholes)
+
+
+def spelling(table: Table) -> str:
+    """The format of a row's line, to be filled with its values."""
+    return "\t".join("%s" for _ in table.columns) + "\n"
+
+
+def spell(table: Table, rows: Sequence[Values]) -> Spelled:
+    """Valid rows in the canonical spelling."""
+    text = spelling(table)
+    return Spelled(table, [(text % row).encode() for row in rows], given=rows)
