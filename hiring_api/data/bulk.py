@@ -70,10 +70,15 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
     insert_lines(connection, table, list(kinds(table)), "".join([text % row for row in rows]).encode())
 
 
-def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
-    """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own."""
+def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> int:
+    """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own.
+
+    A million bytes or less go in as one statement. The first id that the last statement generated, if any.
+    """
+    first = 0
     for statement in _statements(table, columns, lines):
-        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        first = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).lastrowid
+    return first
 
 
 def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
