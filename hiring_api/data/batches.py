@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal
 
+from .rows import spelled
 from .tables import resource
 
 if TYPE_CHECKING:
@@ -89,11 +89,5 @@ def answer(report: Report, returned: Returned = "all") -> str:
 
 def _result(index: int, outcome: Outcome) -> str:
     row_id = "null" if outcome.id is None else outcome.id
-    errors = f',"errors":{_errors(tuple(outcome.errors))}' if outcome.errors else ""
+    errors = f',"errors":{spelled(tuple(outcome.errors), "")}' if outcome.errors else ""
     return f'{{"index":{index},"status":"{outcome.status}","id":{row_id}{errors}}}'
-
-
-@lru_cache(1000)
-def _errors(errors: tuple[RowError, ...]) -> str:
-    """Errors as JSON: in a batch of a thousand wrong rows, few differ."""
-    return _ENCODER.encode([error.to_json() for error in errors])
