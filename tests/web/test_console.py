@@ -28,3 +28,12 @@ def test_what_the_page_names_is_there(client):
 def test_the_console_needs_credentials(client):
     assert client.get("/", auth=None).status_code == 401
     assert client.get("/console.js", auth=None).status_code == 401
+
+
+def test_the_page_works_at_an_address_with_credentials_in_it(client):
+    """Chromium, Firefox: fetch refuses addresses that include a password, as relative ones then would."""
+    script = client.get("/console.js").text
+    calls = re.findall(r"fetch\((\w+)", script)
+    assert calls
+    assert set(calls) == {"at"}
+    assert "return location.origin + path;" in script

@@ -1,5 +1,7 @@
 """The two metrics, in every form."""
 
+import re
+
 import pytest
 
 DEPARTMENTS = [
@@ -69,7 +71,11 @@ def test_departments_that_all_hired_the_mean_are_none(client):
 @pytest.mark.parametrize("path", ["/metrics/hired-by-quarter", "/metrics/above-mean"])
 def test_an_empty_database_has_empty_metrics(client, path):
     assert client.get(path).json == {"items": [], "next": None}
-    assert client.get(path, headers={"Accept": "image/svg+xml"}).data.startswith(b"<?xml")
+    picture = client.get(path, headers={"Accept": "image/svg+xml"}).text
+    assert picture.startswith("<?xml")
+    assert re.findall("<text[^>]*>([^<]*)</text>", picture) == [
+        "Nobody was hired in 2021" if "quarter" in path else "No department hired more than the mean in 2021"
+    ]
 
 
 def test_metrics_come_as_csv(hired):
@@ -86,6 +92,16 @@ def test_metrics_come_as_pictures_without_scripts_or_markup_from_names(hired, pa
     assert b"<script" not in answer.data
     assert b"$&lt;script&gt;$" in answer.data
     assert hired.get(path, headers={"Accept": "image/svg+xml"}).data == answer.data
+
+
+@pytest.mark.parametrize("path", ["/metrics/hired-by-quarter", "/metrics/above-mean"])
+def test_pictures_have_every_figure_and_names_in_any_script_as_far_as_they_fit(hired, path):
+    for name in ("漢字 👩‍👩‍👧", "عربي", "x" * 255):
+        hired.post("/departments?on_conflict=update", json={"id": 1, "department": name})
+        picture = hired.get(path, headers={"Accept": "image/svg+xml"}).text
+        shown = re.findall("<text[^>]*>([^<]*)</text>", picture)
+        assert (name if len(name) <= 32 else f"{'x' * 31}…") in shown
+        assert "4" in shown
 
 
 def test_the_form_that_the_client_likes_best_is_sent(hired):

@@ -5,19 +5,25 @@
 const year = document.getElementById("year");
 
 function showMetrics() {
+  if (!year.reportValidity()) return;
   for (const image of document.querySelectorAll("img[data-metric]")) {
     image.src = `${image.dataset.metric}?year=${encodeURIComponent(year.value)}`;
   }
 }
 
+// A relative address would take over the user and password of http://user:password@host/, which fetch refuses
+function at(path) {
+  return location.origin + path;
+}
+
 async function call(path, options = {}) {
-  const response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+  const response = await fetch(at(path), { ...options, headers: { Accept: "application/json", ...options.headers } });
   const body = await response.json();
   return { ok: response.ok, body };
 }
 
 async function saveCsv(path) {
-  const response = await fetch(`${path}?year=${encodeURIComponent(year.value)}`, { headers: { Accept: "text/csv" } });
+  const response = await fetch(at(`${path}?year=${encodeURIComponent(year.value)}`), { headers: { Accept: "text/csv" } });
   const link = document.createElement("a");
   link.href = URL.createObjectURL(await response.blob());
   link.download = `${path.split("/").pop()}-${year.value}.csv`;
@@ -76,11 +82,13 @@ async function send(form) {
 }
 
 async function busy(button, work) {
+  const section = button.closest("section");
+  section.querySelector(".failure")?.remove();
   button.disabled = true;
   try {
     await work();
   } catch (error) {
-    window.alert(`The API did not answer: ${error.message}`);
+    section.append(element("p", `The API did not answer: ${error.message}`, "error failure"));
   } finally {
     button.disabled = false;
   }
@@ -93,7 +101,8 @@ for (const button of document.querySelectorAll("[data-list]")) {
 for (const button of document.querySelectorAll("[data-post]")) {
   const place = button.closest("section").querySelector(".list");
   button.addEventListener("click", () => busy(button, async () => {
-    await call(button.dataset.post, { method: "POST" });
+    const { ok, body } = await call(button.dataset.post, { method: "POST" });
+    if (!ok) return place.replaceChildren(element("p", body.detail, "error"));
     await showList(place, button.dataset.post);
   }));
 }
