@@ -140,8 +140,11 @@ def find(store: Store, name: str) -> Kept:
     """
     if not _NAME.fullmatch(name):
         raise NotFound(f"there is no backup {name[:64]!r}")
-    with store.open(f"{name}.json") as file:
-        text = file.read(_PIECE)
+    try:
+        with store.open(f"{name}.json") as file:
+            text = file.read(_PIECE)
+    except NotFound:
+        raise NotFound(f"there is no backup {name}") from None
     try:
         said = json.loads(text)
         verified = Verified(**said.pop("verified")) if said.get("verified") else None

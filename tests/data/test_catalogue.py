@@ -38,6 +38,9 @@ def test_a_backup_is_kept_read_and_removed(engine, store):
     with catalogue.opened(store, kept) as files:
         assert [file.content.rows for file in files] == [0, 0, 0]
     catalogue.remove(store, kept.name)
+    with pytest.raises(NotFound) as gone:
+        catalogue.find(store, kept.name)
+    assert gone.value.message == f"there is no backup {kept.name}"
     assert store.names() == []
     with pytest.raises(NotFound):
         catalogue.remove(store, kept.name)
