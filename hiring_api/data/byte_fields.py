@@ -82,10 +82,11 @@ class ByteFields:
         found: Mask = self.lengths == len(_INSTANT)
         usual = np.flatnonzero(found)
         text = self.data[np.arange(len(_INSTANT))[:, None] + self.starts[usual]]
-        good = np.ones(len(usual), np.bool_)
+        shaped = np.ones(len(usual), np.bool_)
         for place, sign in enumerate(_INSTANT):
-            good &= text[place] - np.uint8(_ZERO) <= 9 if sign == _ZERO else text[place] == sign  # noqa: PLR2004
-        found[usual] = good & _is_moment(text.astype(np.int64) - _ZERO)
+            shaped &= text[place] - np.uint8(_ZERO) <= 9 if sign == _ZERO else text[place] == sign  # noqa: PLR2004
+        found[usual] = shaped
+        found[usual[shaped]] = _is_moment(text[:, shaped].astype(np.int64) - _ZERO)
         return found
 
     def respell_instants(self, which: Mask) -> None:

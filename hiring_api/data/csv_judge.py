@@ -11,10 +11,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from pyroaring import BitMap
 
 from .csv_plain import NONE, plain_rows
 from .rows import Judged, RowError, judge_fields
-from .spelled import spell
+from .spelled import joined, spell
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -37,6 +38,12 @@ class JudgedChunk:
     places: Places = field(default_factory=lambda: NONE)
     refused: dict[int, Judged] = field(default_factory=dict)
     blank: int = 0
+
+    def ids(self) -> BitMap:
+        """The ids of all its records that have a valid one, whether they are refused or not."""
+        return self.rows.ids | BitMap(
+            [row.values["id"] for row in self.refused.values() if "id" in row.values]
+        )
 
 
 def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
@@ -74,7 +81,7 @@ def _add(judged: JudgedChunk, rows: Spelled, places: Places) -> None:
         return
     every = np.concatenate([judged.places, places])
     order = np.argsort(every)
-    judged.rows, judged.places = (judged.rows + rows).take(order), every[order]
+    judged.rows, judged.places = joined([judged.rows, rows]).take(order), every[order]
 
 
 def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> tuple[list[Values], set[int]]:

@@ -77,7 +77,9 @@ def known(connection: Connection, table: Table) -> Known:
 
 def _ids(connection: Connection, table: Table) -> BitMap:
     found = BitMap()
-    for part in connection.execute(select(table.c.id)).yield_per(_FETCHED).scalars().partitions():
+    # An option of the execution, or the driver would fetch all before the first part is given out
+    ids = connection.execute(select(table.c.id), execution_options={"yield_per": _FETCHED}).scalars()
+    for part in ids.partitions():
         found.update(part)
     return found
 
@@ -88,8 +90,7 @@ def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: B
     placed = Placed(none, none, refused={index: _copy(row) for index, row in judged.refused.items()})
     _refuse_unknown(connection, target, judged, placed)
     ids = judged.rows.ids
-    every = ids | BitMap([row.values["id"] for row in judged.refused.values() if "id" in row.values])
-    before = every & (target.known.ids | taken)
+    before = judged.ids() & (target.known.ids | taken)
     if not before and len(ids) == len(judged.rows):
         placed.new = _unrefused(judged, placed)
         placed.accepted = placed.new.ids

@@ -1,4 +1,7 @@
-"""A CSV file -> its table, chunk by chunk; each chunk's rows, rejects and progress are committed together."""
+"""A CSV file -> its table, chunk by chunk; each chunk's rows, rejects and progress are committed together.
+
+Chunks are committed in their order, but two of them are on their way at a time.
+"""
 
 from __future__ import annotations
 
@@ -18,8 +21,9 @@ from .csv_records import read_chunks
 from .database import snapshot, transaction
 from .decide import Known, Placed, Target, decide, known
 from .errors import Unproven
+from .in_order import StepBack, Turn, in_order
 from .loads import Counts, Progress
-from .place import place
+from .place import place, prove
 from .rejects import Origin, Reject, keep
 from .shadow import shadow
 from .tables import references
@@ -39,6 +43,7 @@ _SHOWN: Final = 100  # refused rows in the result
 
 
 Record = Callable[[JudgedChunk, dict[int, Reject]], None]
+_Turn = Turn[JudgedChunk, Progress]
 
 
 class _TooMany(Exception):
@@ -58,11 +63,12 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
         InvalidFile: the file cannot be read any further.
         Unproven: what is stored is not what was read.
     """
-    key, task, progress = transaction(engine, lambda connection: _begin(connection, task))
+    key, task, begun = transaction(engine, lambda connection: _begin(connection, task))
+    progress = begun
     target = Target(task.table, _known(engine, task.table), task.on_conflict)
     with ahead(_judged(task, progress), _AHEAD) as chunks:
-        for judged in chunks:
-            progress, _ = _commit_chunk(engine, key, task, target, judged, progress)
+        step = partial(_commit_chunk, engine, key, task, target)
+        for progress in in_order(chunks, begun, step, _lanes(engine)):
             if tell is not None:
                 tell(progress)
     transaction(engine, lambda connection: _finish(connection, key, task, progress))
@@ -164,21 +170,48 @@ def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:
             yield judge_chunk(task.table, task.file.layout, chunk)
 
 
-def _commit_chunk(
-    engine: Engine, key: int, task: Task, target: Target, judged: JudgedChunk, before: Progress
-) -> tuple[Progress, list[Reject]]:
-    def work(connection: Connection) -> tuple[Progress, list[Reject]]:
-        after, refused = _place_chunk(connection, task, target, judged, before)
-        loads.advance(connection, key, after)
-        return after, refused
+def _lanes(engine: Engine) -> int:
+    """How many chunks are placed side by side: SQLite has one writer at a time."""
+    return 1 if engine.dialect.name == "sqlite" else 2
 
-    return transaction(engine, work)
+
+def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:
+    """Places a chunk while the one before it is committed, and commits it after that."""
+
+    def work(connection: Connection) -> Progress:
+        turn.begin()
+        placed = place(connection, target, turn.item, turn.latest().taken)
+        turn.hold()
+        prove(connection, target, placed)
+        after, _ = _keep_placed(connection, task, turn.item, placed, turn.previous())
+        loads.advance(connection, key, after)
+        return after
+
+    if turn.before is not None and _depends(task.table, turn.item, turn.before.item):
+        turn.wait()
+    try:
+        return transaction(engine, work)
+    except StepBack:
+        turn.wait()
+        return transaction(engine, work)
+
+
+def _depends(table: Table, judged: JudgedChunk, before: JudgedChunk) -> bool:
+    """Whether what comes of a chunk depends on what comes of the one before it."""
+    return table in references(table).values() or bool(judged.ids() & before.ids())
 
 
 def _place_chunk(
     connection: Connection, task: Task, target: Target, judged: JudgedChunk, before: Progress
 ) -> tuple[Progress, list[Reject]]:
     placed = place(connection, target, judged, before.taken)
+    prove(connection, target, placed)
+    return _keep_placed(connection, task, judged, placed, before)
+
+
+def _keep_placed(
+    connection: Connection, task: Task, judged: JudgedChunk, placed: Placed, before: Progress
+) -> tuple[Progress, list[Reject]]:
     refused = _rejects(task, judged, placed)
     _keep(connection, task, judged, refused, logged=max(0, _LOGGED - before.counts.rejected))
     after = _after(before, judged, placed)

@@ -1,4 +1,4 @@
-"""A judged chunk of a file -> the table, within the caller's transaction, and proof of what is stored.
+"""A judged chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
 
 Where another writer got in between, the whole chunk is undone and looked at again; after several lost races
 each row is tried alone.
@@ -17,7 +17,7 @@ from .decide import Placed, conditions, decide, ids_present
 from .errors import Unproven
 from .held import references_held
 from .rows import Judged, RowError
-from .spelled import Checksum
+from .spelled import Checksum, joined
 from .tables import references
 
 if TYPE_CHECKING:
@@ -31,11 +31,7 @@ _ROW_RACES: Final = 3
 
 
 def place(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
-    """Inserts what can go in. `taken` has the ids accepted from this file before.
-
-    Raises:
-        Unproven: the rows stored are not those read.
-    """
+    """Inserts what can go in. `taken` has the ids accepted from this file before."""
     for _ in range(_RACES):
         placed = decide(connection, target, judged, taken)
         try:
@@ -54,12 +50,21 @@ def _write(connection: Connection, target: Target, placed: Placed) -> None:
         bulk.load(connection, placed.new)
     if placed.changed:
         bulk.overwrite(connection, table, placed.changed.rows)
-    read = placed.new.checksum + placed.changed.checksum
+    placed.proven = placed.new.checksum + placed.changed.checksum
+    target.known.ids.update(placed.new.ids)
+
+
+def prove(connection: Connection, target: Target, placed: Placed) -> None:
+    """Compares what was placed in this transaction with what the table holds.
+
+    Raises:
+        Unproven: the rows stored are not those read.
+    """
     ids = placed.new.ids | placed.changed.ids
-    if not _in_range(connection, target, ids, read) and _stored_checksum(connection, table, ids) != read:
-        raise Unproven(f"what {table.name} holds is not what was read: this part was not kept")
-    placed.proven = read
-    target.known.ids.update(ids)
+    if _in_range(connection, target, ids, placed.proven):
+        return
+    if _stored_checksum(connection, target.table, ids) != placed.proven:
+        raise Unproven(f"what {target.table.name} holds is not what was read: this part was not kept")
 
 
 def _in_range(connection: Connection, target: Target, ids: BitMap, read: Checksum) -> bool:
@@ -67,7 +72,7 @@ def _in_range(connection: Connection, target: Target, ids: BitMap, read: Checksu
 
     It is asked only where no other row is known to be there: it costs a tenth of asking for each id.
     """
-    if not ids or target.known.ids.range_cardinality(ids.min(), ids.max() + 1):
+    if not ids or target.known.ids.range_cardinality(ids.min(), ids.max() + 1) != len(ids):
         return False
     between = target.table.c.id.between(ids.min(), ids.max())
     return bulk.checksum(connection, target.table, between) == read
@@ -93,6 +98,7 @@ def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChun
     """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
     none = judged.rows.take([])
     every = Placed(none, none)
+    new, changed = [none], [none]
     rows: dict[int, int | Judged] = {index: row for row, index in enumerate(judged.places.tolist())}
     rows |= judged.refused
     for index, row in sorted(rows.items(), key=_index):
@@ -101,12 +107,13 @@ def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChun
         else:
             one = JudgedChunk(judged.chunk, judged.rows.take([row]), np.array([index]))
         placed = _place_row(connection, target, one, taken | every.accepted)
-        every.new += placed.new
-        every.changed += placed.changed
+        new.append(placed.new)
+        changed.append(placed.changed)
         every.unchanged += placed.unchanged
         every.refused |= placed.refused
         every.accepted |= placed.accepted
         every.proven += placed.proven
+    every.new, every.changed = joined(new), joined(changed)
     return every
 
 

@@ -105,5 +105,5 @@ def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path
 def _lines(connection: Connection, table: Table, mine: ColumnElement[bool]) -> Iterator[list[Any]]:
     named = (rejects.c[name] for name in ("id", "source", "line", "record", "raw", "errors"))
     query = select(*named).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
-    for *place, raw, errors in connection.execute(query).yield_per(_FETCHED):
+    for *place, raw, errors in connection.execute(query, execution_options={"yield_per": _FETCHED}):
         yield _line(table, raw, errors, place)

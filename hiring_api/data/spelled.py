@@ -107,11 +107,12 @@ class Spelled:
         lines = [self.lines[place] for place in wanted.tolist()]
         return Spelled(self.table, lines, {name: whole[wanted] for name, whole in self.wholes.items()})
 
-    def __add__(self, other: Spelled) -> Spelled:
-        wholes = {
-            name: np.concatenate([self.whole(name), other.whole(name)]) for name in self.wholes | other.wholes
-        }
-        return Spelled(self.table, self.lines + other.lines, wholes)
+
+def joined(parts: Sequence[Spelled]) -> Spelled:
+    """The rows of all parts, of which there is at least one, all of one table."""
+    names = {name for part in parts for name in part.wholes}
+    wholes = {name: np.concatenate([part.whole(name) for part in parts]) for name in names}
+    return Spelled(parts[0].table, [line for part in parts for line in part.lines], wholes)
 
 
 def spelling(table: Table) -> str:

@@ -1,0 +1,154 @@
+"""A load while others write into the same tables: every row has one fate, and no reference dangles."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import ExitStack
+from datetime import datetime
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import delete, insert, select
+from sqlalchemy.exc import IntegrityError
+
+from hiring_api.data import csv_records, held, load
+from hiring_api.data.csv_files import Choices, inspect, on_disk
+from hiring_api.data.database import transaction
+from hiring_api.data.errors import DatabaseUnavailable
+from hiring_api.data.rejects import Origin, rejects
+from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.data.tasks import Task
+
+departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
+ROWS = 3000
+NOON = datetime(2021, 7, 27, 12)
+
+
+@pytest.fixture
+def task(engine, tmp_path, monkeypatch):
+    """Some thousand employees in many chunks."""
+    monkeypatch.setattr(csv_records, "BLOCK", 4000)
+
+    def work(connection):
+        connection.execute(insert(departments), [{"id": key, "department": "Sales"} for key in (1, 2)])
+        connection.execute(insert(jobs), [{"id": 1, "job": "Clerk"}])
+
+    transaction(engine, work)
+    path = tmp_path / "employees.csv"
+    path.write_text(
+        "".join(f"{key},Ana,2021-07-27T12:00:00Z,{1 + key % 2},1\n" for key in range(1, ROWS + 1))
+    )
+    file = inspect(on_disk(path, "employees.csv"), employees, Choices())
+    return Task(employees, file, Origin("employees.csv", "run"))
+
+
+class Writer:
+    """Does a thing again and again in a thread as long as the block lasts; what is refused does not count."""
+
+    def __init__(self, act):
+        self.act = act
+        self.done = 0
+        self.stop = Event()
+        self.thread = Thread(target=self.run, daemon=True)
+
+    def run(self):
+        while not self.stop.is_set():
+            try:
+                self.act()
+                self.done += 1
+            except (IntegrityError, DatabaseUnavailable):
+                pass
+            time.sleep(0.001)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.stop.set()
+        self.thread.join()
+
+
+def all_of(engine, query):
+    with engine.connect() as connection:
+        return connection.execute(query).all()
+
+
+def test_each_row_is_the_files_or_the_other_writers_and_then_refused(engine, task):
+    dice = random.Random(7)
+
+    def insert_one():
+        row = {
+            "id": dice.randrange(1, ROWS + 1),
+            "name": "Other",
+            "datetime": NOON,
+            "department_id": 1,
+            "job_id": 1,
+        }
+        transaction(engine, lambda connection: connection.execute(insert(employees), [row]))
+
+    with Writer(insert_one) as writer:
+        counts = load.load(engine, task).counts
+    stored = dict(all_of(engine, select(employees.c.id, employees.c.name)))
+    refused = {line for (line,) in all_of(engine, select(rejects.c.line))}
+    assert writer.done > 0
+    assert set(stored) == set(range(1, ROWS + 1))
+    # A row that the writer added after the load is refused nowhere, and there is none: ids were all taken
+    assert {key for key, name in stored.items() if name == "Other"} == refused
+    assert (counts.read, counts.inserted, counts.rejected) == (ROWS, ROWS - len(refused), len(refused))
+
+
+@pytest.mark.parametrize("many", [True, False])
+def test_a_parent_that_others_delete_is_there_or_its_rows_are_refused(engine, task, monkeypatch, many):
+    if many:  # the server looks up each reference
+        monkeypatch.setattr(held, "_MOST", 0)
+
+    def take_and_give_back():
+        transaction(
+            engine, lambda connection: connection.execute(delete(departments).where(departments.c.id == 2))
+        )
+        time.sleep(0.005)
+        transaction(
+            engine,
+            lambda connection: connection.execute(insert(departments), [{"id": 2, "department": "Sales"}]),
+        )
+
+    take_and_give_back()
+    with Writer(take_and_give_back):
+        counts = load.load(engine, task).counts
+    present = {key for (key,) in all_of(engine, select(departments.c.id))}
+    used = {key for (key,) in all_of(engine, select(employees.c.department_id).distinct())}
+    assert used <= present
+    assert counts.inserted + counts.rejected == counts.read == ROWS
+    assert counts.inserted >= ROWS // 2
+    assert len(all_of(engine, select(employees.c.id))) == counts.inserted
+    assert len(all_of(engine, select(rejects.c.id))) == counts.rejected
+
+
+def test_a_lock_on_a_parent_is_waited_for(engine, task):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no locks on rows")
+    with engine.connect() as other, other.begin() as changes:
+        other.execute(departments.update().where(departments.c.id == 2).values(department="Renamed"))
+        loading = []
+        thread = Thread(target=lambda: loading.append(load.load(engine, task)), daemon=True)
+        thread.start()
+        time.sleep(1)
+        assert not loading
+        changes.commit()
+    thread.join(60)
+    assert loading[0].counts.inserted == ROWS
+
+
+def test_the_servers_own_check_is_on_again_after_a_load(engine, task):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite always checks")
+    load.load(engine, task)
+    orphan = {"id": ROWS + 1, "name": "Bo", "datetime": NOON, "department_id": 99, "job_id": 1}
+    with ExitStack() as stack:
+        pooled = [stack.enter_context(engine.connect()) for _ in range(engine.pool.checkedin())]
+        assert len(pooled) > 1
+        for connection in pooled:
+            with pytest.raises(IntegrityError):
+                connection.execute(insert(employees), [orphan])
