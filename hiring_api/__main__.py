@@ -1,65 +1,12 @@
-"""`python -m hiring_api`: what operators and cron jobs do with backups."""
-
-from __future__ import annotations
+"""`python -m hiring_api`: serves the API; and what operators and cron jobs do with backups."""
 
 import sys
-from typing import TYPE_CHECKING
 
-from sqlalchemy.exc import SQLAlchemyError
-
-from .commands import COMMANDS, parser
-from .data.errors import (
-    Busy,
-    Conflict,
-    DatabaseUnavailable,
-    HiringError,
-    InvalidFile,
-    InvalidRows,
-    NotFound,
-    StorageFull,
-    StorageUnavailable,
-)
-from .settings import SettingsError
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-_STATUSES: dict[type[HiringError], int] = {
-    InvalidFile: 3,
-    InvalidRows: 3,
-    Conflict: 4,
-    Busy: 5,
-    NotFound: 1,
-    StorageFull: 1,
-    StorageUnavailable: 1,
-    DatabaseUnavailable: 1,
-}
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; its exit status, as `--help` tells them."""
-    options = parser().parse_args(arguments)
-    try:
-        COMMANDS[options.command](options)
-    except HiringError as error:
-        print(error.message, file=sys.stderr)
-        for item in error.details.get("errors", []):
-            print(f"  {item}", file=sys.stderr)
-        return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
-    except SettingsError as error:
-        print(error, file=sys.stderr)
-        return 2
-    except (OSError, SQLAlchemyError) as error:
-        print(
-            f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'see the database'}",
-            file=sys.stderr,
-        )
-        return 1
-    except KeyboardInterrupt:
-        print("interrupted: nothing was changed", file=sys.stderr)
-        return 130
-    return 0
-
+try:  # a Ctrl-C is no traceback from the first import on, and the imports take half a second
+    from .main import main
+except KeyboardInterrupt:
+    sys.stderr.write("interrupted: nothing was changed\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,98 +1,11 @@
 """`python -m migration_job [SOURCE]`: brings the schema up to date and loads the CSV files."""
 
-from __future__ import annotations
-
-import gc
-import logging
-import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
-from hiring_api.data.csv_files import Choices
-from hiring_api.data.errors import HiringError
-from hiring_api.log_lines import LinesFormatter
-from hiring_api.settings import SettingsError, read_settings
-
-from .arguments import parser
-from .job import Job, Result, run
-from .summary import summary, write_report
-
-if TYPE_CHECKING:
-    from argparse import Namespace
-    from collections.abc import Sequence
-
-    from hiring_api.settings import Settings
-
-DONE, FAILED, WRONG_USAGE, TOO_MANY = 0, 1, 2, 3
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the job; the exit status."""
-    given = parser().parse_args(arguments)
-    try:
-        settings = read_settings()
-    except SettingsError as wrong:
-        return _say(f"wrong settings: {wrong}", WRONG_USAGE)
-    handler = logging.StreamHandler()
-    handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=settings.log_level, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
-    signal.signal(signal.SIGTERM, _stop)
-    gc.set_threshold(500_000)  # rows are no cycles: looking for some costs a third of the reading
-    job = _job(given, settings)
-    results: list[Result] = []
-    status, error = _run(job, settings, results)
-    if results:
-        sys.stdout.write(summary(results, dry_run=job.dry_run))
-    if given.report is not None:
-        try:
-            write_report(given.report, job, results, status, error)
-        except OSError as refused:
-            return _say(f"{given.report} cannot be written: {refused.strerror}", status or FAILED)
-    return status
-
-
-def _stop(_signal: int, _frame: object) -> NoReturn:
-    """As Ctrl-C: a container is stopped by SIGTERM."""
-    raise KeyboardInterrupt
-
-
-def _job(given: Namespace, settings: Settings) -> Job:
-    return Job(
-        source=given.source or settings.csv_source,
-        table=given.table,
-        choices=Choices(given.delimiter, given.encoding, given.columns),
-        on_conflict=given.on_conflict,
-        limit=given.max_rejects,
-        dry_run=given.dry_run,
-        wait=given.wait,
-    )
-
-
-def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str | None]:
-    """The exit status and what went wrong; `results` has what came of each file until then."""
-    try:
-        for result in run(job, settings):
-            results.append(result)
-            if not _within(job, result):
-                what = f"{result.table.name} has more refused rows than --max-rejects allows"
-                return _say(f"{what}: none of it was kept", TOO_MANY), what
-    except HiringError as failure:
-        return _say(failure.message, FAILED), failure.message
-    except KeyboardInterrupt:
-        what = "stopped; run the same command again to go on where it was"
-        return _say(what, FAILED), what
-    return DONE, None
-
-
-def _within(job: Job, result: Result) -> bool:
-    return job.limit is None or not job.limit.exceeded(result.loaded.counts, ended=True)
-
-
-def _say(sentence: str, status: int) -> int:
-    sys.stderr.write(f"migration_job: {sentence}\n")
-    return status
-
+try:  # a Ctrl-C is no traceback from the first import on, and the imports take half a second
+    from .main import main
+except KeyboardInterrupt:
+    sys.exit("migration_job: stopped before it began")
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,0 +1,61 @@
+"""Runs a command of `commands`, and says what went wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from .commands import COMMANDS, parser
+from .data.errors import (
+    Busy,
+    Conflict,
+    DatabaseUnavailable,
+    HiringError,
+    InvalidFile,
+    InvalidRows,
+    NotFound,
+    StorageFull,
+    StorageUnavailable,
+)
+from .settings import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STATUSES: dict[type[HiringError], int] = {
+    InvalidFile: 3,
+    InvalidRows: 3,
+    Conflict: 4,
+    Busy: 5,
+    NotFound: 1,
+    StorageFull: 1,
+    StorageUnavailable: 1,
+    DatabaseUnavailable: 1,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; its exit status, as `--help` tells them."""
+    options = parser().parse_args(arguments)
+    try:
+        COMMANDS[options.command](options)
+    except HiringError as error:
+        print(error.message, file=sys.stderr)
+        for item in error.details.get("errors", []):
+            print(f"  {item}", file=sys.stderr)
+        return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, SQLAlchemyError) as error:
+        print(
+            f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'see the database'}",
+            file=sys.stderr,
+        )
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was changed", file=sys.stderr)
+        return 130
+    return 0
