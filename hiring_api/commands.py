@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Engine, Table
 
+    from .data.store import Store
+
 _STATUSES: Final = """exit status:
   0  done
   1  failed: no such backup, no database, no room; nothing was changed
@@ -39,13 +42,16 @@ _STATUSES: Final = """exit status:
 130  interrupted; nothing was changed
 """
 _ZIP: Final = b"PK"
+_NEWEST: Final = "newest"
+_FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {_NEWEST}: the newest kept one"
+GUNICORN: Final = ("-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config")
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the command line."""
     main = argparse.ArgumentParser(
         prog="python -m hiring_api",
-        description="Backups of the hiring records.",
+        description="Serves the hiring API, and backs its records up.",
         epilog=_STATUSES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -57,6 +63,7 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("backups", help="list the kept backups, newest first").add_argument(
         "--from", dest="place", metavar="DIR", help="a folder or s3://bucket/prefix (default: BACKUP_DIR)"
     )
+    commands.add_parser("serve", help="serve the API until it is stopped")
     return main
 
 
@@ -69,13 +76,13 @@ def _add_backup(commands: Any) -> None:
 
 def _add_verify(commands: Any) -> None:
     command = commands.add_parser("verify", help="find out whether backups would restore")
-    command.add_argument("files", nargs="+", metavar="FILE", help="an .avro, a .zip, or a kept backup's name")
+    command.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
     command.add_argument("--level", choices=LEVELS, default="decode")
 
 
 def _add_restore(commands: Any) -> None:
     command = commands.add_parser("restore", help="bring the rows of a backup into the tables, all or none")
-    command.add_argument("file", metavar="FILE", help="an .avro, a .zip, or a kept backup's name")
+    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
     command.add_argument("--mode", choices=MODES, default=MODES[0])
     command.add_argument("--dry-run", action="store_true", help="report what would be done")
     command.add_argument("--no-keep", action="store_true", help="do not keep what is replaced")
@@ -102,13 +109,14 @@ def verify_files(options: argparse.Namespace) -> None:
         engine = stack.enter_context(_engine()) if options.level == "restore" else None
         for name in options.files:
             with _opened(name, tolerant=True) as (files, kept), _progress(files):
+                called = kept.name if kept else name
                 try:
                     rows = verify(engine, files, options.level)
                 except catalogue.DAMAGED as error:
                     _mark(kept, options.level, ok=False)
-                    raise type(error)(f"{name}: {error.message}", **error.details) from error
+                    raise type(error)(f"{called}: {error.message}", **error.details) from error
                 _mark(kept, options.level, ok=True)
-            done.append({"file": name, "level": options.level, "ok": True, "rows": rows})
+            done.append({"file": called, "level": options.level, "ok": True, "rows": rows})
     _show(options, [{"file": one["file"], **cast("dict[str, int]", one["rows"])} for one in done], done)
 
 
@@ -127,8 +135,16 @@ def restore_file(options: argparse.Namespace) -> None:
 
 def list_backups(options: argparse.Namespace) -> None:
     """Prints the kept backups."""
-    found = catalogue.listed(open_store(options.place or read_settings().backup_dir))
+    place = options.place or read_settings().backup_dir
+    found = catalogue.listed(open_store(place))
+    if not found:
+        print(f"there are no backups in {place}: the command backup keeps one", file=sys.stderr)
     _show(options, [_line(kept) for kept in found], [kept.to_json() for kept in found])
+
+
+def serve(_options: argparse.Namespace) -> None:
+    """Becomes gunicorn."""
+    os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606  # Ctrl-C is its alone
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
@@ -136,6 +152,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "verify": verify_files,
     "restore": restore_file,
     "backups": list_backups,
+    "serve": serve,
 }
 
 
@@ -161,7 +178,7 @@ def _opened(name: str, *, tolerant: bool) -> Iterator[tuple[list[AvroRows], cata
     path = Path(name)
     if not path.exists():
         store = open_store(read_settings().backup_dir)
-        kept = catalogue.find(store, name)
+        kept = _newest(store) if name == _NEWEST else catalogue.find(store, name)
         with catalogue.opened(store, kept) as files:
             yield files, kept
         return
@@ -174,6 +191,12 @@ def _opened(name: str, *, tolerant: bool) -> Iterator[tuple[list[AvroRows], cata
                 yield files, None
         else:
             yield [AvroRows(file, table_of(file, path.name), ignore_extra=tolerant)], None
+
+
+def _newest(store: Store) -> catalogue.Kept:
+    for kept in catalogue.listed(store):
+        return kept
+    raise NotFound("there are no backups: the command backup keeps one")
 
 
 def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:

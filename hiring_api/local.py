@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .commands import GUNICORN
 from .data.tables import tables
 from .settings import SettingsError, read_settings
 
@@ -42,8 +43,7 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
     status = _load_samples() if settings.csv_source == str(FOLDER / "csv") else _run("migration_job")
     if status:
         return status
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
-    return os.execve(sys.executable, command, {**environ, "WELCOME": "1"})  # noqa: S606  # Ctrl-C is its alone
+    return os.execve(sys.executable, [sys.executable, *GUNICORN], {**environ, "WELCOME": "1"})  # noqa: S606  # Ctrl-C is its alone
 
 
 def _complete(environ: MutableMapping[str, str]) -> None:

@@ -131,3 +131,26 @@ def test_a_full_disk_ends_with_1_and_leaves_nothing_behind(filled, tmp_path):
     assert done.stderr == "there is no room left for the file: nothing was kept\n"
     assert filled.get("/backups").json["items"] == []
     assert not [path for path in Path(os.environ["BACKUP_DIR"]).glob("*") if path.is_file()]
+
+
+def test_without_backups_it_says_so_and_how_to_keep_one(filled, capsys):
+    place = os.environ["BACKUP_DIR"]
+    assert main(["backups"]) == 0
+    hint = f"there are no backups in {place}: the command backup keeps one\n"
+    assert capsys.readouterr() == ("", hint)
+    assert main(["--json", "backups"]) == 0
+    assert capsys.readouterr() == ("[]\n", hint)
+    assert main(["verify", "newest"]) == 1
+    assert capsys.readouterr() == ("", "there are no backups: the command backup keeps one\n")
+
+
+def test_the_newest_backup_need_not_be_named(filled, capsys):
+    for _ in range(2):
+        assert main(["--json", "backup"]) == 0
+        [kept] = said(capsys)
+    assert main(["--json", "verify", "newest"]) == 0
+    assert [one["file"] for one in said(capsys)] == [kept["name"]]
+    assert main(["--json", "backups"]) == 0
+    newest, other = said(capsys)
+    assert (newest["name"], bool(newest["verified"]), other["verified"]) == (kept["name"], True, None)
+    assert main(["restore", "newest", "--no-keep"]) == 0

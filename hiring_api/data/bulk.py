@@ -70,10 +70,15 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
     insert_lines(connection, table, list(kinds(table)), "".join([text % row for row in rows]).encode())
 
 
-def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
-    """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own."""
+def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> int:
+    """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own.
+
+    A million bytes or less go in as one statement. The first id that the last statement generated, if any.
+    """
+    first = 0
     for statement in _statements(table, columns, lines):
-        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        first = connection.exec_driver_sql(statement, execution_options={"no_parameters": True}).lastrowid
+    return first
 
 
 def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
@@ -104,17 +109,25 @@ def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
 
 
 def load_lines(
-    connection: Connection, table: Table, columns: Sequence[str], lines: bytes, count: int
+    connection: Connection,
+    table: Table,
+    columns: Sequence[str],
+    lines: bytes,
+    count: int,
+    assign: str = "",
+    values: Sequence[Any] = (),
 ) -> bool:
     """Whether the server took `count` lines as rows of `table` by LOAD DATA LOCAL; if not, it took none.
 
-    Tabs stand between the values of `columns`, line feeds at the ends; there are no escapes.
+    Tabs stand between the values of `columns`, line feeds at the ends; there are no escapes. A column with an
+    `@` is a variable, for `assign`: what stands after SET in the statement, `values` at its `%s`.
     """
     if connection.dialect.name == "sqlite" or connection.engine in _without_local:
         return False
     try:
         with connection.begin_nested(), _file(lines) as path:
-            _demand(connection.exec_driver_sql(_load_statement(table, columns, path)), count)
+            statement = _load_statement(table, columns, path, assign)
+            _demand(connection.exec_driver_sql(statement, tuple(values)), count)
     except _Inexact:
         return False
     except DBAPIError as error:
@@ -130,11 +143,12 @@ def _demand(done: CursorResult[Any], rows: int) -> None:
         raise _Inexact
 
 
-def _load_statement(table: Table, columns: Iterable[str], path: str) -> str:
-    into = ", ".join(f"`{name}`" for name in columns)
+def _load_statement(table: Table, columns: Iterable[str], path: str, assign: str) -> str:
+    into = ", ".join(name if name.startswith("@") else f"`{name}`" for name in columns)
     return (
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{table.name}` CHARACTER SET utf8mb4 "
         rf"FIELDS TERMINATED BY '\t' ESCAPED BY '' LINES TERMINATED BY '\n' ({into})"
+        + (f" SET {assign}" if assign else "")
     )
 
 

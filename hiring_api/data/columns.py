@@ -58,6 +58,12 @@ class Kind(ABC):
     def quick(self, value: Any) -> Any:
         """The column's value for a JSON value that is plainly right, else None."""
 
+    def quick_values(self, values: Sequence[Any]) -> Sequence[Any]:
+        """As `quick`, for the JSON values of a whole column; written for speed."""
+        if set(map(type, values)) == {str}:
+            return self.quick_texts(values)
+        return list(map(self.quick, values))
+
     @abstractmethod
     def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
         """As `quick`, for the CSV fields of a whole column; written for speed."""
@@ -121,6 +127,9 @@ class _Whole(Kind):
 
     def quick(self, value: Any) -> Any:
         return value if type(value) is int and 0 < value <= MAX_ID else None
+
+    def quick_values(self, values: Sequence[Any]) -> Sequence[Any]:
+        return [value if type(value) is int and 0 < value <= MAX_ID else None for value in values]
 
     def quick_texts(self, texts: Sequence[str]) -> Sequence[Any]:
         return quick_numbers(texts)

@@ -124,28 +124,44 @@ def _decide(
     `coming` has the ids that this request will insert into parents, `seen` those of the rows before these;
     the ids of these rows are added to it.
     """
-    lock = options.on_conflict == "update" and not options.dry_run
-    taken = present(connection, batch.table, _values(batch.rows, "id"), lock=lock)
-    parents = {
-        name: (parent, present(connection, parent, _values(batch.rows, name)) | coming.get(parent, set()))
-        for name, parent in references(batch.table).items()
+    table, ids = batch.table, _values(batch.rows, "id")
+    parents = references(table)
+    wanted = {name: _values(batch.rows, name) - coming.get(parent, set()) for name, parent in parents.items()}
+    asked = [(table, ids), *((parent, wanted[name]) for name, parent in parents.items())]
+    taken, *known = _present(connection, asked, lock=options.on_conflict == "update" and not options.dry_run)
+    unknown = {
+        name: {
+            value: RowError(name, "unknown_reference", f"{name} {value} is not in {parents[name].name}")
+            for value in wanted[name] - found
+        }
+        for name, found in zip(parents, known, strict=True)
     }
-    return [_decide_row(batch.table, row, taken, parents, seen, options) for row in batch.rows]
+    bringing = sum(["id" in row.values for row in batch.rows])
+    if (
+        taken
+        or len(ids) < bringing
+        or not seen.isdisjoint(ids)
+        or any(unknown.values())
+        or any(row.errors for row in batch.rows)
+    ):
+        return [_decide_row(table, row, taken, unknown, seen, options) for row in batch.rows]
+    seen |= ids
+    return [Outcome("inserted", row.values.get("id")) for row in batch.rows]
 
 
 def _decide_row(
     table: Table,
     row: Judged,
     taken: set[int],
-    parents: dict[str, tuple[Table, set[int]]],
+    unknown: dict[str, dict[int, RowError]],
     seen: set[int],
     options: Options,
 ) -> Outcome:
     errors = list(row.errors)
-    for name, (parent, known) in parents.items():
-        if name in row.values and row.values[name] not in known:
-            message = f"{name} {row.values[name]} is not in {parent.name}"
-            errors.append(RowError(name, "unknown_reference", message))
+    for name, of_value in unknown.items():
+        error = of_value.get(row.values.get(name, 0))
+        if error is not None:
+            errors.append(error)
     row_id = row.values.get("id")
     exists = row_id in taken
     if row_id in seen:
@@ -165,18 +181,43 @@ def _values(rows: Iterable[Judged], name: str) -> set[int]:
     return {row.values[name] for row in rows if name in row.values}
 
 
+def _present(
+    connection: Connection, asked: Sequence[tuple[Table, set[int]]], *, lock: bool
+) -> list[set[int]]:
+    """Those of the ids that are in each table; with `lock`, those in the first stay until the end.
+
+    One statement counts them all: usually it is none or all of them, and nothing is left to ask.
+    """
+    counts = [
+        f"(SELECT COUNT(*) FROM {table.name} WHERE {_among(ids)})" if ids else "0" for table, ids in asked
+    ]
+    counted = connection.exec_driver_sql(f"SELECT {', '.join(counts)}").one()
+    return [
+        present(connection, table, ids, lock=lock and place == 0)
+        if 0 < count < len(ids) or (lock and count and place == 0)
+        else ids
+        if count
+        else set()
+        for place, ((table, ids), count) in enumerate(zip(asked, counted, strict=True))
+    ]
+
+
 def present(connection: Connection, table: Table, ids: Iterable[int], *, lock: bool = False) -> set[int]:
     """Those of `ids` that are in `table`; with `lock`, they stay there until the transaction ends."""
     wanted = set(ids)
     if not wanted:
         return set()
-    # Written out: a thousand bound parameters cost as much as the look-up itself
-    condition = f"id BETWEEN {min(wanted)} AND {max(wanted)}"
-    if max(wanted) - min(wanted) >= len(wanted):
-        condition = f"id IN ({', '.join(map(str, wanted))})"
     how = " FOR UPDATE" if lock and connection.dialect.name != "sqlite" else ""
-    found = connection.exec_driver_sql(f"SELECT id FROM {table.name} WHERE {condition}{how}")
+    found = connection.exec_driver_sql(f"SELECT id FROM {table.name} WHERE {_among(wanted)}{how}")
     return set(found.scalars())
+
+
+def _among(ids: set[int]) -> str:
+    """The condition that a row's id is one of `ids`, of which there is one at least."""
+    # Written out: a thousand bound parameters cost as much as the look-up itself
+    if max(ids) - min(ids) < len(ids):
+        return f"id BETWEEN {min(ids)} AND {max(ids)}"
+    return f"id IN ({', '.join(map(str, ids))})"
 
 
 def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:

@@ -7,12 +7,14 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Table, Text, insert
 from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
 
 from .bulk import insert_lines, load_lines
+from .rows import spelled
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:
@@ -24,9 +26,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_MANY = 100  # rows
-_LOGGED = 1000  # characters of a raw row in the log; the table has all of it,
-_KEPT = 1_000_000  # or as many characters
+_MANY: Final = 100  # rows
+_NAMED: Final = 50_000  # characters of errors that a statement names once, for all rows that have them
+_LOGGED: Final = 1000  # characters of a raw row in the log; the table has all of it,
+_KEPT: Final = 1_000_000  # or as many characters
+_OF_ONE: Final = ("line", "record", "raw", "errors")  # the columns that differ from reject to reject
+_ENCODER: Final = json.JSONEncoder()
+
+_OfOne = tuple[int | None, int | None, str, str]
 
 Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
@@ -50,8 +57,7 @@ rejects = Table(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(NamedTuple):
     """One refused row. `raw` is the JSON value or the list of CSV fields as they came.
 
     `line` and `record` count from 1; a row of a batch has only its `record`.
@@ -79,48 +85,70 @@ def keep(
         return
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
-    values = [written(reject) for reject in refused]
-    _write(connection, [{**of_all, **of_one} for of_one in values])
+    rows = [_of_one(reject) for reject in refused]
+    _write(connection, of_all, rows)
     lines = [
-        _told(table, origin.source, reject, of_one["raw"])
-        for reject, of_one in zip(refused[:logged], values, strict=False)
+        _told(table, origin.source, reject, raw)
+        for reject, (_, _, raw, _) in zip(refused[:logged], rows, strict=False)
     ]
     if lines:
         log.warning("%s", "\n".join(lines))
 
 
-def _write(connection: Connection, rows: list[dict[str, Any]]) -> None:
-    """Many rows by the fast ways in, for which no value may hold a tab or line feed; JSON escapes both."""
-    names = [name for name, value in rows[0].items() if value is not None]
-    alike = all((row[name] is None) == (name not in names) for row in rows for name in ("line", "record"))
-    if connection.dialect.name != "sqlite" and len(rows) >= _MANY and alike:
-        lines = ["\t".join([str(row[name]) for name in names]) for row in rows]
-        if all(line.count("\t") == len(names) - 1 and "\n" not in line for line in lines):
-            text = ("\n".join(lines) + "\n").encode()
-            if not load_lines(connection, rejects, names, text, len(rows)):
-                insert_lines(connection, rejects, names, text)
-            return
-    connection.execute(insert(rejects), rows)
+def _write(connection: Connection, of_all: dict[str, Any], rows: list[_OfOne]) -> None:
+    """Many rows by the fast ways in."""
+    if connection.dialect.name == "sqlite":
+        at = of_all["refused_at"].isoformat(" ", "microseconds")  # as SQLAlchemy spells it
+        columns = (*of_all, *_OF_ONE)
+        text = f"INSERT INTO rejects ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
+        values = tuple({**of_all, "refused_at": at}.values())
+        connection.exec_driver_sql(text, [(*values, *row) for row in rows])
+        return
+    places = [place for place, value in enumerate(rows[0]) if value is not None]
+    alike = all(len({row[place] is None for row in rows}) == 1 for place in (0, 1))
+    if len(rows) < _MANY or not alike or not of_all["source"].isprintable():
+        every = [{**of_all, **dict(zip(_OF_ONE, row, strict=True))} for row in rows]
+        connection.execute(insert(rejects), every)
+    elif not _load(connection, of_all, rows, places):
+        names = [*of_all, *[_OF_ONE[place] for place in places]]
+        lines = _lines(
+            [(*of_all.values(), *row) for row in rows],
+            [*range(len(of_all)), *[len(of_all) + place for place in places]],
+        )
+        insert_lines(connection, rejects, names, lines)
+
+
+def _load(connection: Connection, of_all: dict[str, Any], rows: list[_OfOne], places: list[int]) -> bool:
+    """Whether the server took the rows by LOAD DATA; what they have in common stands in the statement."""
+    names, assign = [_OF_ONE[place] for place in places], [f"{name} = %s" for name in of_all]
+    values = list(of_all.values())
+    texts = dict.fromkeys([row[-1] for row in rows])
+    if sum(map(len, texts)) <= _NAMED:
+        numbers = dict(zip(texts, map(str, range(1, len(texts) + 1)), strict=True))
+        rows = [(*row[:-1], numbers[row[-1]]) for row in rows]
+        names[-1] = "@errors"
+        assign.append(f"errors = ELT(@errors, {', '.join(['%s'] * len(texts))})")
+        values += texts
+    return load_lines(connection, rejects, names, _lines(rows, places), len(rows), ", ".join(assign), values)
+
+
+def _lines(rows: Sequence[tuple[Any, ...]], places: Sequence[int]) -> bytes:
+    """A line of each row's values at `places`; JSON has neither tabs nor line feeds that are not escaped."""
+    line, pick = "\t".join(["%s"] * len(places)) + "\n", itemgetter(*places)
+    return "".join([line % pick(row) for row in rows]).encode()
 
 
 def written(reject: Reject) -> dict[str, Any]:
     """The columns that say what was refused and why."""
+    return dict(zip(_OF_ONE, _of_one(reject), strict=True))
+
+
+def _of_one(reject: Reject) -> _OfOne:
     # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
-    raw = json.dumps(reject.raw)
+    raw = _ENCODER.encode(reject.raw)
     if len(raw) > _KEPT:  # such a row is an attack or an accident; the column holds 16 MB, a packet less
         raw = json.dumps(f"{raw[:_KEPT]}… ({len(raw)} characters)")
-    return {
-        "line": reject.line,
-        "record": reject.record,
-        "raw": raw,
-        "errors": _errors(tuple(reject.errors)),
-    }
-
-
-@lru_cache(1000)
-def _errors(errors: tuple[RowError, ...]) -> str:
-    """Errors as JSON: in a file of a million wrong rows, few differ."""
-    return json.dumps([error.to_json() for error in errors])
+    return reject.line, reject.record, raw, spelled(tuple(reject.errors), " ")
 
 
 def _told(table: Table, source: str, reject: Reject, raw: str) -> str:

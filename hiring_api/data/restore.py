@@ -10,37 +10,31 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from . import bulk, staging
-from .ahead import ahead
 from .check import Checker, check, require_references, require_unneeded
 from .database import transaction
 from .errors import Busy, InvalidRows
+from .fill import fill
 from .locks import named_lock
-from .spelled import Checksum, spell
+from .spelled import Checksum
 from .tables import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
     from .avro_rows import AvroRows
     from .check import Checked
-    from .spelled import Spelled
 
 Mode = Literal["replace", "merge"]
 Keeping = Callable[["Sequence[Table]"], AbstractContextManager[str]]
 MODES: Final = ("replace", "merge")
-# Chunks that the database takes at once. Before each statement it is idle for the time of some round trips,
-# and longer: after each of these this thread waits for Python's lock
-_TOGETHER: Final = 4
-_AHEAD: Final = 2  # times as many chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +132,7 @@ def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[R
 
 def _loaded(connection: Connection, rows: AvroRows) -> _Target:
     checker = Checker(rows)
-    total = _load(connection, rows, rows.table, checker)
+    total = fill(connection, rows, rows.table, checker)
     target = _Target(checker.done(), before=0, total=total)
     target.done["inserted"] = total.rows
     _prove(connection, target, "replace")
@@ -170,7 +164,7 @@ def _restore(connection: Connection, files: Sequence[Checked], mode: Mode, *, dr
         for target in targets:
             if target.before:
                 target.stage = staging.create(connection, target.table)
-                target.total = _load(connection, target.file.rows, target.stage)
+                target.total = fill(connection, target.file.rows, target.stage)
         (_count if dry_run else _write)(connection, targets, mode)
     finally:
         _drop(connection, targets)
@@ -189,25 +183,6 @@ def _lock(connection: Connection, tables: Sequence[Table]) -> list[int]:
     return [connection.execute(count).scalar_one() for count in counts]
 
 
-def _load(connection: Connection, rows: AvroRows, into: Table, checker: Checker | None = None) -> Checksum:
-    """Loads all rows of a file, the next ones being read while the database takes the last."""
-    total = Checksum()
-    with ahead(_spelled(rows, checker), _AHEAD) as batches:
-        for batch in batches:
-            bulk.load(connection, batch, into)
-            total += batch.checksum
-    return total
-
-
-def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[Spelled]:
-    chunks = rows.chunks()
-    while some := list(islice(chunks, _TOGETHER)):
-        if checker is not None:
-            for chunk in some:
-                checker.take(chunk)
-        yield spell(rows.table, [row for chunk in some for row in chunk.values]).ready()
-
-
 def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:
     for target in targets:
         if target.stage is None:
@@ -222,7 +197,7 @@ def _write(connection: Connection, targets: Sequence[_Target], mode: Mode) -> No
     """New parents come before the children that need them, old ones go after those that needed them."""
     for target in targets:
         if target.stage is None:
-            target.total = _load(connection, target.file.rows, target.table)
+            target.total = fill(connection, target.file.rows, target.table)
             target.done["inserted"] = target.total.rows
         else:
             target.done.update(staging.put(connection, target.table, target.stage))

@@ -8,7 +8,7 @@ from . import bulk, staging
 from .check import Checked, check, require_references
 from .database import transaction
 from .errors import InvalidFile
-from .spelled import Checksum, spell
+from .fill import fill
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,11 +58,7 @@ def _try(connection: Connection, files: Sequence[Checked]) -> None:
     for file in files:
         stage = staging.create(connection, file.table)
         try:
-            total = Checksum()
-            for chunk in file.rows.chunks():
-                spelled = spell(file.table, chunk.values)
-                bulk.load(connection, spelled, stage)
-                total += spelled.checksum
+            total = fill(connection, file.rows, stage)
             if bulk.checksum(connection, stage) != total:
                 raise InvalidFile(f"the rows of {file.table.name} come back differently from the database")
         finally:

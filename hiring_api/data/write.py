@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
-from .bulk import insert_all, overwrite
+from .bulk import insert_all, insert_lines, overwrite
 from .columns import MAX_ID
 
 if TYPE_CHECKING:
@@ -27,21 +28,20 @@ def write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> 
         IntegrityError: another writer was faster, or no id is left; the caller has a savepoint.
     """
     table = batch.table
-    by_status: dict[str, list[Row]] = {"inserted": [], "updated": [], "generated": []}
-    waiting = []
-    for row, outcome in zip(batch.rows, outcomes, strict=True):
-        if outcome.status == "inserted" and outcome.id is None:
-            by_status["generated"].append(row.values)
-            waiting.append(outcome)
-        elif outcome.status in by_status:
-            by_status[outcome.status].append(row.values)
-    names = table.columns.keys()
-    for status, write in (("inserted", insert_all), ("updated", overwrite)):
-        if by_status[status]:
-            write(connection, table, [tuple([row[name] for name in names]) for row in by_status[status]])
+    pick = itemgetter(*table.columns.keys())
+    pairs = list(zip(batch.rows, outcomes, strict=True))
+    brought = [
+        pick(row.values) for row, outcome in pairs if outcome.status == "inserted" and outcome.id is not None
+    ]
+    updated = [pick(row.values) for row, outcome in pairs if outcome.status == "updated"]
+    waiting = [pair for pair in pairs if pair[1].status == "inserted" and pair[1].id is None]
+    if brought:
+        insert_all(connection, table, brought)
+    if updated:
+        overwrite(connection, table, updated)
     if waiting:
-        ids = _insert_generated(connection, table, by_status["generated"])
-        for outcome, new in zip(waiting, ids, strict=True):
+        ids = _insert_generated(connection, table, [row.values for row, _ in waiting])
+        for (_, outcome), new in zip(waiting, ids, strict=True):
             outcome.id = new
 
 
@@ -50,7 +50,7 @@ def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> 
 
     InnoDB gives consecutive ids to an INSERT whose number of rows is known beforehand, in every
     innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them (MySQL manual, "AUTO_INCREMENT
-    Handling in InnoDB"). A statement is kept short enough for PyMySQL to send it as one.
+    Handling in InnoDB"). So each part goes in as one statement.
     """
     ids: list[int] = []
     if connection.dialect.name == "sqlite":
@@ -59,11 +59,13 @@ def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> 
         ids = list(range(last - len(rows) + 1, last + 1))
     else:
         step = connection.execute(text("SELECT @@auto_increment_increment")).scalar_one()
-        for chunk in _short(rows):
+        names = [name for name in table.columns.keys() if name != "id"]  # noqa: SIM118
+        line = "\t".join(["%s"] * len(names)) + "\n"
+        for part in _short(rows):
+            lines = "".join([line % tuple([row[name] for name in names]) for row in part])
             with _exhaustion():
-                connection.execute(insert(table), chunk)
-            first = connection.execute(text("SELECT LAST_INSERT_ID()")).scalar_one()
-            ids.extend(range(first, first + step * len(chunk), step))
+                first = insert_lines(connection, table, names, lines.encode())
+            ids.extend(range(first, first + step * len(part), step))
     if ids[-1] > MAX_ID:
         raise IntegrityError("no id left", None, ValueError())
     return ids
@@ -81,15 +83,15 @@ def _exhaustion() -> Iterator[None]:
 
 
 def _short(rows: list[Row]) -> Iterable[list[Row]]:
-    """Parts of `rows` whose INSERT stays below PyMySQL's limit of 1,024,000 bytes a statement.
+    """Parts of `rows` that `insert_lines` sends in one statement each, as their lines are below its limit.
 
-    A character is at most 4 bytes in UTF-8, also when it is escaped; a number or date takes at most 30.
+    A character is at most 4 bytes in UTF-8; a number or date takes at most 30.
     """
     part: list[Row] = []
     size = 0
     for row in rows:
         need = sum(4 * len(value) + 4 if isinstance(value, str) else 30 for value in row.values())
-        if part and size + need > 900_000:  # noqa: PLR2004  # the rest is for the statement's head
+        if part and size + need > 900_000:  # noqa: PLR2004  # of a million
             yield part
             part, size = [], 0
         part.append(row)

@@ -14,6 +14,7 @@ from hiring_api.data.tables import resource, tables
 
 from .extensions import Routes, engine
 from .files import sent_file
+from .operations import BINARY, file_body, problems
 from .transfers import (
     AVRO,
     ZIP,
@@ -22,7 +23,6 @@ from .transfers import (
     RestoreQuery,
     all_restored,
     keeping,
-    problems,
     restored,
     sent,
 )
@@ -47,14 +47,8 @@ def routes() -> Routes:
     return blueprint
 
 
-def _file_content(types: tuple[str, ...]) -> dict[str, Any]:
-    binary = {"type": "string", "format": "binary"}
-    form = {"type": "object", "required": ["file"], "properties": {"file": binary}}
-    return {**{name: {"schema": binary} for name in types}, "multipart/form-data": {"schema": form}}
-
-
 def _download(media_type: str) -> Any:
-    content = {media_type: {"schema": {"type": "string", "format": "binary"}}}
+    content = {media_type: {"schema": BINARY}}
     return {"responses": {200: {"description": "The file", "content": content}}}
 
 
@@ -91,9 +85,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, RestoredSchema)
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(
-        requestBody={"required": True, "content": _file_content(_AVRO_TYPES)}, operationId=f"restore_{name}"
-    )
+    @blueprint.doc(requestBody=file_body(_AVRO_TYPES), operationId=f"restore_{name}")
     def post(mode: Mode, dry_run: bool, keep: bool | None, ignore_extra: bool) -> Response:
         """Brings the rows of an Avro file into the table, all of them or none."""
         with sent_file(_AVRO_TYPES) as file:
@@ -109,9 +101,7 @@ def _add_restore_all(blueprint: Routes) -> None:
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, all_restored())
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(
-        requestBody={"required": True, "content": _file_content(_ZIP_TYPES)}, operationId="restore_all"
-    )
+    @blueprint.doc(requestBody=file_body(_ZIP_TYPES), operationId="restore_all")
     def post(mode: Mode, dry_run: bool, keep: bool | None, ignore_extra: bool) -> Response:
         """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
         with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:

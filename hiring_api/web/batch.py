@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from hiring_api.data.batches import Options, Report, Returned, answer
 from hiring_api.data.insert import take
@@ -25,7 +25,7 @@ from .batch_schemas import (
     example_of_all,
 )
 from .bodies import read_body
-from .extensions import Routes, engine
+from .extensions import JSON, Routes, engine
 from .idempotency import exactly_once
 from .requests import request_id
 from .telemetry import count_rows
@@ -60,7 +60,7 @@ def routes(table: Table) -> Routes:
         operationId=f"post_{name}",
     )
     def post(**parameters: Any) -> Response:
-        def render(reports: list[Report], returned: Returned) -> Any:
+        def render(reports: list[Report], returned: Returned) -> str:
             return answer(reports[0], returned)
 
         return _respond(lambda body: [batch_of(table, body)], render, parameters)
@@ -111,8 +111,9 @@ def all_routes() -> Routes:
         Children may refer to parents of the same request.
         """
 
-        def render(reports: list[Report], returned: Returned) -> Any:
-            return {resource(report.table): answer(report, returned) for report in reports}
+        def render(reports: list[Report], returned: Returned) -> str:
+            members = [f'"{resource(report.table)}":{answer(report, returned)}' for report in reports]
+            return f"{{{','.join(members)}}}"
 
         return _respond(batches_of, render, parameters)
 
@@ -122,7 +123,7 @@ def all_routes() -> Routes:
 
 def _respond(
     read: Callable[[bytes], list[Batch]],
-    render: Callable[[list[Report], Returned], Any],
+    render: Callable[[list[Report], Returned], str],
     parameters: dict[str, Any],
 ) -> Response:
     minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
@@ -131,8 +132,8 @@ def _respond(
     body = read_body()
 
     def respond(reports: list[Report]) -> Response:
-        response = jsonify(render(reports, returned))
-        response.status_code = _status(reports, options)
+        text = f"{render(reports, returned)}\n"
+        response = Response(text, _status(reports, options), mimetype=JSON)
         if minimal and returned == "summary":
             response.headers["Preference-Applied"] = "return=minimal"
         return response

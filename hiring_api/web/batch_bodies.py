@@ -10,7 +10,7 @@ from flask import request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
 from hiring_api.data.batches import Batch
-from hiring_api.data.rows import judge, judge_fields
+from hiring_api.data.rows import judge_all, judge_fields
 from hiring_api.data.tables import kinds, resource, tables
 
 from .bodies import decoded, parse_json
@@ -42,7 +42,7 @@ def batch_of(table: Table, body: bytes) -> Batch:
     else:
         raise UnsupportedMediaType(f"send the rows as {JSON}, {NDJSON} or {CSV}")
     _check_count(len(raws))
-    return Batch(table, [judge(table, raw) for raw in raws])
+    return Batch(table, judge_all(table, raws))
 
 
 def batches_of(body: bytes) -> list[Batch]:
@@ -60,7 +60,7 @@ def batches_of(body: bytes) -> list[Batch]:
         raise UnprocessableEntity(f"send an object with lists of rows under {', '.join(by_name)}")
     raws = {name: _rows(value[name]) for name in by_name if name in value}
     _check_count(sum(map(len, raws.values())))
-    return [Batch(by_name[name], [judge(by_name[name], raw) for raw in rows]) for name, rows in raws.items()]
+    return [Batch(by_name[name], judge_all(by_name[name], rows)) for name, rows in raws.items()]
 
 
 def _lines(text: str) -> list[Any]:

@@ -15,6 +15,7 @@ from hiring_api.data.verify import LEVELS, verify
 
 from .bodies import settings
 from .extensions import Routes, engine
+from .operations import problems
 from .parameters import Query, Whole, choice
 from .representations import link, listing, wanted
 from .transfers import (
@@ -23,7 +24,6 @@ from .transfers import (
     RestoreQuery,
     all_restored,
     keeping,
-    problems,
     restored,
     sent,
     store,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .problems import ProblemSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_smorest import Blueprint
 
 PROBLEMS = {
     400: "The body is not what its Content-Type says, such as malformed JSON",
@@ -17,11 +22,13 @@ PROBLEMS = {
     422: "The request is well formed but wrong; the detail says what to send",
     500: "A defect of the program; nothing was committed",
     503: "The database cannot be reached; nothing was committed unless the detail says that it may have been",
+    507: "A disk is full; nothing was kept",
 }
 _OF_ALL = {422, 500, 503}
 _OF_CHANGES = {403, 409}
 _OF_BODIES = {400, 413, 415}
 TEXT = {"type": "string"}
+BINARY = {"type": "string", "format": "binary"}
 ETAG_PARAMETER = {"in": "header", "name": "If-None-Match", "schema": TEXT}
 ETAG_HEADER = {"ETag": {"schema": TEXT, "description": "For `If-None-Match`"}}
 UNCHANGED = "What the client has under `If-None-Match` is what would be answered"
@@ -30,6 +37,29 @@ _HEADERS = {
     409: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds, where waiting helps"}},
     503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}},
 }
+
+
+def file_body(types: Iterable[str], content: dict[str, Any] = BINARY) -> dict[str, Any]:
+    """The body of a route that takes a file: raw, as one of `types`, or as the part `file` of a form."""
+    form = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+    schemas = {**dict.fromkeys(types, content), "multipart/form-data": form}
+    return {"required": True, "content": {name: {"schema": schema} for name, schema in schemas.items()}}
+
+
+def problems(blueprint: Blueprint, *statuses: int) -> Any:
+    """The decorator that documents problems which not every route has."""
+
+    def decorate(view: Any) -> Any:
+        for status in statuses:
+            view = blueprint.alt_response(
+                status,
+                schema=ProblemSchema,
+                content_type="application/problem+json",
+                description=PROBLEMS[status],
+            )(view)
+        return view
+
+    return decorate
 
 
 def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:

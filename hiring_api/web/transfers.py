@@ -20,10 +20,8 @@ from hiring_api.data.store import open_store
 from hiring_api.data.tables import resource, tables
 
 from .bodies import settings
-from .extensions import Routes, engine
-from .operations import PROBLEMS
+from .extensions import engine
 from .parameters import Query, choice, flag
-from .problems import ProblemSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -91,22 +89,6 @@ def all_restored() -> marshmallow.Schema:
     """The schema of what a restore did to several tables."""
     members: dict[str, Any] = {resource(table): fields.Nested(RestoredSchema) for table in tables()}
     return marshmallow.Schema.from_dict(members, name="AllRestoredSchema")()
-
-
-def problems(blueprint: Routes, *statuses: int) -> Any:
-    """The decorator that documents problems which not every route has."""
-
-    def decorate(view: Any) -> Any:
-        for status in statuses:
-            view = blueprint.alt_response(
-                status,
-                schema=ProblemSchema,
-                content_type="application/problem+json",
-                description=PROBLEMS.get(status, "The disk is full"),
-            )(view)
-        return view
-
-    return decorate
 
 
 def sent(

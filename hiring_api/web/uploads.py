@@ -21,9 +21,8 @@ from hiring_api.data.tasks import Limit, Loaded, Task, limit_of
 from .batch_schemas import RowErrorSchema
 from .extensions import CSV, Routes, engine
 from .files import sent_file
-from .operations import PROBLEMS
+from .operations import TEXT, file_body, problems
 from .parameters import Query, choice, flag
-from .problems import ProblemSchema
 from .requests import request_id
 
 if TYPE_CHECKING:
@@ -108,36 +107,16 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
     @blueprint.alt_response(200, schema=UploadSchema, description="What a dry run found")
     @blueprint.alt_response(207, schema=UploadSchema, description="Some rows were refused, the others taken")
     @blueprint.alt_response(422, schema=UploadSchema, description="No row was taken")
-    @_problems(blueprint)
-    @blueprint.doc(requestBody=_BODY, operationId=f"upload_{name}", summary=f"Load a CSV of {name}")
+    @problems(blueprint, 400, 413, 415, 507)
+    @blueprint.doc(
+        requestBody=file_body(_TYPES, TEXT), operationId=f"upload_{name}", summary=f"Load a CSV of {name}"
+    )
     def post(**parameters: Any) -> Response:
         """Loads a CSV with or without a header, in one transaction, and reports as the migration job does."""
         with sent_file(_TYPES) as file:
             return _upload(table, file, **parameters)
 
     _ = post
-
-
-_BINARY = {"type": "string", "format": "binary"}
-_FORM = {"type": "object", "required": ["file"], "properties": {"file": _BINARY}}
-_BODY = {
-    "required": True,
-    "content": {CSV: {"schema": {"type": "string"}}, "multipart/form-data": {"schema": _FORM}},
-}
-
-
-def _problems(blueprint: Routes) -> Any:
-    def decorate(view: Any) -> Any:
-        for status in (400, 413, 415, 507):
-            view = blueprint.alt_response(
-                status,
-                schema=ProblemSchema,
-                content_type="application/problem+json",
-                description=PROBLEMS.get(status, "A disk is full"),
-            )(view)
-        return view
-
-    return decorate
 
 
 def _upload(table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit) -> Response:

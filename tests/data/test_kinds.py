@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from hiring_api.data.columns import Id, Instant, Reference, Text
-from hiring_api.data.rows import judge, judge_record, quick_row, schema
+from hiring_api.data.rows import judge, judge_all, judge_record, schema
 from hiring_api.data.tables import kinds, tables
 
 KINDS = [Id(), Reference("departments"), Text(), Text(3), Instant("hired")]
@@ -74,34 +74,79 @@ def test_an_instant_with_an_offset_is_that_instant_in_utc(local, minutes):
     assert judged(Instant("hired"), aware.isoformat()) == aware.astimezone(UTC).replace(tzinfo=None)
 
 
-@pytest.mark.parametrize("table", tables(), ids=str)
-@given(st.data())
-def test_a_row_that_is_taken_quickly_is_the_row_that_the_schema_makes(table, data):
-    names = [*kinds(table), "other"]
-    raw = data.draw(
-        st.dictionaries(st.sampled_from(names), NEAR | st.sampled_from([1, "Ana", "2021-07-27T16:02:08Z"]))
-    )
-    quick = quick_row(table, raw)
-    if quick is not None:
-        assert schema(table, id_required=False).load(raw) == quick
-        assert not judge(table, raw).errors
-        assert bool(judge_record(table, raw).errors) == ("id" not in raw)
-
-
-@pytest.mark.parametrize("table", tables(), ids=str)
-@given(st.data())
-def test_what_is_wrong_with_a_row_is_what_the_schema_says_of_all_of_it(table, data):
-    names = [*kinds(table), "other", "_schema"]
-    raw = data.draw(st.dictionaries(st.sampled_from(names), NEAR) | NEAR)
-    judged_row = judge(table, raw)
+def whole(table, raw, *, id_required):
+    """What the schema makes of all of a row: its values, and its errors as they are told, in their order."""
     try:
-        whole = schema(table, id_required=False).load(raw)
+        return schema(table, id_required=id_required).load(raw), []
     except ValidationError as refused:
-        said = {
-            (name, message["code"])
-            for name, messages in refused.messages_dict.items()
-            for message in messages
-        }
-        assert {(error.field or "_schema", error.code) for error in judged_row.errors} == said
-    else:
-        assert (judged_row.values, judged_row.errors) == (whole, [])
+        said = refused.messages_dict
+        names = [*kinds(table), *(raw if isinstance(raw, dict) else ["_schema"])]
+        found = [(name, message) for name in dict.fromkeys(names) for message in said.get(name, [])]
+        values = refused.valid_data if isinstance(refused.valid_data, dict) else {}
+        return values, [told(name, **message) for name, message in found]
+
+
+def told(name, code, message):
+    """An error as users see it."""
+    if name == "_schema" and code == "invalid_type":
+        return (None, code, message)
+    shown = name if len(name) <= 64 else f"{name[:64]}…"
+    return (shown, code, f"{shown} {message}")
+
+
+def exactly(judged_row):
+    """The values with their types, and the errors in their order."""
+    values = {name: (type(value), value) for name, value in judged_row[0].items()}
+    return values, [tuple(error) for error in judged_row[1]]
+
+
+RIGHT = st.sampled_from([1, 7, "Ana", " José ", "2021-07-27T16:02:08Z", "2021-07-27T18:02:08+02:00"])
+SAME = st.sampled_from([1, 1.0, True, 0, 0.0, -0.0, False, "1", "", None, "2021-07-27", [], {}, "\n" * 20])
+
+
+def raws_of(table):
+    """Things that stand where rows of `table` should be, many of them nearly right."""
+    columns = st.sampled_from(list(kinds(table)))
+    others = st.sampled_from(["other", "_schema", "Id", "", "x" * 65, "\ud800"]) | st.text(max_size=3)
+    value = RIGHT | SAME | NEAR
+    every = st.fixed_dictionaries(dict.fromkeys(kinds(table), value))
+    return every | st.dictionaries(columns | others, value) | st.dictionaries(columns, value) | NEAR
+
+
+@pytest.mark.parametrize("table", tables(), ids=str)
+@given(st.data())
+def test_rows_judged_together_or_alone_are_judged_as_the_schema_judges_all_of_each(table, data):
+    raws = data.draw(st.lists(raws_of(table), max_size=6))
+    expected = [exactly(whole(table, raw, id_required=False)) for raw in raws]
+    for found in (judge_all(table, raws), [judge(table, raw) for raw in raws]):
+        assert [exactly((row.values, row.errors)) for row in found] == expected
+        assert all(row.raw is raw for row, raw in zip(found, raws, strict=True))
+
+
+@pytest.mark.parametrize("table", tables(), ids=str)
+@given(st.data())
+def test_a_record_of_a_file_is_judged_as_the_schema_that_demands_an_id_judges_it(table, data):
+    raw = data.draw(raws_of(table))
+    found = judge_record(table, raw)
+    assert exactly((found.values, found.errors)) == exactly(whole(table, raw, id_required=True))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+@given(st.lists(RIGHT | SAME | NEAR) | st.lists(st.text(max_size=6)) | st.lists(st.integers(-1, 2**31)))
+def test_what_is_taken_quickly_of_a_column_is_what_the_field_takes_to_the_same_value(kind, values):
+    for value, quick in zip(values, kind.quick_values(values), strict=True):
+        if quick is not None:
+            found = judged(kind, value)
+            assert (type(quick), quick) == (type(found), found)
+
+
+def test_of_a_row_with_many_unknown_fields_a_hundred_errors_are_told():
+    [table, *_] = tables()
+    raw = {"id": 0, **{f"field {number}": number for number in range(1000)}}
+    found = judge(table, raw).errors
+    assert [error.field for error in found] == ["id", "department", *(f"field {n}" for n in range(98))]
+    assert found[2].to_json() == {
+        "field": "field 0",
+        "code": "unknown_field",
+        "message": "field 0 is not a column of this table",
+    }

@@ -17,7 +17,7 @@ from hiring_api.data.database import open_engine
 from hiring_api.settings import read_settings
 from tests.serving import Serving
 
-GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
+GUNICORN = [sys.executable, "-m", "hiring_api", "serve"]
 
 
 def environment(root, **values):
