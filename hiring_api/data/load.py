@@ -184,7 +184,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
         turn.hold()
         prove(connection, target, placed)
         after, _ = _keep_placed(connection, task, turn.item, placed, turn.previous())
-        loads.advance(connection, key, after)
+        loads.advance(connection, key, after, placed.accepted)
         return after
 
     if turn.before is not None and _depends(task.table, turn.item, turn.before.item):

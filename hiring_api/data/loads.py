@@ -6,12 +6,25 @@ A load that was killed goes on where it was, with the ids it had taken; one that
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
-from sqlalchemy import CHAR, Column, Index, Integer, LargeBinary, String, Table, Text, insert, select, update
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.dialects.mysql import LONGBLOB
 
 from .csv_records import Position
@@ -33,10 +46,20 @@ loads = Table(
     Column("source", String(512), nullable=False),
     Column("fingerprint", CHAR(64), nullable=False),
     Column("progress", Text, nullable=False),
-    Column("taken", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb")),
     Column("begun_at", Moment, nullable=False),
     Column("ended_at", Moment),
     Index("ix_loads_fingerprint", "fingerprint"),
+    **OPTIONS,
+)
+
+# What a load under way has taken from its file; a row for each chunk, as one value would be written anew
+# with every chunk
+load_ids = Table(
+    "load_ids",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("load_id", Integer, nullable=False, index=True),
+    Column("ids", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb"), nullable=False),
     **OPTIONS,
 )
 
@@ -101,10 +124,15 @@ def unfinished(
     progress = Progress(
         Position(**stored["at"]),
         Counts(**stored["counts"]),
-        BitMap.deserialize(row.taken),
+        _taken(connection, row.id),
         Checksum(**stored["proven"]),
     )
     return row.id, row.run, progress
+
+
+def _taken(connection: Connection, key: int) -> BitMap:
+    stored = connection.execute(select(load_ids.c.ids).where(load_ids.c.load_id == key)).scalars()
+    return BitMap.union(BitMap(), *(BitMap.deserialize(ids) for ids in stored))
 
 
 def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str) -> int:
@@ -115,28 +143,29 @@ def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str
         "source": origin.source[:512],
         "fingerprint": fingerprint,
         "begun_at": _now(),
-        **_written(Progress()),
+        "progress": _written(Progress()),
     }
     [key] = connection.execute(insert(loads), values).inserted_primary_key or [None]
     return int(key)
 
 
-def advance(connection: Connection, key: int, progress: Progress) -> None:
-    """Records how far the load has come."""
-    connection.execute(update(loads).where(loads.c.id == key).values(_written(progress)))
+def advance(connection: Connection, key: int, progress: Progress, accepted: BitMap) -> None:
+    """Records how far the load has come; `accepted` are the ids that it has taken since the last time."""
+    connection.execute(update(loads).where(loads.c.id == key).values(progress=_written(progress)))
+    if accepted:
+        accepted.run_optimize()
+        connection.execute(insert(load_ids), {"load_id": key, "ids": accepted.serialize()})
 
 
 def end(connection: Connection, key: int, progress: Progress) -> None:
     """Records that the load has ended."""
-    done = {**_written(replace(progress, taken=BitMap())), "taken": None, "ended_at": _now()}
+    done = {"progress": _written(progress), "ended_at": _now()}
     connection.execute(update(loads).where(loads.c.id == key).values(done))
+    connection.execute(delete(load_ids).where(load_ids.c.load_id == key))
 
 
-def _written(progress: Progress) -> dict[str, Any]:
-    progress.taken.run_optimize()
-    state = {
-        "at": asdict(progress.at),
-        "counts": asdict(progress.counts),
-        "proven": asdict(progress.proven),
-    }
-    return {"progress": json.dumps(state), "taken": progress.taken.serialize()}
+def _written(progress: Progress) -> str:
+    """All but the ids taken."""
+    return json.dumps(
+        {"at": asdict(progress.at), "counts": asdict(progress.counts), "proven": asdict(progress.proven)}
+    )

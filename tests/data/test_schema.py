@@ -1,0 +1,95 @@
+"""The revisions lead to the schema that the program declares, and take what was there along."""
+
+from __future__ import annotations
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from pyroaring import BitMap
+from sqlalchemy import MetaData, inspect, make_url, text
+
+from hiring_api.data import schema
+from hiring_api.data.database import open_engine
+from hiring_api.data.loads import load_ids, unfinished
+from hiring_api.data.rejects import Origin
+from hiring_api.data.tables import Base, Employee
+
+employees = Employee.__table__
+BEGUN = (
+    "INSERT INTO loads (run, table_name, source, fingerprint, progress, begun_at, ended_at) "
+    "VALUES ('run', 'hired_employees', 'e.csv', 'f', :progress, '2026-11-20 12:00:00', :ended)"
+)
+PROGRESS = (
+    '{"at": {"offset": 70, "line": 2, "record": 2}, "counts": {"read": 2, "inserted": 2, "updated": 0, '
+    '"unchanged": 0, "rejected": 0, "blank": 0}, "proven": {"rows": 2, "total": 5}}'
+)
+
+
+@pytest.fixture
+def bare(database_url, tmp_path):
+    """A database without any table; the server's has its tables again afterwards."""
+    sqlite = database_url.drivername.startswith("sqlite")
+    engine = open_engine(make_url(f"sqlite:///{tmp_path / 'bare.db'}") if sqlite else database_url)
+    drop_everything(engine)
+    yield engine
+    drop_everything(engine)
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def drop_everything(engine):
+    present = MetaData()
+    with engine.begin() as connection:
+        present.reflect(connection)
+        present.drop_all(connection)
+
+
+def move(engine, how, to):
+    with engine.connect() as connection:
+        config = schema._config()
+        config.attributes["connection"] = connection
+        how(config, to)
+        connection.commit()
+
+
+def begin(connection):
+    """A load under way, then one that ended."""
+    for ended in (None, "2026-11-20 13:00:00"):
+        connection.execute(text(BEGUN), {"progress": PROGRESS, "ended": ended})
+
+
+def test_the_revisions_lead_to_the_declared_schema(bare):
+    schema.upgrade(bare)
+    with bare.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        assert schema.is_current(connection)
+
+
+def test_a_load_that_an_older_version_began_goes_on(bare):
+    move(bare, command.upgrade, "0001")
+    with bare.begin() as connection:
+        begin(connection)
+        taken = {"taken": BitMap([1, 2]).serialize()}
+        connection.execute(text("UPDATE loads SET taken = :taken WHERE id = 1"), taken)
+    schema.upgrade(bare)
+    with bare.connect() as connection:
+        key, run, progress = unfinished(connection, employees, Origin("e.csv", "new"), "f")
+        assert (key, run, progress.taken, progress.at.line) == (1, "run", BitMap([1, 2]), 2)
+        assert connection.execute(load_ids.select()).one().load_id == 1
+        if bare.dialect.name == "sqlite":
+            made = text("SELECT sql FROM sqlite_master WHERE name = 'loads'")
+            assert "AUTOINCREMENT" in connection.execute(made).scalar_one()
+
+
+def test_the_way_back_drops_loads_under_way_and_keeps_the_others(bare):
+    schema.upgrade(bare)
+    with bare.begin() as connection:
+        begin(connection)
+        connection.execute(load_ids.insert(), {"load_id": 1, "ids": BitMap([1]).serialize()})
+    move(bare, command.downgrade, "0001")
+    with bare.connect() as connection:
+        assert connection.execute(text("SELECT id, taken FROM loads")).all() == [(2, None)]
+    move(bare, command.downgrade, "base")
+    assert inspect(bare).get_table_names() == ["alembic_version"]
