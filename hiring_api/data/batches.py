@@ -12,6 +12,8 @@ from .rows import spelled
 from .tables import resource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Table
 
     from .rows import Judged, RowError
@@ -41,13 +43,18 @@ class Outcome:
     errors: list[RowError] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
+def _nothing() -> None:
+    """Where nothing is on record, there is nothing to tell."""
+
+
+@dataclass(slots=True)
 class Report:
-    """The outcomes of a batch's rows, in the order of the rows."""
+    """The outcomes of a batch's rows, in the order of the rows. `tell` logs which were refused, and why."""
 
     table: Table
     options: Options
     outcomes: list[Outcome]
+    tell: Callable[[], None] = _nothing
 
     def counts(self) -> Counter[str]:
         """How many rows have each status."""

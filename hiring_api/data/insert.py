@@ -1,12 +1,14 @@
 """Rows -> tables: one outcome for each row, all of a request in one transaction.
 
 The way in: look up which ids are taken and which references exist, refuse what cannot go in with all its
-errors, then one INSERT a table for the rest. Where another writer got in between, the INSERT fails as a
-whole, and the look-up is done again; after several lost races each row is tried alone.
+errors, then one INSERT a table for the rest. Where another writer got in between, the INSERT fails, all is
+undone, and the look-up is done again; after several lost races each row is tried alone.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
     from .batches import Options
 
+    Place = Callable[[Connection, Sequence[Batch], Options], list[Report]]
+
 _RACES = 3
 
 
@@ -37,6 +41,8 @@ def take(
 ) -> list[Report]:
     """Takes judged rows into tables in one transaction; what is refused is kept on record with them.
 
+    The reports can tell the log what was refused: that is left to the caller, since nobody waits for it.
+
     Args:
         engine: the database.
         batches: the rows for each table, parents before the tables that refer to them.
@@ -48,43 +54,38 @@ def take(
         DatabaseUnavailable: nothing was committed.
     """
 
-    def work(connection: Connection) -> list[Report]:
-        reports = _place(connection, batches, options)
+    def work(place: Place, connection: Connection) -> list[Report]:
+        reports = place(connection, batches, options)
         if not options.dry_run:
-            _keep(connection, batches, reports, origin)
+            for batch, report in zip(batches, reports, strict=True):
+                report.tell = keep(connection, batch.table, origin, _rejects(batch, report))
             if finish is not None:
                 finish(connection, reports)
         return reports
 
-    return transaction(engine, work)
+    for _ in range(_RACES):
+        with suppress(IntegrityError):  # another writer got in between: all of it is undone
+            return transaction(engine, partial(work, _place))
+    return transaction(engine, partial(work, _place_one_by_one))
 
 
-def _keep(
-    connection: Connection, batches: Sequence[Batch], reports: Sequence[Report], origin: Origin
-) -> None:
-    for batch, report in zip(batches, reports, strict=True):
-        numbered = enumerate(zip(batch.rows, report.outcomes, strict=True), start=1)
-        refused = [
-            Reject(row.raw, outcome.errors, record=number)
-            for number, (row, outcome) in numbered
-            if outcome.status == "failed"
-        ]
-        keep(connection, batch.table, origin, refused)
+def _rejects(batch: Batch, report: Report) -> list[Reject]:
+    numbered = enumerate(zip(batch.rows, report.outcomes, strict=True), start=1)
+    return [
+        Reject(row.raw, outcome.errors, record=number)
+        for number, (row, outcome) in numbered
+        if outcome.status == "failed"
+    ]
 
 
 def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
-    for _ in range(_RACES):
-        reports = _plan(connection, batches, options)
-        if options.dry_run or _refused(reports, options):
-            return _rolled_back(reports) if _refused(reports, options) else reports
-        try:
-            with connection.begin_nested():
-                for batch, report in zip(batches, reports, strict=True):
-                    write(connection, batch, report.outcomes)
-        except IntegrityError:
-            continue
-        return reports
-    return _place_one_by_one(connection, batches, options)
+    reports = _plan(connection, batches, options)
+    if _refused(reports, options):
+        return _rolled_back(reports)
+    if not options.dry_run:
+        for batch, report in zip(batches, reports, strict=True):
+            write(connection, batch, report.outcomes)
+    return reports
 
 
 def _refused(reports: Iterable[Report], options: Options) -> bool:

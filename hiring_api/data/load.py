@@ -231,7 +231,7 @@ def _keep(
 ) -> None:
     source = task.origin.source if task.replaces else None
     new = repairs.settle(connection, task.table, source, task.file.layout, judged, refused, kept=kept)
-    keep(connection, task.table, task.origin, new, logged)
+    keep(connection, task.table, task.origin, new, logged)()
 
 
 def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[int, Reject]) -> None:

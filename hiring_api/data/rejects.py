@@ -18,7 +18,7 @@ from .rows import spelled
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection
 
@@ -32,6 +32,7 @@ _LOGGED: Final = 1000  # characters of a raw row in the log; the table has all o
 _KEPT: Final = 1_000_000  # or as many characters
 _OF_ONE: Final = ("line", "record", "raw", "errors")  # the columns that differ from reject to reject
 _ENCODER: Final = json.JSONEncoder()
+_TOGETHER: Final = json.JSONEncoder(separators=("\x01", ": "))
 
 _OfOne = tuple[int | None, int | None, str, str]
 
@@ -79,20 +80,33 @@ class Origin:
 
 def keep(
     connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject], logged: int | None = None
-) -> None:
-    """Writes refused rows of `table` into the reject table and the log; into the log at most `logged`."""
-    if not refused:
-        return
+) -> Callable[[], None]:
+    """Writes refused rows of `table` into the reject table; what it answers writes them into the log.
+
+    Args:
+        connection: in a transaction.
+        table: which refused them.
+        origin: where they came from.
+        refused: the rows.
+        logged: at most so many are logged.
+    """
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
-    rows = [_of_one(reject) for reject in refused]
-    _write(connection, of_all, rows)
-    lines = [
-        _told(table, origin.source, reject, raw)
-        for reject, (_, _, raw, _) in zip(refused[:logged], rows, strict=False)
+    raws = _texts([reject.raw for reject in refused])
+    rows = [
+        (reject.line, reject.record, raw, spelled(tuple(reject.errors), " "))
+        for reject, raw in zip(refused, raws, strict=True)
     ]
-    if lines:
-        log.warning("%s", "\n".join(lines))
+    if rows:
+        _write(connection, of_all, rows)
+
+    def tell() -> None:
+        pairs = zip(refused[:logged], raws, strict=False)
+        lines = [_told(table, origin.source, reject, raw) for reject, raw in pairs]
+        if lines:
+            log.warning("%s", "\n".join(lines), extra={"request_id": origin.run})
+
+    return tell
 
 
 def _write(connection: Connection, of_all: dict[str, Any], rows: list[_OfOne]) -> None:
@@ -140,15 +154,30 @@ def _lines(rows: Sequence[tuple[Any, ...]], places: Sequence[int]) -> bytes:
 
 def written(reject: Reject) -> dict[str, Any]:
     """The columns that say what was refused and why."""
-    return dict(zip(_OF_ONE, _of_one(reject), strict=True))
+    errors = spelled(tuple(reject.errors), " ")
+    return dict(zip(_OF_ONE, (reject.line, reject.record, _text(reject.raw), errors), strict=True))
 
 
-def _of_one(reject: Reject) -> _OfOne:
+def _texts(raws: list[Any]) -> list[str]:
+    """As `_text` of each, for objects without objects in them in half the time: encoded together, then cut.
+
+    JSON has no control characters. So where they are put instead of commas, one that stands between braces
+    is between two of the objects, or of those within: then there are more of them.
+    """
+    if set(map(type, raws)) == {dict}:
+        together = _TOGETHER.encode(raws)[1:-1].replace("}\x01{", "}\n{")
+        texts = together.replace("\x01", ", ").split("\n")
+        if len(texts) == len(raws) and max(map(len, texts)) <= _KEPT:
+            return texts
+    return list(map(_text, raws))
+
+
+def _text(raw: Any) -> str:
     # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
-    raw = _ENCODER.encode(reject.raw)
-    if len(raw) > _KEPT:  # such a row is an attack or an accident; the column holds 16 MB, a packet less
-        raw = json.dumps(f"{raw[:_KEPT]}… ({len(raw)} characters)")
-    return reject.line, reject.record, raw, spelled(tuple(reject.errors), " ")
+    text = _ENCODER.encode(raw)
+    if len(text) > _KEPT:  # such a row is an attack or an accident; the column holds 16 MB, a packet less
+        text = json.dumps(f"{text[:_KEPT]}… ({len(text)} characters)")
+    return text
 
 
 def _told(table: Table, source: str, reject: Reject, raw: str) -> str:

@@ -151,15 +151,15 @@ def _judge(schema: Schema, raw: Any, plain: Row) -> Judged:
     """
     if type(raw) is not dict:
         return _load(schema, raw)
-    judged, refused = Judged(raw, {}), 0
+    judged = Judged(raw, {name: value for name, value in plain.items() if value is not None})
+    refused = 0
     for name, column in schema.load_fields.items():
-        value = plain.get(name)
-        if value is None:
+        if name not in judged.values:
             value, errors = _read(column, name, raw.get(name, missing))
             judged.errors += errors
             refused += bool(errors)
-        if value is not missing:
-            judged.values[name] = value
+            if value is not missing:
+                judged.values[name] = value
     if not raw.keys() <= schema.load_fields.keys():
         message: Any = schema.error_messages["unknown"]
         unknown = [name for name in raw if name not in schema.load_fields][: _MOST_ERRORS - refused]

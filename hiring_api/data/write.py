@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
-from .bulk import insert_all, insert_lines, overwrite
+from .bulk import insert_all, insert_rows, overwrite
 from .columns import MAX_ID
 
 if TYPE_CHECKING:
@@ -58,13 +58,12 @@ def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> 
         last = connection.execute(text("SELECT last_insert_rowid()")).scalar_one()
         ids = list(range(last - len(rows) + 1, last + 1))
     else:
-        step = connection.execute(text("SELECT @@auto_increment_increment")).scalar_one()
+        step = connection.exec_driver_sql("SELECT @@auto_increment_increment").scalar_one()
         names = [name for name in table.columns.keys() if name != "id"]  # noqa: SIM118
-        line = "\t".join(["%s"] * len(names)) + "\n"
         for part in _short(rows):
-            lines = "".join([line % tuple([row[name] for name in names]) for row in part])
+            values = [tuple([row[name] for name in names]) for row in part]
             with _exhaustion():
-                first = insert_lines(connection, table, names, lines.encode())
+                first = insert_rows(connection, table, names, values)
             ids.extend(range(first, first + step * len(part), step))
     if ids[-1] > MAX_ID:
         raise IntegrityError("no id left", None, ValueError())
@@ -83,7 +82,7 @@ def _exhaustion() -> Iterator[None]:
 
 
 def _short(rows: list[Row]) -> Iterable[list[Row]]:
-    """Parts of `rows` that `insert_lines` sends in one statement each, as their lines are below its limit.
+    """Parts of `rows` that `insert_rows` sends in one statement each, as their lines are below its limit.
 
     A character is at most 4 bytes in UTF-8; a number or date takes at most 30.
     """

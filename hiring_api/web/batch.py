@@ -145,7 +145,10 @@ def _respond(
 
         reports = take(engine(), read(body), options, _origin(), finish)
         count_rows(reports)
-        return respond(reports)
+        response = respond(reports)
+        for report in reports:
+            response.call_on_close(report.tell)
+        return response
 
     return exactly_once(body, handle)
 

@@ -49,5 +49,7 @@ def _tell_id(response: Response) -> Response:
 
 class _RequestId(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        record.request_id = g.get("request_id", "-") if has_request_context() else "-"
+        # What is logged after the answer was sent brings the id of its request
+        known = getattr(record, "request_id", "-")
+        record.request_id = g.get("request_id", known) if has_request_context() else known
         return True

@@ -28,6 +28,14 @@ def sometimes_with_a_line(number):
     return alike(number) if number % 2 else apart(number)
 
 
+def flat(number):
+    return Reject({"a": number, ODD: "}\x01{", "b": "},{"}, [WRONG], record=number)
+
+
+def nested(number):
+    return Reject({"a": [{"b": number}, {}] * (number % 2)} if number % 5 else {}, [WRONG], record=number)
+
+
 def with_line_and_record(number):
     return Reject(ODD, [WRONG._replace(message=f"{number % 7}")] * (number % 3), number, number + 1)
 
@@ -35,7 +43,7 @@ def with_line_and_record(number):
 @pytest.mark.parametrize("local", [True, False])
 @pytest.mark.parametrize("source", SOURCES)
 @pytest.mark.parametrize("count", [1, 99, 100, 1000])
-@pytest.mark.parametrize("refused", [alike, apart, sometimes_with_a_line, with_line_and_record])
+@pytest.mark.parametrize("refused", [alike, apart, sometimes_with_a_line, with_line_and_record, nested, flat])
 def test_what_is_stored_is_what_was_refused(engine, refused, count, source, local):
     table, given = tables()[0], [refused(number) for number in range(1, count + 1)]
     if not local:
@@ -57,7 +65,7 @@ def test_what_is_stored_is_what_was_refused(engine, refused, count, source, loca
 
 def test_each_refused_row_has_a_line_in_the_log(engine, caplog):
     with engine.begin() as connection:
-        keep(connection, tables()[0], Origin("POST /jobs", "r"), [alike(1), apart(2), apart(3)], logged=2)
+        keep(connection, tables()[0], Origin("POST /jobs", "r"), [alike(1), apart(2), apart(3)], logged=2)()
     [record] = caplog.records
     first, second = record.message.split("\n")
     start = "refused row 1 of departments from POST /jobs: "
