@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         COMMANDS[options.command](options)
     except HiringError as error:
-        print(error.message, file=sys.stderr)
+        print(f"{error.message}{_why(error)}", file=sys.stderr)
         for item in error.details.get("errors", []):
             print(f"  {item}", file=sys.stderr)
         return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
@@ -50,12 +50,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     except (OSError, SQLAlchemyError) as error:
-        print(
-            f"{type(error).__name__}: {getattr(error, 'strerror', None) or 'see the database'}",
-            file=sys.stderr,
-        )
+        what = getattr(error, "filename", None) or type(error).__name__
+        print(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("interrupted: nothing was changed", file=sys.stderr)
         return 130
     return 0
+
+
+def _why(error: HiringError) -> str:
+    """What the system said of a folder; callers of the API are not told, those of the command are."""
+    cause = error.__cause__
+    if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.strerror:
+        return f" ({cause.strerror})"
+    return ""

@@ -19,7 +19,7 @@ from hiring_api.data.errors import Busy, DatabaseUnavailable
 from hiring_api.data.load import check, load, load_at_once
 from hiring_api.data.locks import named_lock
 from hiring_api.data.mislabel import refuse_mislabelled
-from hiring_api.data.reject_files import line_of, rejects_file, write_rejects
+from hiring_api.data.reject_files import line_of, rejects_file, require_writable, write_rejects
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import kinds
 from hiring_api.data.tasks import Limit, Loaded, Task
@@ -82,6 +82,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
         InvalidFile: a file is missing, unreadable or not what it should be; what was yielded stays loaded.
         Busy: another run is under way.
         DatabaseUnavailable: the database was not there within `Settings.database_wait` seconds.
+        StorageUnavailable: the refused rows could not be written; nothing was loaded.
     """
     with sources.opened(job.source, job.table) as found:
         files = [
@@ -89,6 +90,8 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
             for one in found
         ]
         with _ready(job, settings) as engine:
+            for one in found:
+                require_writable(settings.rejects_dir, one.table)
             run_id = f"migration-{uuid4().hex}"
             accepted: dict[str, BitMap] = {}
             for one, file in files:
@@ -151,7 +154,7 @@ def _check(
 
 
 def wait_for(engine: Engine, seconds: float) -> None:
-    """Returns when the database answers.
+    """Returns when the database answers. SQLite has no server that could still be starting.
 
     Raises:
         DatabaseUnavailable: it does not within `seconds`.
@@ -163,6 +166,8 @@ def wait_for(engine: Engine, seconds: float) -> None:
                 return
         except DatabaseUnavailable as error:
             why = _reason(error)
+            if engine.dialect.name == "sqlite":
+                raise DatabaseUnavailable(f"no database in {engine.url.database}: {why}") from None
             if time.monotonic() + _PAUSE > deadline:
                 raise DatabaseUnavailable(f"no database after {seconds:.0f} s: {why}") from None
             log.info("waiting for the database: %s", why)

@@ -42,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     job = _job(given, settings)
     results: list[Result] = []
     status, error = _run(job, settings, results)
-    if results:
-        sys.stdout.write(summary(results, dry_run=job.dry_run))
+    try:
+        if results:
+            sys.stdout.write(summary(results, dry_run=job.dry_run))
+            sys.stdout.flush()
+    except OSError as refused:
+        status = _say(f"the summary cannot be written: {refused.strerror}", status or FAILED)
     if given.report is not None:
         try:
             write_report(given.report, job, results, status, error)

@@ -7,6 +7,7 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
+from hiring_api.data.backup import room
 from hiring_api.data.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def from_s3(source: str, target: Path) -> None:
     """
 
     def copy(files: Any) -> None:
-        with files.open(source, "rb") as remote, target.open("wb") as file:
+        with room(), files.open(source, "rb") as remote, target.open("wb") as file:
             shutil.copyfileobj(remote, file, _COPIED)
 
     _s3(source, copy)

@@ -8,8 +8,9 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from hiring_api.data.backup import room
 from hiring_api.data.errors import InvalidFile
 from hiring_api.data.scratch import ScratchFolder
 from hiring_api.data.tables import resource, tables
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 # As browsers and file managers name copies: "hired_employees (3).csv", "Jobs - Copy.CSV"
 _NAME = re.compile(r"(?P<stem>.+?)(?: ?\(\d+\)| - copy)?\.(?:csv|txt|tsv)(?:\.gz|\.zst)?", re.IGNORECASE)
 
-_ADDRESS = ": of addresses, https://host/file and s3://bucket/prefix are taken"
+_NAMED = "SOURCE, or else CSV_SOURCE, names a folder or a file"
+_ADDRESS = "of addresses, https://host/file and s3://bucket/prefix are taken"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +59,16 @@ def opened(source: str, table: str | None) -> Iterator[list[Found]]:
         InvalidFile: there is nothing to load, or two files for one table.
     """
     only = table_named(table) if table else None
-    if source == "-" or is_web(source) or is_s3(source):
+    path = Path(source)
+    elsewhere = source == "-" or is_web(source) or is_s3(source)
+    if elsewhere or path.is_fifo():
         with ScratchFolder("hiring-files-") as folder:
             yield _fetched(source, only, folder)
-        return
-    path = Path(source)
-    if path.is_dir():
+    elif path.is_dir():
         names = [str(file.resolve()) for file in sorted(path.iterdir()) if file.is_file()]
         yield [Found(of, name, Path(name)) for of, name in chosen(source, names, only)]
     elif not path.exists():
-        raise InvalidFile(f"{source} does not exist{_ADDRESS if '://' in source else ''}")
+        raise InvalidFile(f"{source} does not exist: {_ADDRESS if '://' in source else _NAMED}")
     else:
         yield [Found(only if only is not None else _named_by(source), str(path.resolve()), path)]
 
@@ -76,13 +78,18 @@ def _fetched(source: str, only: Table | None, folder: Path) -> list[Found]:
     if source == "-":
         if only is None:
             raise InvalidFile("standard input has no name: say with --table what it is for")
-        _copy_stdin(folder / only.name)
+        _copy(sys.stdin.buffer, folder / only.name)
         return [Found(only, "standard input", folder / only.name)]
     if is_web(source):
         name = without_secrets(source)
         table = only if only is not None else _named_by(name)
         from_web(source, folder / table.name)
         return [Found(table, name, folder / table.name)]
+    if not is_s3(source):  # a pipe, such as a shell's <(…): it can be read once
+        table = only if only is not None else _named_by(source)
+        with Path(source).open("rb") as pipe:
+            _copy(pipe, folder / table.name)
+        return [Found(table, source, folder / table.name)]
     names = list_s3(source)
     found = [(only, source)] if only is not None and names == [source] else chosen(source, names, only)
     for table, name in found:
@@ -90,9 +97,9 @@ def _fetched(source: str, only: Table | None, folder: Path) -> list[Found]:
     return [Found(table, name, folder / table.name) for table, name in found]
 
 
-def _copy_stdin(target: Path) -> None:
-    with target.open("wb") as file:
-        shutil.copyfileobj(sys.stdin.buffer, file)
+def _copy(stream: BinaryIO, target: Path) -> None:
+    with room(), target.open("wb") as file:
+        shutil.copyfileobj(stream, file)
 
 
 def _named_by(source: str) -> Table:

@@ -14,6 +14,7 @@ import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
+from hiring_api.data.backup import room
 from hiring_api.data.errors import InvalidFile
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def from_web(source: str, target: Path) -> None:
     """
     try:
         with _opener().open(_request(source), timeout=_SECONDS) as answer, target.open("wb") as file:
-            shutil.copyfileobj(answer, file, _COPIED)
+            with room():
+                shutil.copyfileobj(answer, file, _COPIED)
             expected = answer.headers.get("Content-Length", "")
             if expected.isdecimal() and file.tell() != int(expected):
                 raise InvalidFile(f"{without_secrets(source)} ended after {file.tell()} of {expected} bytes")

@@ -97,6 +97,26 @@ def test_what_is_not_there_ends_with_1(filled, capsys, arguments, status):
     assert output.err.count("\n") == 1
 
 
+def test_a_folder_that_is_none_is_told_with_the_systems_reason(filled, capsys, monkeypatch, tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("BACKUP_DIR", str(file))
+    assert main(["backups"]) == 1
+    assert capsys.readouterr() == ("", "the backup folder cannot be read (Not a directory)\n")
+    assert main(["backup"]) == 1
+    assert capsys.readouterr() == ("", "the backup folder cannot be written (File exists)\n")
+    assert main(["verify", str(tmp_path)]) == 1
+    assert capsys.readouterr() == ("", f"{tmp_path}: Is a directory\n")
+
+
+def test_a_file_that_is_no_database_is_told(capsys, monkeypatch, tmp_path):
+    (tmp_path / "h.db").write_text("some text, not a database" * 100)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/h.db")
+    monkeypatch.setenv("BACKUP_DIR", str(tmp_path / "kept"))
+    assert main(["backup"]) == 1
+    assert capsys.readouterr() == ("", "the database file is damaged, or none of SQLite's\n")
+
+
 def test_a_wrong_setting_ends_with_2(filled, capsys, monkeypatch):
     monkeypatch.setenv("BACKUP_KEEP", "all")
     assert main(["backups"]) == 2

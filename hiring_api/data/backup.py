@@ -66,13 +66,13 @@ class Manifest:
 
 
 @contextmanager
-def room() -> Iterator[None]:
+def room(message: str = "there is no room left for the file: nothing was kept") -> Iterator[None]:
     """Turns a full disk into StorageFull."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise StorageFull("there is no room left for the file: nothing was kept") from error
+            raise StorageFull(message) from error
         raise
 
 

@@ -182,4 +182,6 @@ def _sqlite_translation(code: int, told: str) -> DatabaseUnavailable | StorageFu
         return StorageFull("the database has no room left on its disk; nothing was kept")
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
         return DatabaseUnavailable("the database file cannot be opened or written")
+    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        return DatabaseUnavailable("the database file is damaged, or none of SQLite's")
     return DatabaseUnavailable(_NO_SCHEMA) if told.startswith("no such table") else None

@@ -26,7 +26,7 @@ class StorageFull(HiringError):
 
 
 class StorageUnavailable(HiringError):
-    """The place where backups are kept cannot be reached or written."""
+    """The place where files are kept, backups or refused rows, cannot be reached or written."""
 
 
 class InvalidFile(HiringError):

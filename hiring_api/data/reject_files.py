@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
+from .backup import room
 from .csv_layout import REJECT
 from .database import snapshot
+from .errors import StorageUnavailable
 from .loads import loads
 from .rejects import rejects, written
 from .scratch import scratch_file
@@ -37,12 +39,18 @@ def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequ
 
     Without any line there is no file. One that was there before and says something else is kept as
     `TABLE.previous.csv`: somebody may have been correcting it.
+
+    Raises:
+        StorageUnavailable: nothing can be written there.
+        StorageFull: there is no room for all lines.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor, written = scratch_file(folder, f".{table.name}.")
+    descriptor, written = _new_file(folder, table)
     path = folder / f"{table.name}.csv"
     try:
-        with open(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file:  # noqa: PTH123
+        with (
+            room(f"there is no room left in {folder} for the refused rows"),
+            os.fdopen(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file,
+        ):
             writer = csv.writer(file)
             writer.writerow([*kinds(table), *EXTRA])
             head = file.tell()
@@ -56,6 +64,23 @@ def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequ
                 written.replace(path)
     finally:
         written.unlink(missing_ok=True)
+
+
+def require_writable(folder: Path, table: Table) -> None:
+    """Finds out before a long load whether `rejects_file` could write afterwards; raises as it does."""
+    descriptor, path = _new_file(folder, table)
+    path.unlink()
+    os.close(descriptor)
+
+
+def _new_file(folder: Path, table: Table) -> tuple[int, Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return scratch_file(folder, f".{table.name}.")
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the refused rows cannot be written into {folder} ({error.strerror}): set REJECTS_DIR"
+        ) from error
 
 
 def _umask() -> int:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
+
+from migration_job.main import main
 
 from .test_job import employee, figures
 
@@ -175,3 +180,66 @@ def test_a_million_columns_or_a_file_of_commas_is_no_harm(job):
     job.write("departments.csv", "1,Sales\n" + "," * 200_000 + "\n" + "1;" * 100_000 + "\n")
     status, output, _ = job("--table", "departments")
     assert (status, figures(output)["departments"]) == (0, (2, 1, 0, 0, 1))
+
+
+def test_a_rejects_folder_that_cannot_be_is_told_before_anything_is_loaded(job, monkeypatch):
+    job.files(employee(1))
+    monkeypatch.setenv("REJECTS_DIR", str(job.folder / "jobs.csv"))
+    status, output, error = job()
+    reason = f"the refused rows cannot be written into {job.folder}/jobs.csv (File exists): set REJECTS_DIR"
+    assert (status, output, error) == (1, "", f"migration_job: {reason}\n")
+    assert job.rows("departments") == []
+
+
+# From when the last file's refused rows are written no file may have more than 100,000 bytes
+NO_ROOM = """
+import resource, sys
+from migration_job import job, main
+write = job.write_rejects
+def limited(engine, table, *given):
+    if table.name == "hired_employees":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+    return write(engine, table, *given)
+job.write_rejects = limited
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+def test_a_disk_without_room_for_the_refused_rows_is_told(job):
+    """The size that a file may have stands for the room on a disk: both end in an OSError."""
+    job.files("".join(employee(row, "") for row in range(1, 2001)))
+    command = [sys.executable, "-c", NO_ROOM, str(job.folder)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    sentence = f"migration_job: there is no room left in {job.rejects_folder} for the refused rows"
+    assert done.stderr.splitlines()[-1] == sentence
+    assert list(job.rejects_folder.iterdir()) == []
+    assert job()[0] == 0
+    assert len(job.refused()) == 2000
+
+
+def test_what_is_no_database_is_told_at_once(job, monkeypatch):
+    job.files()
+    path = job.write("h.db", "some text, not a database" * 100)
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
+    assert job() == (1, "", f"migration_job: no database in {path}: file is not a database\n")
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}/h.db")
+    assert job() == (1, "", f"migration_job: no database in {path}/h.db: unable to open database file\n")
+
+
+def test_without_a_source_it_says_how_to_name_one(job, monkeypatch):
+    monkeypatch.chdir(job.folder)
+    monkeypatch.delenv("CSV_SOURCE", raising=False)
+    sentence = "csv does not exist: SOURCE, or else CSV_SOURCE, names a folder or a file"
+    assert main([]) == 1
+    assert job.capsys.readouterr() == ("", f"migration_job: {sentence}\n")
+
+
+def test_a_summary_that_cannot_be_written_is_told(job):
+    job.files()
+    command = [sys.executable, "-m", "migration_job", str(job.folder)]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    sentence = "migration_job: the summary cannot be written: No space left on device\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+    assert job.rows("departments") == SALES

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
 import threading
 from functools import partial
@@ -70,6 +71,17 @@ def test_standard_input(job, monkeypatch):
     status, _, error = job(source="-")
     assert status == 1
     assert "standard input has no name: say with --table what it is for" in error
+
+
+def test_a_pipe_such_as_a_shell_makes_of_commands(job):
+    path = job.folder / "pipe"
+    os.mkfifo(path)
+    writer = threading.Thread(target=path.write_text, args=("1,Sales\n2,Law\n",))
+    writer.start()
+    status, output, error = job("--table", "departments", source=path)
+    writer.join()
+    assert (status, job.rows("departments")) == (0, SALES), error
+    assert str(path) in output
 
 
 @pytest.fixture
