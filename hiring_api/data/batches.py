@@ -12,7 +12,7 @@ from .rows import spelled
 from .tables import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Table
 
@@ -66,7 +66,7 @@ class Batch:
     """Judged rows for one table."""
 
     table: Table
-    rows: list[Judged]
+    rows: Sequence[Judged]
 
 
 def answer(report: Report, returned: Returned = "all") -> str:

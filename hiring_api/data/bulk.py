@@ -63,19 +63,19 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
     Raises:
         IntegrityError: as `load` does.
     """
-    if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(*_many(table, rows))
-        return
     insert_rows(connection, table, list(kinds(table)), rows)
 
 
 def insert_rows(connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]) -> int:
-    """Inserts valid values of `columns` by INSERT, not into SQLite; the first id that the last statement
-    generated, if any.
+    """Inserts valid values of `columns` by INSERT; the first id that the last statement generated, if any;
+    nothing of use for SQLite.
 
     In most rows no text has a quote or backslash: then their literals need no escapes, which is quickest. As
     many quotes as were put there are proof of it.
     """  # one thought
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(*_many(table, columns, rows))
+        return 0
     of = kinds(table)
     literals = ["%s" if isinstance(of[name], (Id, Reference)) else "'%s'" for name in columns]
     literal = f"({','.join(literals)})"
@@ -113,7 +113,7 @@ def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> N
     others = [name for name in names if name != "id"]
     if connection.dialect.name == "sqlite":
         assign = ", ".join(f'"{name}" = excluded."{name}"' for name in others)
-        insert, values = _many(table, rows)
+        insert, values = _many(table, names, rows)
         connection.exec_driver_sql(f"{insert} ON CONFLICT (id) DO UPDATE SET {assign}", values)
         return
     # Spelled so that PyMySQL sends many rows in one statement; it sends those of SQLAlchemy's spelling
@@ -125,13 +125,15 @@ def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> N
     connection.exec_driver_sql(text, list(rows))
 
 
-def _many(table: Table, rows: Sequence[Values]) -> tuple[str, list[Values]]:
+def _many(table: Table, columns: Sequence[str], rows: Sequence[Values]) -> tuple[str, list[Values]]:
     """What the driver's executemany takes; instants as SQLAlchemy stores them in SQLite."""
-    for place, kind in enumerate(kinds(table).values()):
-        if isinstance(kind, Instant):
+    of = kinds(table)
+    for place, name in enumerate(columns):
+        if isinstance(of[name], Instant):
             spelled = (row[place].isoformat(" ", "microseconds") for row in rows)
             rows = [(*row[:place], text, *row[place + 1 :]) for row, text in zip(rows, spelled, strict=True)]
-    return f"INSERT INTO {table.name} VALUES ({', '.join('?' for _ in table.columns)})", list(rows)
+    into = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT INTO {table.name} ({into}) VALUES ({', '.join('?' for _ in columns)})", list(rows)
 
 
 def load_lines(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from .batches import Batch, Outcome, Report
 from .database import transaction
 from .rejects import Origin, Reject, keep
-from .rows import Judged, RowError
+from .rows import Judged, PlainRows, RowError, column_of
 from .tables import references
 from .write import write
 
@@ -70,10 +70,9 @@ def take(
 
 
 def _rejects(batch: Batch, report: Report) -> list[Reject]:
-    numbered = enumerate(zip(batch.rows, report.outcomes, strict=True), start=1)
     return [
-        Reject(row.raw, outcome.errors, record=number)
-        for number, (row, outcome) in numbered
+        Reject(batch.rows[index].raw, outcome.errors, record=index + 1)
+        for index, outcome in enumerate(report.outcomes)
         if outcome.status == "failed"
     ]
 
@@ -125,29 +124,26 @@ def _decide(
     `coming` has the ids that this request will insert into parents, `seen` those of the rows before these;
     the ids of these rows are added to it.
     """
-    table, ids = batch.table, _values(batch.rows, "id")
-    parents = references(table)
-    wanted = {name: _values(batch.rows, name) - coming.get(parent, set()) for name, parent in parents.items()}
-    asked = [(table, ids), *((parent, wanted[name]) for name, parent in parents.items())]
+    brought = column_of(batch.rows, "id")
+    ids, parents = set(brought), references(batch.table)
+    wanted = {
+        name: set(column_of(batch.rows, name)) - coming.get(parent, set()) for name, parent in parents.items()
+    }
+    asked = [(batch.table, ids), *((parent, wanted[name]) for name, parent in parents.items())]
     taken, *known = _present(connection, asked, lock=options.on_conflict == "update" and not options.dry_run)
     unknown = {
-        name: {
-            value: RowError(name, "unknown_reference", f"{name} {value} is not in {parents[name].name}")
-            for value in wanted[name] - found
-        }
+        name: {value: _unknown(name, value, parents[name]) for value in wanted[name] - found}
         for name, found in zip(parents, known, strict=True)
     }
-    bringing = sum(["id" in row.values for row in batch.rows])
-    if (
-        taken
-        or len(ids) < bringing
-        or not seen.isdisjoint(ids)
-        or any(unknown.values())
-        or any(row.errors for row in batch.rows)
-    ):
-        return [_decide_row(table, row, taken, unknown, seen, options) for row in batch.rows]
-    seen |= ids
-    return [Outcome("inserted", row.values.get("id")) for row in batch.rows]
+    new = not taken and len(ids) == len(brought) and seen.isdisjoint(ids)
+    if new and not any(unknown.values()) and isinstance(batch.rows, PlainRows):
+        seen |= ids
+        return [Outcome("inserted", row_id) for row_id in brought or [None] * len(batch.rows)]
+    return [_decide_row(batch.table, row, taken, unknown, seen, options) for row in batch.rows]
+
+
+def _unknown(name: str, value: int, parent: Table) -> RowError:
+    return RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
 
 
 def _decide_row(
@@ -176,10 +172,6 @@ def _decide_row(
     if exists:
         return Outcome("skipped" if options.on_conflict == "skip" else "updated", row_id)
     return Outcome("inserted", row_id)
-
-
-def _values(rows: Iterable[Judged], name: str) -> set[int]:
-    return {row.values[name] for row in rows if name in row.values}
 
 
 def _present(

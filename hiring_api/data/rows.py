@@ -6,6 +6,7 @@ A row is a dict of every column's value by name; only a JSON row may lack `id`.
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -16,7 +17,7 @@ from .columns import Id, Kind
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from marshmallow import fields
     from sqlalchemy import Table
@@ -65,24 +66,56 @@ class Judged:
     errors: list[RowError] = field(default_factory=list)
 
 
+class PlainRows(Sequence[Judged]):
+    """Rows that are all right and have the same columns, kept by column, in the order of the rows."""
+
+    def __init__(self, raws: Sequence[Any], columns: dict[str, Sequence[Any]]) -> None:
+        self.raws, self.columns = raws, columns
+
+    def __len__(self) -> int:
+        return len(self.raws)
+
+    def __getitem__(self, index: Any) -> Any:
+        """One row; its values are put together when it is asked for."""
+        return Judged(self.raws[index], {name: column[index] for name, column in self.columns.items()})
+
+
+def column_of(rows: Sequence[Judged], name: str) -> Sequence[Any]:
+    """The values of a column, of those rows that have a valid one."""
+    if isinstance(rows, PlainRows):
+        return rows.columns.get(name, ())
+    return [row.values[name] for row in rows if name in row.values]
+
+
+def tuples_of(rows: Sequence[Judged], names: Sequence[str], places: Sequence[int]) -> list[tuple[Any, ...]]:
+    """The values of some columns, which they all have, of the rows at these places."""
+    if isinstance(rows, PlainRows):
+        every = list(zip(*[rows.columns[name] for name in names], strict=True))
+        return every if len(places) == len(every) else [every[place] for place in places]
+    return [tuple([rows[place].values[name] for name in names]) for place in places]
+
+
 def judge(table: Table, raw: Any) -> Judged:
     """Judges a JSON value that should be a row of `table`; `id` may be left out."""
     return _judge(schema(table, id_required=False), raw, _plain(table, raw))
 
 
-def judge_all(table: Table, raws: Sequence[Any]) -> list[Judged]:
+def judge_all(table: Table, raws: Sequence[Any]) -> Sequence[Judged]:
     """As `judge` of each; the columns' values are looked at together, which is faster."""
     if set(map(type, raws)) != {dict}:
         return [judge(table, raw) for raw in raws]
     of = {name: kind for name, kind in kinds(table).items() if name != "id" or "id" in raws[0]}
-    columns = [kind.quick_values([raw.get(name) for raw in raws]) for name, kind in of.items()]
-    rest = schema(table, id_required=False)
+    columns = {name: kind.quick_values([raw.get(name) for raw in raws]) for name, kind in of.items()}
     # As many values as the row has members: so it has these columns, all plainly right, and nothing else
+    whole = set(map(len, raws)) == {len(of)}
+    if whole and not any(None in column for column in columns.values()):
+        return PlainRows(raws, columns)
+    rest = schema(table, id_required=False)
     return [
         Judged(raw, dict(zip(of, plain, strict=True)))
         if len(raw) == len(of) and None not in plain
         else _judge(rest, raw, dict(zip(of, plain, strict=True)))
-        for raw, plain in zip(raws, zip(*columns, strict=True), strict=True)
+        for raw, plain in zip(raws, zip(*columns.values(), strict=True), strict=True)
     ]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from operator import itemgetter
 from typing import TYPE_CHECKING
 
-from sqlalchemy import insert, text
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from .bulk import insert_all, insert_rows, overwrite
 from .columns import MAX_ID
+from .rows import tuples_of
+from .tables import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,34 +18,38 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from .batches import Batch, Outcome
-    from .rows import Row
+    from .spelled import Values
 
 
 def write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
     """Carries out what was planned; rows without an id get theirs into their outcome.
 
     Raises:
-        IntegrityError: another writer was faster, or no id is left; the caller has a savepoint.
+        IntegrityError: another writer was faster, or no id is left; the caller undoes it all.
     """
-    table = batch.table
-    pick = itemgetter(*table.columns.keys())
-    pairs = list(zip(batch.rows, outcomes, strict=True))
-    brought = [
-        pick(row.values) for row, outcome in pairs if outcome.status == "inserted" and outcome.id is not None
-    ]
-    updated = [pick(row.values) for row, outcome in pairs if outcome.status == "updated"]
-    waiting = [pair for pair in pairs if pair[1].status == "inserted" and pair[1].id is None]
-    if brought:
-        insert_all(connection, table, brought)
-    if updated:
-        overwrite(connection, table, updated)
-    if waiting:
-        ids = _insert_generated(connection, table, [row.values for row, _ in waiting])
-        for (_, outcome), new in zip(waiting, ids, strict=True):
-            outcome.id = new
+    table, rows, names = batch.table, batch.rows, list(kinds(batch.table))
+    places: dict[str, list[int]] = {"brought": [], "updated": [], "waiting": []}
+    for place, outcome in enumerate(outcomes):
+        if outcome.status == "inserted":
+            places["waiting" if outcome.id is None else "brought"].append(place)
+        elif outcome.status == "updated":
+            places["updated"].append(place)
+    if places["brought"]:
+        insert_all(connection, table, tuples_of(rows, names, places["brought"]))
+    if places["updated"]:
+        overwrite(connection, table, tuples_of(rows, names, places["updated"]))
+    if places["waiting"]:
+        others = [name for name in names if name != "id"]
+        values = tuples_of(rows, others, places["waiting"])
+        for place, new in zip(
+            places["waiting"], _insert_generated(connection, table, others, values), strict=True
+        ):
+            outcomes[place].id = new
 
 
-def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> list[int]:
+def _insert_generated(
+    connection: Connection, table: Table, names: Sequence[str], rows: list[Values]
+) -> list[int]:
     """Inserts rows without ids; the ids that the database gave them, in their order.
 
     InnoDB gives consecutive ids to an INSERT whose number of rows is known beforehand, in every
@@ -54,16 +58,14 @@ def _insert_generated(connection: Connection, table: Table, rows: list[Row]) -> 
     """
     ids: list[int] = []
     if connection.dialect.name == "sqlite":
-        connection.execute(insert(table), rows)
-        last = connection.execute(text("SELECT last_insert_rowid()")).scalar_one()
+        insert_rows(connection, table, names, rows)
+        last = connection.exec_driver_sql("SELECT last_insert_rowid()").scalar_one()
         ids = list(range(last - len(rows) + 1, last + 1))
     else:
         step = connection.exec_driver_sql("SELECT @@auto_increment_increment").scalar_one()
-        names = [name for name in table.columns.keys() if name != "id"]  # noqa: SIM118
         for part in _short(rows):
-            values = [tuple([row[name] for name in names]) for row in part]
             with _exhaustion():
-                first = insert_rows(connection, table, names, values)
+                first = insert_rows(connection, table, names, part)
             ids.extend(range(first, first + step * len(part), step))
     if ids[-1] > MAX_ID:
         raise IntegrityError("no id left", None, ValueError())
@@ -81,15 +83,15 @@ def _exhaustion() -> Iterator[None]:
         raise IntegrityError("no id left", None, error.orig) from error
 
 
-def _short(rows: list[Row]) -> Iterable[list[Row]]:
+def _short(rows: list[Values]) -> Iterable[list[Values]]:
     """Parts of `rows` that `insert_rows` sends in one statement each, as their lines are below its limit.
 
     A character is at most 4 bytes in UTF-8; a number or date takes at most 30.
     """
-    part: list[Row] = []
+    part: list[Values] = []
     size = 0
     for row in rows:
-        need = sum(4 * len(value) + 4 if isinstance(value, str) else 30 for value in row.values())
+        need = sum(4 * len(value) + 4 if isinstance(value, str) else 30 for value in row)
         if part and size + need > 900_000:  # noqa: PLR2004  # of a million
             yield part
             part, size = [], 0
