@@ -1,12 +1,15 @@
 """What is around the program: every setting is documented and reaches it in Docker; secrets stay out."""
 
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from hiring_api import commands
 from hiring_api.settings import read_settings
+from migration_job import arguments
 
 
 class Asked(dict):
@@ -57,6 +60,23 @@ def test_make_lists_its_targets_and_every_target_says_what_it_does(root):
     targets = re.findall(r"^\.PHONY: (\w+)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert re.findall(r"^make (\w+) +\S", listed, re.MULTILINE) == targets
     assert {"run", "test", "lint", "bench", "lock", "up", "down", "logs", "clean"} <= set(targets)
+
+
+PROGRAMS = {"api": ("hiring_api", commands.parser), "migration": ("migration_job", arguments.parser)}
+
+
+@pytest.mark.parametrize("service", PROGRAMS)
+def test_what_the_readme_runs_in_docker_are_arguments_of_the_images_program(root, service):
+    program, parser = PROGRAMS[service]
+    image = (root / f"Dockerfile.{service}").read_text(encoding="utf-8")
+    assert f'ENTRYPOINT ["python", "-m", "{program}"]' in image
+    default = re.findall(r"^CMD (.*)$", image, re.MULTILINE)
+    assert default == (['["serve"]'] if service == "api" else [])
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    told = re.findall(rf"docker compose run --rm (?:--no-deps )?{service}\b([^`\n]*)", readme)
+    assert told
+    for line in told:
+        parser().parse_args(shlex.split(line) or ["serve"][: len(default)])
 
 
 @pytest.mark.skipif(not Path(".git").exists(), reason="this is no clone")
