@@ -62,6 +62,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _why(error: HiringError) -> str:
     """What the system said of a folder; callers of the API are not told, those of the command are."""
     cause = error.__cause__
-    if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.strerror:
+    if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.filename:
         return f" ({cause.strerror})"
     return ""

@@ -174,3 +174,10 @@ def test_the_newest_backup_need_not_be_named(filled, capsys):
     newest, other = said(capsys)
     assert (newest["name"], bool(newest["verified"]), other["verified"]) == (kept["name"], True, None)
     assert main(["restore", "newest", "--no-keep"]) == 0
+
+
+def test_a_bucket_that_is_away_is_told_in_our_own_words(filled, s3, capsys, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    assert main(["backups", "--from", "s3://history/kept"]) == 1
+    assert capsys.readouterr() == ("", "the place of the backups cannot be reached\n")
