@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PAUSE: Final = 1.0  # seconds between two attempts to reach the database
+_A_MOMENT: Final = 3  # seconds in which a server notices that a job which held the lock was killed
 _A_DAY: Final = 24 * 60 * 60
 
 
@@ -108,7 +109,7 @@ def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
     engine = open_engine(settings.database_url)
     try:
         wait_for(engine, settings.database_wait)
-        with named_lock(engine, "migration") as first:
+        with named_lock(engine, "migration", _A_MOMENT) as first:
             if first:
                 schema.upgrade(engine)
                 yield engine

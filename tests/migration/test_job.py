@@ -135,7 +135,8 @@ def test_a_file_of_zero_bytes_is_an_empty_table(job):
     assert f"{job.folder}/departments.csv has no rows\n" in output
 
 
-def test_a_second_job_says_that_one_is_running(job):
+def test_a_second_job_says_that_one_is_running(job, monkeypatch):
+    monkeypatch.setattr("migration_job.job._A_MOMENT", 0)
     job.files()
     with named_lock(job.engine, "migration"):
         status, output, error = job()

@@ -118,6 +118,15 @@ def test_with_wait_the_second_goes_on_where_the_first_was_killed(job, first, sec
     assert stored(job) == ALL
 
 
+def test_a_job_right_behind_one_that_dies_need_not_be_told_to_wait(job, first):
+    second = start(job)
+    with pytest.raises(subprocess.TimeoutExpired):
+        second.wait(1)
+    first.kill()
+    assert ended(second) == (0, (3, 2, 0, 0, 1))
+    assert stored(job) == ALL
+
+
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_a_job_that_waits_can_be_stopped(job, first, second, how):
     second.send_signal(how)
