@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 # LOCAL is forbidden: by MySQL up to 5.7, by MySQL 8 and newer, by MariaDB; or the statement is unsupported
 _FORBIDDEN: Final = {1148, 3948, 4166, 1235}
 _STATEMENT_BYTES: Final = 1_000_000  # of an INSERT: the smallest max_allowed_packet in use is 4 MiB
+# Of one of many INSERTs: MySQL takes the same rows a quarter faster than in statements of a million bytes
+_QUICK_BYTES: Final = 64_000
 _FETCHED: Final = 10_000  # rows
 _without_local: WeakSet[Engine] = WeakSet()
 
@@ -54,7 +56,7 @@ def load(connection: Connection, rows: Spelled, into: Table | None = None) -> No
         if connection.dialect.name == "sqlite":
             insert_all(connection, table, rows.rows)
         else:
-            insert_lines(connection, table, list(kinds(table)), rows.data)
+            insert_lines(connection, table, list(kinds(table)), rows.data, _QUICK_BYTES)
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
@@ -87,13 +89,16 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
     return _execute(connection, f"{_insert_into(table, columns)} VALUES {text}")
 
 
-def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> int:
+def insert_lines(
+    connection: Connection, table: Table, columns: Sequence[str], lines: bytes, most: int = _STATEMENT_BYTES
+) -> int:
     """As `load_lines`, by INSERT and not for SQLite; the lines may hold no control character of their own.
 
-    A million bytes or less go in as one statement. The first id that the last statement generated, if any.
+    `most` bytes, a million, or less go in as one statement. The first id that the last statement generated,
+    if any.
     """
     first = 0
-    for statement in _statements(table, columns, lines):
+    for statement in _statements(table, columns, lines, most):
         first = _execute(connection, statement)
     return first
 
@@ -200,8 +205,8 @@ def _write_all(descriptor: int, content: bytes) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def _statements(table: Table, columns: Sequence[str], lines: bytes) -> Iterator[str]:
-    """INSERT statements of about a million bytes, made of the canonical spelling as a whole.
+def _statements(table: Table, columns: Sequence[str], lines: bytes, most: int) -> Iterator[str]:
+    """INSERT statements of about `most` bytes, made of the canonical spelling as a whole.
 
     The sessions of `database.open_engine` take a backslash as an escape, and valid text has no control
     character: so two replacements make literals of all values, and two more put the rows apart. A number
@@ -210,7 +215,7 @@ def _statements(table: Table, columns: Sequence[str], lines: bytes) -> Iterator[
     into = _insert_into(table, columns)
     start = 0
     while start < len(lines):
-        end = lines.find(b"\n", start + _STATEMENT_BYTES) + 1 or len(lines)
+        end = lines.find(b"\n", start + most) + 1 or len(lines)
         text = lines[start : end - 1].decode().replace("\\", "\\\\").replace("'", "''")
         values = text.replace("\t", "','").replace("\n", "'),('")
         yield f"{into} VALUES ('{values}')"

@@ -50,6 +50,7 @@ def ready(request, engine, monkeypatch):
     if request.param == "insert":
         bulk._without_local.add(engine)
     monkeypatch.setattr(bulk, "_STATEMENT_BYTES", 2000)
+    monkeypatch.setattr(bulk, "_QUICK_BYTES", 2000)
     load(engine, departments, [(1, "Sales")])
     load(engine, jobs, [(1, "Clerk")])
     return engine
