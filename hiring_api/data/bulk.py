@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakSet
 
-from sqlalchemy import String, cast, func, select
+from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
 from .columns import Id, Instant, Reference
@@ -23,7 +23,7 @@ from .tables import kinds
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table
+    from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table, TextClause
 
     from .columns import Kind
     from .spelled import Spelled, Values
@@ -35,6 +35,8 @@ _STATEMENT_BYTES: Final = 1_000_000  # of an INSERT: the smallest max_allowed_pa
 _QUICK_BYTES: Final = 64_000
 _FETCHED: Final = 10_000  # rows
 _without_local: WeakSet[Engine] = WeakSet()
+
+Where: TypeAlias = "ColumnElement[bool] | TextClause"
 
 
 class _Inexact(Exception):
@@ -222,17 +224,38 @@ def _statements(table: Table, columns: Sequence[str], lines: bytes, most: int) -
         start = end
 
 
-def checksum(connection: Connection, table: Table, where: ColumnElement[bool] | None = None) -> Checksum:
+def checksum(connection: Connection, table: Table, where: Where | None = None) -> Checksum:
     """Of the stored rows (those that fulfil `where`), by the server; by this process for SQLite."""
     if connection.dialect.name == "sqlite":
         query = select(table) if where is None else select(table).where(where)
         parts = connection.execute(query).partitions(_FETCHED)
         return sum((spell(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
-    columns = [_stored_spelling(table.c[name], kind) for name, kind in kinds(table).items()]
-    crc = func.crc32(func.concat(func.concat_ws("\t", *columns), "\n"))
+    crc = func.crc32(_stored_line(table))
     totals = select(func.count(), func.coalesce(func.sum(crc * table.c.id), 0))
     rows, total = connection.execute(totals if where is None else totals.where(where)).one()
     return Checksum(rows, int(total))
+
+
+def digest(connection: Connection, table: Table, where: Where) -> str | None:
+    """The SHA-256 (hexadecimal) of the lines of the stored rows that fulfil `where`, by id; not for SQLite.
+
+    None where there are none. Of more lines than the sessions of `database.open_engine` put together, the
+    digest is another one.
+    """
+    line = _stored_line(table).compile(dialect=connection.dialect, compile_kwargs={"literal_binds": True})
+    together: ColumnElement[str] = literal_column(
+        f"GROUP_CONCAT({line} ORDER BY {table.name}.id SEPARATOR '')"
+    )
+    told: str | None = connection.execute(
+        select(func.sha2(together, 256)).select_from(table).where(where)
+    ).scalar_one()
+    return told
+
+
+def _stored_line(table: Table) -> ColumnElement[str]:
+    """The canonical spelling of a stored row, by the server."""
+    columns = [_stored_spelling(table.c[name], kind) for name, kind in kinds(table).items()]
+    return func.concat(func.concat_ws("\t", *columns), "\n")
 
 
 def _stored_spelling(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:

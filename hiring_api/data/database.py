@@ -48,7 +48,8 @@ def engine_options(url: URL) -> dict[str, Any]:
         return {"connect_args": {"timeout": 30, "isolation_level": None}, "max_overflow": -1}
     session = (
         "SET SESSION sql_mode = 'TRADITIONAL,NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', "
-        f"innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}"
+        f"innodb_lock_wait_timeout = {_LOCK_WAIT_SECONDS}, "
+        "group_concat_max_len = 16777216"  # for `bulk.digest`
     )
     connect = {"charset": "utf8mb4", "init_command": session, "connect_timeout": 5, "local_infile": True}
     return {

@@ -7,21 +7,18 @@ already with the same content is unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from pyroaring import BitMap
-from sqlalchemy import select
 
-from .insert import present
+from . import stored
 from .rows import Judged, RowError
 from .spelled import Checksum
 from .tables import references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import Connection, Table
 
     from .csv_judge import JudgedChunk
     from .shadow import Shadow
@@ -29,29 +26,22 @@ if TYPE_CHECKING:
 
 OnConflict = Literal["error", "update"]
 
-_FETCHED: Final = 20_000  # rows
-_LISTED: Final = 5_000  # ids in one condition
-
-
-@dataclass(slots=True)
-class Known:
-    """The ids in a table and in the tables it refers to, by the referring column, as seen at some time."""
-
-    ids: BitMap
-    parents: dict[str, BitMap]
-
 
 @dataclass(slots=True)
 class Target:
-    """Where rows go, and what happens to those whose id is taken; `known` may be outdated.
+    """Where rows go, and what happens to those whose id is taken.
 
+    `parents` has, by the referring column, ids that were seen in the table it refers to, perhaps long ago.
     With a shadow, what it holds counts as stored.
     """
 
     table: Table
-    known: Known
     on_conflict: OnConflict = "error"
     shadow: Shadow | None = None
+    parents: dict[str, BitMap] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.parents = {name: self.parents.get(name, BitMap()) for name in references(self.table)}
 
 
 @dataclass(slots=True)
@@ -69,31 +59,20 @@ class Placed:
     proven: Checksum = field(default_factory=Checksum)
 
 
-def known(connection: Connection, table: Table) -> Known:
-    """What is in the database now."""
-    parents = {name: _ids(connection, parent) for name, parent in references(table).items()}
-    return Known(_ids(connection, table), parents)
-
-
-def _ids(connection: Connection, table: Table) -> BitMap:
-    found = BitMap()
-    # An option of the execution, or the driver would fetch all before the first part is given out
-    ids = connection.execute(select(table.c.id), execution_options={"yield_per": _FETCHED}).scalars()
-    for part in ids.partitions():
-        found.update(part)
-    return found
-
-
 def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
     """What will come of a chunk if nobody else writes meanwhile; nothing is written."""
     none = judged.rows.take([])
     placed = Placed(none, none, refused={index: _copy(row) for index, row in judged.refused.items()})
     _refuse_unknown(connection, target, judged, placed)
     ids = judged.rows.ids
-    before = judged.ids() & (target.known.ids | taken)
-    if not before and len(ids) == len(judged.rows):
+    every = judged.ids()
+    before = stored.present(connection, target.table, every) | (every & taken)
+    distinct = len(ids) == len(judged.rows)
+    if distinct and not before:
         placed.new = _unrefused(judged, placed)
         placed.accepted = placed.new.ids
+    elif distinct and ids and ids <= before and stored.holds(connection, judged.rows):
+        placed.unchanged, placed.accepted = len(ids), ids
     else:
         _decide_rows(target, judged, taken, _stored_or_shadowed(connection, target, before), placed)
     _refuse_ids(target, judged, taken, before, placed)
@@ -114,15 +93,15 @@ def _copy(row: Judged) -> Judged:
 
 
 def _decide_rows(
-    target: Target, judged: JudgedChunk, taken: BitMap, stored: dict[int, Values], placed: Placed
+    target: Target, judged: JudgedChunk, taken: BitMap, held: dict[int, Values], placed: Placed
 ) -> None:
-    """Decides each row by what is stored under its id; `stored` becomes what the table will hold."""
+    """Decides each row by what is held under its id; `held` becomes what the table will hold."""
     new, changed = [], []
     ids = judged.rows.whole("id").tolist()
     for place, (index, row_id, row) in enumerate(
         zip(judged.places.tolist(), ids, judged.rows.rows, strict=True)
     ):
-        there = stored.get(row_id)
+        there = held.get(row_id)
         if there is not None and there != row:
             conflict = _conflict(target, row_id, twice=row_id in taken or row_id in placed.accepted)
             if conflict is not None:
@@ -135,7 +114,7 @@ def _decide_rows(
             placed.unchanged += 1
         else:
             changed.append(place)
-        stored[row_id] = row
+        held[row_id] = row
         placed.accepted.add(row_id)
     placed.new, placed.changed = judged.rows.take(new), judged.rows.take(changed)
 
@@ -186,41 +165,12 @@ def _missing(connection: Connection, target: Target, judged: JudgedChunk, name: 
     """The ids that a column refers to and that exist nowhere; looked up again, as what is known is old."""
     wanted = judged.rows.distinct(name)
     wanted.update(row.values[name] for row in judged.refused.values() if name in row.values)
-    wanted -= target.known.parents[name]
-    now = ids_present(connection, parent, wanted)
-    target.known.parents[name].update(now)
+    wanted -= target.parents[name]
+    now = stored.present(connection, parent, wanted)
+    target.parents[name].update(now)
     return wanted - now
 
 
-def ids_present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
-    """Those of `ids` that are in `table`."""
-    return BitMap([row_id for part in _parts(ids) for row_id in present(connection, table, part)])
-
-
 def _stored_or_shadowed(connection: Connection, target: Target, ids: BitMap) -> dict[int, Values]:
-    found = _stored(connection, target.table, ids)
-    return found | _stored(target.shadow.connection, target.table, ids) if target.shadow else found
-
-
-def _stored(connection: Connection, table: Table, ids: BitMap) -> dict[int, Values]:
-    """The stored rows that have these ids, by id."""
-    return {
-        row.id: tuple(row)
-        for condition in conditions(table, ids)
-        for row in connection.execute(select(table).where(condition))
-    }
-
-
-def conditions(table: Table, ids: BitMap) -> Iterator[ColumnElement[bool]]:
-    """Conditions that together hold for exactly these ids: one range where they are one."""
-    if ids and ids.max() - ids.min() + 1 == len(ids):
-        yield table.c.id.between(ids.min(), ids.max())
-    else:
-        for part in _parts(ids):
-            yield table.c.id.in_(part)
-
-
-def _parts(ids: Iterable[int]) -> Iterator[list[int]]:
-    every = list(ids)
-    for start in range(0, len(every), _LISTED):
-        yield every[start : start + _LISTED]
+    found = stored.rows_of(connection, target.table, ids)
+    return found | stored.rows_of(target.shadow.connection, target.table, ids) if target.shadow else found

@@ -19,7 +19,7 @@ from .ahead import ahead
 from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
 from .database import snapshot, transaction
-from .decide import Known, Placed, Target, decide, known
+from .decide import Placed, Target, decide
 from .errors import Unproven
 from .in_order import StepBack, Turn, in_order
 from .loads import Counts, Progress
@@ -65,7 +65,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
     """
     key, task, begun = transaction(engine, lambda connection: _begin(connection, task))
     progress = begun
-    target = Target(task.table, _known(engine, task.table), task.on_conflict)
+    target = Target(task.table, task.on_conflict)
     with ahead(_judged(task, progress), _AHEAD) as chunks:
         step = partial(_commit_chunk, engine, key, task, target)
         for progress in in_order(chunks, begun, step, _lanes(engine)):
@@ -110,8 +110,7 @@ def check(
     progress = Progress()
     first: list[Reject] = []
     with snapshot(engine) as connection, shadow(task.table) as rows:
-        target = Target(task.table, _with(known(connection, task.table), task.table, parents or {}))
-        target.on_conflict, target.shadow = task.on_conflict, rows
+        target = Target(task.table, task.on_conflict, rows, _by_column(task.table, parents or {}))
         with ahead(_judged(task, progress), _AHEAD) as chunks:
             for judged in chunks:
                 placed = decide(connection, target, judged, progress.taken)
@@ -125,16 +124,14 @@ def check(
     return Loaded(progress.counts, first, progress.taken, kept=False)
 
 
-def _with(seen: Known, table: Table, parents: Mapping[str, BitMap]) -> Known:
-    for name, parent in references(table).items():
-        seen.parents[name] |= parents.get(parent.name, BitMap())
-    return seen
+def _by_column(table: Table, parents: Mapping[str, BitMap]) -> dict[str, BitMap]:
+    return {name: parents.get(parent.name, BitMap()).copy() for name, parent in references(table).items()}
 
 
 def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], None] | None) -> Loaded:
     progress = Progress()
     first: list[Reject] = []
-    target = Target(task.table, known(connection, task.table), task.on_conflict)
+    target = Target(task.table, task.on_conflict)
     with ahead(_judged(task, progress), _AHEAD) as chunks:
         for judged in chunks:
             progress, refused = _place_chunk(connection, task, target, judged, progress)
@@ -157,11 +154,6 @@ def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
     key, run, progress = found
     log.info("going on with %s after line %d", task.origin.source, progress.at.line)
     return key, replace(task, origin=Origin(task.origin.source, run)), progress
-
-
-def _known(engine: Engine, table: Table) -> Known:
-    with snapshot(engine) as connection:
-        return known(connection, table)
 
 
 def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:

@@ -5,20 +5,22 @@ them without an error, where ids are small numbers everywhere.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, islice
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
+
+from pyroaring import BitMap
 
 from .columns import Reference
 from .csv_judge import judge_chunk
 from .csv_records import Position, read_chunks
-from .decide import known
 from .errors import InvalidFile
+from .stored import present
 from .tables import kinds, references
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from pyroaring import BitMap
     from sqlalchemy import Connection, Table
 
     from .csv_files import CsvFile
@@ -47,9 +49,7 @@ def refuse_mislabelled(
     numbers = [name for name, kind in kinds(table).items() if isinstance(kind, Reference) or name == "id"]
     if not file.layout.starts or not references(table):
         return
-    there = known(connection, table).parents
-    for name, parent in references(table).items():
-        there[name] |= (parents or {}).get(parent.name, there[name])
+    there = partial(_there, connection, parents or {})
     as_labelled, total = _share(table, file, file.layout, there)
     if total < _FEWEST or as_labelled > _MOST_UNKNOWN:
         return
@@ -66,13 +66,21 @@ def _exchanged(layout: Layout, one: str, other: str) -> Layout:
     return replace(layout, names=tuple(to.get(name or "", name) for name in layout.names))
 
 
-def _share(table: Table, file: CsvFile, layout: Layout, there: Mapping[str, Any]) -> tuple[float, int]:
+def _there(connection: Connection, parents: Mapping[str, BitMap], parent: Table, ids: BitMap) -> BitMap:
+    """Those of `ids` that are in the table `parent`, or count as present."""
+    return present(connection, parent, ids) | (ids & parents.get(parent.name, BitMap()))
+
+
+def _share(
+    table: Table, file: CsvFile, layout: Layout, there: Callable[[Table, BitMap], BitMap]
+) -> tuple[float, int]:
     """The share of the first rows' references that exist, and how many references these are."""
     found = total = 0
     with file.open() as stream:
         for chunk in islice(read_chunks(stream, layout, Position()), _CHUNKS):
             rows = judge_chunk(table, layout, chunk).rows
-            for name, ids in there.items():
+            for name, parent in references(table).items():
+                ids = there(parent, rows.distinct(name))
                 found += sum(value in ids for value in rows.whole(name).tolist())
                 total += len(rows)
     return (found / total if total else 0.0), total

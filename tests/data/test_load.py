@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import insert, select
+from sqlalchemy import delete, insert, select
 
 from hiring_api.data import csv_records, load, place
 from hiring_api.data.csv_files import Choices, inspect, on_disk
@@ -91,40 +91,62 @@ def employee(key, name="Ana"):
     return (str(key), name, "2021-07-27T12:00:00Z", "1", "1")
 
 
+def meanwhile(monkeypatch, engine, statement):
+    """Lets another client write between the look at the tables and the first row that is written."""
+    real = place.decide
+
+    def decide(*given):
+        placed = real(*given)
+        monkeypatch.setattr(place, "decide", real)
+        transaction(engine, lambda other: other.execute(statement))
+        return placed
+
+    monkeypatch.setattr(place, "decide", decide)
+
+
+@pytest.fixture
+def two_writers(engine):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+
+
 @pytest.mark.parametrize("name", ["Ana", "Other"])
-def test_a_row_that_another_writer_inserts_meanwhile_wins(engine, tmp_path, monkeypatch, name):
+def test_a_row_that_another_writer_inserts_meanwhile_wins(engine, two_writers, tmp_path, monkeypatch, name):
     fill(engine, [])
     task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 6)])
-    real = load.known
-
-    def known(connection, table):
-        seen = real(connection, table)
-        row = {"id": 3, "name": name, "datetime": NOON, "department_id": 1, "job_id": 1}
-        monkeypatch.setattr(load, "known", real)
-        transaction(engine, lambda other: other.execute(insert(employees), [row]))
-        return seen
-
-    monkeypatch.setattr(load, "known", known)
+    row = {"id": 3, "name": name, "datetime": NOON, "department_id": 1, "job_id": 1}
+    meanwhile(monkeypatch, engine, insert(employees).values(row))
     counts = load.load(engine, task).counts
     assert (counts.inserted, counts.unchanged, counts.rejected) == ((4, 1, 0) if name == "Ana" else (4, 0, 1))
     assert [row[1] for row in left(engine)[0]] == ["Ana", "Ana", name, "Ana", "Ana"]
 
 
-def test_a_parent_that_appears_meanwhile_is_known(engine, tmp_path, monkeypatch):
+def test_a_parent_that_another_writer_deletes_meanwhile_is_unknown(
+    engine, two_writers, tmp_path, monkeypatch
+):
     fill(engine, [])
-    task = task_of(tmp_path / "employees.csv", [("1", "Ana", "2021-07-27T12:00:00Z", "7", "1")])
-    real = load.known
+    transaction(engine, lambda other: other.execute(insert(departments), [{"id": 7, "department": "Old"}]))
+    lines = [employee(1), ("2", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
+    meanwhile(monkeypatch, engine, delete(departments).where(departments.c.id == 7))
+    counts = load.load(engine, task_of(tmp_path / "employees.csv", lines)).counts
+    assert (counts.inserted, counts.rejected) == (1, 1)
+    assert "unknown_reference" in left(engine)[1][0][-1]
 
-    def known(connection, table):
-        seen = real(connection, table)
-        monkeypatch.setattr(load, "known", real)
-        transaction(
-            engine, lambda other: other.execute(insert(departments), [{"id": 7, "department": "New"}])
-        )
-        return seen
 
-    monkeypatch.setattr(load, "known", known)
-    assert load.load(engine, task).counts.inserted == 1
+def test_a_parent_that_appears_while_a_file_is_loaded_is_known(engine, tmp_path, monkeypatch):
+    fill(engine, [])
+    monkeypatch.setattr(csv_records, "BLOCK", 100)
+    lines = [employee(1)] * 20 + [("2", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
+    task = task_of(tmp_path / "employees.csv", lines)
+
+    new = [insert(departments).values({"id": 7, "department": "New"})]
+
+    def tell(progress):
+        if new:
+            transaction(engine, lambda other: other.execute(new.pop()))
+
+    counts = load.load(engine, task, tell).counts
+    assert (counts.inserted, counts.unchanged, counts.rejected) == (2, 19, 0)
 
 
 def test_a_file_that_changes_while_it_is_read_is_not_proven(engine, tmp_path):
