@@ -70,11 +70,8 @@ def take(
 
 
 def _rejects(batch: Batch, report: Report) -> list[Reject]:
-    return [
-        Reject(batch.rows[index].raw, outcome.errors, record=index + 1)
-        for index, outcome in enumerate(report.outcomes)
-        if outcome.status == "failed"
-    ]
+    failed = [place for place, outcome in enumerate(report.outcomes) if outcome.status == "failed"]
+    return [Reject(batch.rows[place].raw, report.outcomes[place].errors, None, place + 1) for place in failed]
 
 
 def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:

@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Table, Text, insert
@@ -33,8 +32,6 @@ _KEPT: Final = 1_000_000  # or as many characters
 _OF_ONE: Final = ("line", "record", "raw", "errors")  # the columns that differ from reject to reject
 _ENCODER: Final = json.JSONEncoder()
 _TOGETHER: Final = json.JSONEncoder(separators=("\x01", ": "))
-
-_OfOne = tuple[int | None, int | None, str, str]
 
 Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
@@ -93,12 +90,10 @@ def keep(
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
     raws = _texts([reject.raw for reject in refused])
-    rows = [
-        (reject.line, reject.record, raw, spelled(tuple(reject.errors), " "))
-        for reject, raw in zip(refused, raws, strict=True)
-    ]
-    if rows:
-        _write(connection, of_all, rows)
+    if refused:
+        errors = [spelled(tuple(reject.errors), " ") for reject in refused]
+        places = ([reject.line for reject in refused], [reject.record for reject in refused])
+        _write(connection, of_all, dict(zip(_OF_ONE, (*places, raws, errors), strict=True)))
 
     def tell() -> None:
         pairs = zip(refused[:logged], raws, strict=False)
@@ -109,47 +104,47 @@ def keep(
     return tell
 
 
-def _write(connection: Connection, of_all: dict[str, Any], rows: list[_OfOne]) -> None:
-    """Many rows by the fast ways in."""
+def _write(connection: Connection, of_all: dict[str, Any], columns: dict[str, list[Any]]) -> None:
+    """Writes rows, given as what is the same in all and the columns that are not; many by the fast ways."""
+    count = len(columns["raw"])
     if connection.dialect.name == "sqlite":
         at = of_all["refused_at"].isoformat(" ", "microseconds")  # as SQLAlchemy spells it
-        columns = (*of_all, *_OF_ONE)
-        text = f"INSERT INTO rejects ({', '.join(columns)}) VALUES ({', '.join('?' for _ in columns)})"
+        names = (*of_all, *columns)
+        text = f"INSERT INTO rejects ({', '.join(names)}) VALUES ({', '.join('?' for _ in names)})"
         values = tuple({**of_all, "refused_at": at}.values())
-        connection.exec_driver_sql(text, [(*values, *row) for row in rows])
+        connection.exec_driver_sql(text, [(*values, *row) for row in zip(*columns.values(), strict=True)])
         return
-    places = [place for place, value in enumerate(rows[0]) if value is not None]
-    alike = all(len({row[place] is None for row in rows}) == 1 for place in (0, 1))
-    if len(rows) < _MANY or not alike or not of_all["source"].isprintable():
-        every = [{**of_all, **dict(zip(_OF_ONE, row, strict=True))} for row in rows]
-        connection.execute(insert(rejects), every)
-    elif not _load(connection, of_all, rows, places):
-        names = [*of_all, *[_OF_ONE[place] for place in places]]
-        lines = _lines(
-            [(*of_all.values(), *row) for row in rows],
-            [*range(len(of_all)), *[len(of_all) + place for place in places]],
-        )
-        insert_lines(connection, rejects, names, lines)
+    given = {name: column for name, column in columns.items() if column.count(None) < count}
+    if (
+        count < _MANY
+        or any(None in column for column in given.values())
+        or not of_all["source"].isprintable()
+    ):
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        connection.execute(insert(rejects), [{**of_all, **row} for row in rows])
+    elif not _load(connection, of_all, given):
+        every = {name: [value] * count for name, value in of_all.items()} | given
+        insert_lines(connection, rejects, list(every), _lines(every))
 
 
-def _load(connection: Connection, of_all: dict[str, Any], rows: list[_OfOne], places: list[int]) -> bool:
+def _load(connection: Connection, of_all: dict[str, Any], columns: dict[str, list[Any]]) -> bool:
     """Whether the server took the rows by LOAD DATA; what they have in common stands in the statement."""
-    names, assign = [_OF_ONE[place] for place in places], [f"{name} = %s" for name in of_all]
-    values = list(of_all.values())
-    texts = dict.fromkeys([row[-1] for row in rows])
+    assign, values = [f"{name} = %s" for name in of_all], list(of_all.values())
+    texts = dict.fromkeys(columns["errors"])
     if sum(map(len, texts)) <= _NAMED:
-        numbers = dict(zip(texts, map(str, range(1, len(texts) + 1)), strict=True))
-        rows = [(*row[:-1], numbers[row[-1]]) for row in rows]
-        names[-1] = "@errors"
+        number = {text: place for place, text in enumerate(texts, start=1)}
+        columns = {**columns, "@errors": [number[text] for text in columns["errors"]]}
+        del columns["errors"]
         assign.append(f"errors = ELT(@errors, {', '.join(['%s'] * len(texts))})")
         values += texts
-    return load_lines(connection, rejects, names, _lines(rows, places), len(rows), ", ".join(assign), values)
+    count = len(columns["raw"])
+    return load_lines(connection, rejects, list(columns), _lines(columns), count, ", ".join(assign), values)
 
 
-def _lines(rows: Sequence[tuple[Any, ...]], places: Sequence[int]) -> bytes:
-    """A line of each row's values at `places`; JSON has neither tabs nor line feeds that are not escaped."""
-    line, pick = "\t".join(["%s"] * len(places)) + "\n", itemgetter(*places)
-    return "".join([line % pick(row) for row in rows]).encode()
+def _lines(columns: dict[str, list[Any]]) -> bytes:
+    """A line of each row; JSON has neither tabs nor line feeds that are not escaped."""
+    line = "\t".join(["%s"] * len(columns)) + "\n"
+    return "".join([line % row for row in zip(*columns.values(), strict=True)]).encode()
 
 
 def written(reject: Reject) -> dict[str, Any]:
