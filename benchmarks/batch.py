@@ -55,6 +55,14 @@ def spoiled(batch):
     return [{**row, "department_id": 99, "datetime": "2021-07-27"} for row in batch]
 
 
+def spoiled_apart(batch):
+    """The same rows, no two with the same errors."""
+    return [
+        {**row, "department_id": 1000 + place, "datetime": f"{row['datetime'][:10]} {place}"}
+        for place, row in enumerate(batch)
+    ]
+
+
 class Kept:
     """A client that keeps its connection."""
 
@@ -103,7 +111,7 @@ def measure(url):
         driver = pymysql.connect(
             **account, password=parsed.password, database=parsed.database, charset="utf8mb4"
         )
-    times = {"driver": [], "clean": [], "without ids": [], "all wrong": []}
+    times = {"driver": [], "clean": [], "without ids": [], "all wrong": [], "wrong apart": []}
     with serving(url) as api:
         client, first = Kept(api), 1
         for turn in range(TURNS + 3):
@@ -115,6 +123,7 @@ def measure(url):
             bodies = {
                 "clean": (batches[1], 201),
                 "all wrong": (spoiled(batches[2]), 422),
+                "wrong apart": (spoiled_apart(batches[2]), 422),
                 "without ids": ([{**row, "id": None} for row in batches[2]], 201),
             }
             for name, (batch, expected) in bodies.items():
