@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import bulk
 from .ahead import ahead
+from .held import references_held
 from .spelled import Checksum, spell
 
 if TYPE_CHECKING:
@@ -40,7 +41,8 @@ def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker |
     total = Checksum()
     with ahead(_spelled(rows, checker), _AHEAD) as batches:
         for batch in batches:
-            bulk.load(connection, batch, into)
+            with references_held(connection, batch, into):
+                bulk.load(connection, batch, into)
             total += batch.checksum
     return total
 

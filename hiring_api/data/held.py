@@ -21,14 +21,16 @@ _MOST: Final = 1000  # parents of a column; more are as fast looked up by the se
 
 
 @contextmanager
-def references_held(connection: Connection, rows: Spelled) -> Iterator[None]:
-    """Within the block the server need not look up what each row refers to, as it is proven and locked here.
+def references_held(connection: Connection, rows: Spelled, into: Table) -> Iterator[None]:
+    """Within the block, for loading `rows` into the table `into`, the server need not look up what each of
+    them refers to, as it is proven and locked here.
 
     Its own check of a foreign key is the same look-up and the same shared lock on the parent, once for every
     row of the child: a sixth of the time of a load. Where a parent is missing, or there are many, the server
     checks. Source: MySQL manual, "Locks Set by Different SQL Statements in InnoDB".
     """
-    if connection.dialect.name == "sqlite" or not rows or not _hold(connection, rows):
+    unchecked = connection.dialect.name == "sqlite" or not into.foreign_keys or not rows
+    if unchecked or not _hold(connection, rows):
         yield
         return
     connection.exec_driver_sql("SET foreign_key_checks = 0")
@@ -41,7 +43,7 @@ def references_held(connection: Connection, rows: Spelled) -> Iterator[None]:
 def _hold(connection: Connection, rows: Spelled) -> bool:
     """Locks the parents until the end of the transaction; whether all of them are there."""
     wanted = [(parent, rows.distinct(name)) for name, parent in references(rows.table).items()]
-    if not wanted or any(len(ids) > _MOST for _, ids in wanted):
+    if any(len(ids) > _MOST for _, ids in wanted):
         return False
     return all(_lock(connection, parent, ids) for parent, ids in wanted)
 

@@ -46,7 +46,7 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
 
 def _write(connection: Connection, target: Target, placed: Placed) -> None:
     table = target.table
-    with references_held(connection, placed.new):
+    with references_held(connection, placed.new, table):
         bulk.load(connection, placed.new)
     if placed.changed:
         bulk.overwrite(connection, table, placed.changed.rows)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
-from .tables import kinds
+from .tables import kinds, references
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -87,7 +87,7 @@ class Spelled:
 
     def ready(self) -> Spelled:
         """Itself, with what takes time done: for another thread than the one that talks to the database."""
-        _ = self.data, self.checksum
+        _ = self.data, self.checksum, [self.whole(name) for name in references(self.table)]
         return self
 
     def whole(self, column: str) -> Whole:
