@@ -71,12 +71,17 @@ def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: B
     if distinct and not before:
         placed.new = _unrefused(judged, placed)
         placed.accepted = placed.new.ids
-    elif distinct and ids and ids <= before and stored.holds(connection, judged.rows):
+    elif distinct and ids <= before - taken and _all_unchanged(connection, judged, placed):
         placed.unchanged, placed.accepted = len(ids), ids
     else:
         _decide_rows(target, judged, taken, _stored_or_shadowed(connection, target, before), placed)
     _refuse_ids(target, judged, taken, before, placed)
     return placed
+
+
+def _all_unchanged(connection: Connection, judged: JudgedChunk, placed: Placed) -> bool:
+    """Whether the database says that it has all the valid rows as they are; else each has to be looked at."""
+    return len(placed.refused) == len(judged.refused) and stored.holds(connection, judged.rows)
 
 
 def _unrefused(judged: JudgedChunk, placed: Placed) -> Spelled:
