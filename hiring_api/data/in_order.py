@@ -27,8 +27,8 @@ class Turn(Generic[I, T]):
     """A step's place in the order: between the one before it and the one after.
 
     A step that keeps rows locked must not wait for the one before while that waits for these rows, perhaps
-    behind another client who waits for them: the database cannot see such a circle. So a step begins when the
-    one before has all its locks, and steps back when that has to begin anew.
+    behind another client who waits for them: the database cannot see such a circle. So a step takes locks
+    when the one before has all of its own, and steps back when that has to begin anew.
     """
 
     def __init__(self, item: I, latest: T, before: Turn[I, T] | None = None) -> None:
@@ -47,10 +47,13 @@ class Turn(Generic[I, T]):
         return self.before.done.result()
 
     def begin(self) -> None:
-        """To be called when the step begins, and when it begins anew: waits until it may take locks."""
+        """To be called when the step begins, and when it begins anew."""
         if self._begun:
             self.news.set()
         self._begun = True
+
+    def enter(self) -> None:
+        """To be called before the step takes locks: waits until the one before has its own."""
         if self.before is not None:
             self.before.holding.wait()
 

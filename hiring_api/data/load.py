@@ -172,7 +172,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
     def work(connection: Connection) -> Progress:
         turn.begin()
-        placed = place(connection, target, turn.item, turn.latest().taken)
+        placed = place(connection, target, turn.item, turn.latest().taken, turn.enter)
         turn.hold()
         prove(connection, target, placed)
         after, _ = _keep_placed(connection, task, turn.item, placed, turn.previous())

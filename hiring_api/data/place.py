@@ -6,6 +6,7 @@ each row is tried alone.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -21,6 +22,8 @@ from .spelled import joined
 from .tables import references
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pyroaring import BitMap
     from sqlalchemy import Connection
 
@@ -30,13 +33,28 @@ _RACES: Final = 3  # lost with a whole chunk before its rows are tried one by on
 _ROW_RACES: Final = 3
 
 
-def place(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
-    """Inserts what can go in. `taken` has the ids accepted from this file before."""
+def place(
+    connection: Connection,
+    target: Target,
+    judged: JudgedChunk,
+    taken: BitMap,
+    enter: Callable[[], None] | None = None,
+) -> Placed:
+    """Inserts what can go in.
+
+    Args:
+        connection: in a transaction.
+        target: where the rows go.
+        judged: the chunk.
+        taken: the ids accepted from this file before.
+        enter: called each time before locks are taken.
+    """
     for _ in range(_RACES):
         placed = decide(connection, target, judged, taken)
+        if enter is not None:
+            enter()
         try:
-            with connection.begin_nested():
-                _write(connection, target, placed)
+            _write(connection, target, placed)
         except IntegrityError:
             _look_again(target, judged)
             continue
@@ -45,11 +63,14 @@ def place(connection: Connection, target: Target, judged: JudgedChunk, taken: Bi
 
 
 def _write(connection: Connection, target: Target, placed: Placed) -> None:
+    """Inserts and overwrites all of it, or raises an IntegrityError and has done nothing."""
     table = target.table
-    with references_held(connection, placed.new, table):
-        bulk.load(connection, placed.new)
-    if placed.changed:
-        bulk.overwrite(connection, table, placed.changed.rows)
+    # The load undoes itself what it has done
+    with connection.begin_nested() if placed.changed else nullcontext():
+        with references_held(connection, placed.new, table):
+            bulk.load(connection, placed.new)
+        if placed.changed:
+            bulk.overwrite(connection, table, placed.changed.rows)
     placed.proven = placed.new.checksum + placed.changed.checksum
 
 
@@ -102,8 +123,7 @@ def _place_row(connection: Connection, target: Target, one: JudgedChunk, taken: 
         _look_again(target, one)
         placed = decide(connection, target, one, taken)
         try:
-            with connection.begin_nested():
-                _write(connection, target, placed)
+            _write(connection, target, placed)
         except IntegrityError:
             continue
         return placed

@@ -26,6 +26,7 @@ class Steps:
             self.most = max(self.most, self.running)
         try:
             turn.begin()
+            turn.enter()
             turn.hold()
             time.sleep(random.uniform(0, self.pause))
             total = turn.previous() + turn.item
@@ -97,6 +98,7 @@ def test_a_step_that_is_in_the_way_of_the_one_before_it_steps_back():
             assert free.wait(5)
             return 1
         log.append("1 holds")
+        turn.enter()
         held.set()
         try:
             return turn.previous() + 1
