@@ -18,7 +18,7 @@ from .rows import RowError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK: Final = 768 * 1024  # bytes; half of it is the longest line
+BLOCK: Final = 640 * 1024  # bytes; half of it is the longest line
 _SPAN: Final = 100  # lines of one record
 _KEPT: Final = 4096  # bytes of a line that is too long
 

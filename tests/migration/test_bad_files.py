@@ -119,7 +119,7 @@ ROW = "{0},Ana,2021-07-27T12:00:00Z,1,1\n"
         pytest.param(
             b"2," + b"x" * 10_000_000 + b",2021-07-27T12:00:00Z,1,1\n",
             "too_long",
-            "the line is longer than 393216 bytes",
+            "the line is longer than 327680 bytes",
             id="ten megabytes",
         ),
         pytest.param(
