@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal
 
-from .rows import spelled
+from .rows import errors_json
 from .tables import resource
 
 if TYPE_CHECKING:
@@ -96,5 +96,5 @@ def answer(report: Report, returned: Returned = "all") -> str:
 
 def _result(index: int, outcome: Outcome) -> str:
     row_id = "null" if outcome.id is None else outcome.id
-    errors = f',"errors":{spelled(tuple(outcome.errors), "")}' if outcome.errors else ""
+    errors = f',"errors":{errors_json(tuple(outcome.errors), "")}' if outcome.errors else ""
     return f'{{"index":{index},"status":"{outcome.status}","id":{row_id}{errors}}}'

@@ -17,7 +17,7 @@ from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
 from .columns import Id, Instant, Reference
-from .spelled import Checksum, spell
+from .spelled import Checksum, spell, spelling
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
     text = ",".join([literal % row for row in rows])
     plain = "\\" not in text and text.count("'") == literal.count("'") * len(rows)
     if not plain or 4 * len(text) > _STATEMENT_BYTES:
-        line = "\t".join(["%s"] * len(columns)) + "\n"
+        line = spelling(columns)
         return insert_lines(connection, table, columns, "".join([line % row for row in rows]).encode())
     return _execute(connection, f"{_insert_into(table, columns)} VALUES {text}")
 

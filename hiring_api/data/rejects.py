@@ -13,7 +13,8 @@ from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Tab
 from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
 
 from .bulk import insert_lines, load_lines
-from .rows import spelled
+from .rows import errors_json
+from .spelled import spelling
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def keep(
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
     raws = _texts([reject.raw for reject in refused])
     if refused:
-        errors = [spelled(tuple(reject.errors), " ") for reject in refused]
+        errors = [errors_json(tuple(reject.errors), " ") for reject in refused]
         places = ([reject.line for reject in refused], [reject.record for reject in refused])
         _write(connection, of_all, dict(zip(_OF_ONE, (*places, raws, errors), strict=True)))
 
@@ -143,13 +144,13 @@ def _load(connection: Connection, of_all: dict[str, Any], columns: dict[str, lis
 
 def _lines(columns: dict[str, list[Any]]) -> bytes:
     """A line of each row; JSON has neither tabs nor line feeds that are not escaped."""
-    line = "\t".join(["%s"] * len(columns)) + "\n"
+    line = spelling(columns)
     return "".join([line % row for row in zip(*columns.values(), strict=True)]).encode()
 
 
 def written(reject: Reject) -> dict[str, Any]:
     """The columns that say what was refused and why."""
-    errors = spelled(tuple(reject.errors), " ")
+    errors = errors_json(tuple(reject.errors), " ")
     return dict(zip(_OF_ONE, (reject.line, reject.record, _text(reject.raw), errors), strict=True))
 
 

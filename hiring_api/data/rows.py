@@ -44,12 +44,12 @@ class RowError(NamedTuple):
 
 
 @lru_cache(_REMEMBERED)
-def spelled(errors: tuple[RowError, ...], gap: str) -> str:
+def errors_json(errors: tuple[RowError, ...], gap: str) -> str:
     """Errors as JSON text, `gap` after commas and colons; in a batch of a thousand wrong rows few differ."""
-    return f"[{f',{gap}'.join([_spelled(error, gap) for error in errors])}]"
+    return f"[{f',{gap}'.join([_error_json(error, gap) for error in errors])}]"
 
 
-def _spelled(error: RowError, gap: str) -> str:
+def _error_json(error: RowError, gap: str) -> str:
     text = _ENCODER.encode
     return (
         f'{{"field":{gap}{text(error.field)},{gap}"code":{gap}{text(error.code)},{gap}'

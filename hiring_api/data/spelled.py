@@ -20,7 +20,7 @@ from pyroaring import BitMap
 from .tables import kinds, references
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Sequence, Sized
 
     from sqlalchemy import Table
 
@@ -115,12 +115,12 @@ def joined(parts: Sequence[Spelled]) -> Spelled:
     return Spelled(parts[0].table, [line for part in parts for line in part.lines], wholes)
 
 
-def spelling(table: Table) -> str:
-    """The format of a row's line, to be filled with its values."""
-    return "\t".join("%s" for _ in table.columns) + "\n"
+def spelling(columns: Sized) -> str:
+    """The format of a row's line, to be filled with the values of these columns."""
+    return "\t".join(["%s"] * len(columns)) + "\n"
 
 
 def spell(table: Table, rows: Sequence[Values]) -> Spelled:
     """Valid rows in the canonical spelling."""
-    text = spelling(table)
+    text = spelling(table.columns)
     return Spelled(table, [(text % row).encode() for row in rows], given=rows)
