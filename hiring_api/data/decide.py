@@ -32,13 +32,14 @@ class Target:
     """Where rows go, and what happens to those whose id is taken.
 
     `parents` has, by the referring column, ids that were seen in the table it refers to, perhaps long ago.
-    With a shadow, what it holds counts as stored.
+    With a shadow, what it holds counts as stored. `contended`: other clients were in the way of a load.
     """
 
     table: Table
     on_conflict: OnConflict = "error"
     shadow: Shadow | None = None
     parents: dict[str, BitMap] = field(default_factory=dict)
+    contended: bool = False
 
     def __post_init__(self) -> None:
         self.parents = {name: self.parents.get(name, BitMap()) for name in references(self.table)}

@@ -21,21 +21,23 @@ _MOST: Final = 1000  # parents of a column; more are as fast looked up by the se
 
 
 @contextmanager
-def references_held(connection: Connection, rows: Spelled, into: Table) -> Iterator[None]:
+def references_held(connection: Connection, rows: Spelled, into: Table) -> Iterator[bool]:
     """Within the block, for loading `rows` into the table `into`, the server need not look up what each of
-    them refers to, as it is proven and locked here.
+    them refers to, as it is proven and locked here; whether it is, and the rows alone are left to be locked.
 
     Its own check of a foreign key is the same look-up and the same shared lock on the parent, once for every
     row of the child: a sixth of the time of a load. Where a parent is missing, or there are many, the server
     checks. Source: MySQL manual, "Locks Set by Different SQL Statements in InnoDB".
     """
-    unchecked = connection.dialect.name == "sqlite" or not into.foreign_keys or not rows
-    if unchecked or not _hold(connection, rows):
-        yield
+    if connection.dialect.name == "sqlite" or not into.foreign_keys or not rows:
+        yield True
+        return
+    if not _hold(connection, rows):
+        yield False
         return
     connection.exec_driver_sql("SET foreign_key_checks = 0")
     try:
-        yield
+        yield True
     finally:
         _check_again(connection)
 

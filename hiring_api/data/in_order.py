@@ -20,7 +20,7 @@ _PATIENCE: Final = 10.0  # seconds for steps to end after an error or Ctrl-C
 
 
 class StepBack(Exception):
-    """The step before begins anew, and what this one holds may be in its way."""
+    """What this step holds may be in the way of the one before, which begins anew or takes too long."""
 
 
 class Turn(Generic[I, T]):
@@ -28,7 +28,8 @@ class Turn(Generic[I, T]):
 
     A step that keeps rows locked must not wait for the one before while that waits for these rows, perhaps
     behind another client who waits for them: the database cannot see such a circle. So a step takes locks
-    when the one before has all of its own, and steps back when that has to begin anew.
+    when the one before has all of its own, and steps back when that has to begin anew. A step whose last
+    locks hardly anybody wants may `hold` before it has these, if the next one waits with patience only.
     """
 
     def __init__(self, item: I, latest: T, before: Turn[I, T] | None = None) -> None:
@@ -58,18 +59,19 @@ class Turn(Generic[I, T]):
             self.before.holding.wait()
 
     def hold(self) -> None:
-        """To be called when the step needs no more locks that the next one may have."""
+        """To be called when the step needs no more locks that the next one, or who waits for it, may have."""
         self.holding.set()
 
-    def previous(self) -> T:
+    def previous(self, patience: float | None = None) -> T:
         """The result of the step before, once it is done; its error, if it failed.
 
         Raises:
-            StepBack: it begins anew; undo what was done, `wait`, and begin anew.
+            StepBack: it begins anew, or is not done after `patience` seconds; undo what was done, `wait`, and
+                begin anew.
         """
         if self.before is None:
             return self._latest
-        self.before.news.wait()
+        self.before.news.wait(patience)
         if not self.before.done.done():
             raise StepBack
         return self.before.done.result()

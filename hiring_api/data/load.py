@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AHEAD: Final = 1  # chunks
+_PATIENCE: Final = 2  # seconds; others give up waiting for a lock after 5
 _LOGGED: Final = 100  # refused rows of a file; all of them are kept
 _SHOWN: Final = 100  # refused rows in the result
 
@@ -168,14 +169,19 @@ def _lanes(engine: Engine) -> int:
 
 
 def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:
-    """Places a chunk while the one before it is committed, and commits it after that."""
+    """Places a chunk while the one before it is placed, and commits it after that.
+
+    Two chunks insert their rows at a time until another client who writes the same ids is seen to be in the
+    way, waiting for one and waited for by the other; from then on one takes its locks after the other.
+    """
 
     def work(connection: Connection) -> Progress:
         turn.begin()
-        placed = place(connection, target, turn.item, turn.latest().taken, turn.enter)
+        placed = place(connection, target, turn.item, turn.latest().taken, turn.enter, turn.hold)
         turn.hold()
         prove(connection, target, placed)
-        after, _ = _keep_placed(connection, task, turn.item, placed, turn.previous())
+        before = turn.previous(None if target.contended else _PATIENCE)
+        after, _ = _keep_placed(connection, task, turn.item, placed, before)
         loads.advance(connection, key, after, placed.accepted)
         return after
 
@@ -184,6 +190,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
     try:
         return transaction(engine, work)
     except StepBack:
+        target.contended = True
         turn.wait()
         return transaction(engine, work)
 

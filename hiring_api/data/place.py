@@ -33,12 +33,17 @@ _RACES: Final = 3  # lost with a whole chunk before its rows are tried one by on
 _ROW_RACES: Final = 3
 
 
+def _free() -> None:
+    """For rows that need not wait for others."""
+
+
 def place(
     connection: Connection,
     target: Target,
     judged: JudgedChunk,
     taken: BitMap,
-    enter: Callable[[], None] | None = None,
+    enter: Callable[[], None] = _free,
+    hold: Callable[[], None] = _free,
 ) -> Placed:
     """Inserts what can go in.
 
@@ -48,13 +53,13 @@ def place(
         judged: the chunk.
         taken: the ids accepted from this file before.
         enter: called each time before locks are taken.
+        hold: called when no locks are left to be taken but those of new rows.
     """
     for _ in range(_RACES):
         placed = decide(connection, target, judged, taken)
-        if enter is not None:
-            enter()
+        enter()
         try:
-            _write(connection, target, placed)
+            _write(connection, target, placed, hold)
         except IntegrityError:
             _look_again(target, judged)
             continue
@@ -62,12 +67,14 @@ def place(
     return _place_one_by_one(connection, target, judged, taken)
 
 
-def _write(connection: Connection, target: Target, placed: Placed) -> None:
+def _write(connection: Connection, target: Target, placed: Placed, hold: Callable[[], None] = _free) -> None:
     """Inserts and overwrites all of it, or raises an IntegrityError and has done nothing."""
     table = target.table
     # The load undoes itself what it has done
     with connection.begin_nested() if placed.changed else nullcontext():
-        with references_held(connection, placed.new, table):
+        with references_held(connection, placed.new, table) as held:
+            if held and not placed.changed and not target.contended:
+                hold()
             bulk.load(connection, placed.new)
         if placed.changed:
             bulk.overwrite(connection, table, placed.changed.rows)

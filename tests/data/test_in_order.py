@@ -115,6 +115,27 @@ def test_a_step_that_is_in_the_way_of_the_one_before_it_steps_back():
     assert log == ["0 holds", "1 holds", "0 fails and begins anew", "1 steps back", "1 goes on"]
 
 
+def test_a_step_that_waits_too_long_for_the_one_before_it_steps_back():
+    free = Event()
+
+    def step(turn):
+        turn.begin()
+        turn.enter()
+        turn.hold()
+        if turn.item == 0:
+            assert free.wait(5)  # for what step 1 holds
+            return 1
+        assert turn.before.holding.is_set()
+        with pytest.raises(StepBack):
+            turn.previous(0.05)
+        free.set()
+        before = turn.wait()
+        assert before == turn.previous(0.05)
+        return before + 1
+
+    assert list(in_order([0, 1], 0, step, 2)) == [1, 2]
+
+
 def test_who_stops_listening_waits_for_the_steps_under_way():
     steps = Steps(pause=0.05)
     results = in_order(range(1, 100), 0, steps, 2)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from threading import Event, Thread
 
 import pytest
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from hiring_api.data import csv_records, held, load
+from hiring_api.data import bulk, csv_records, held, in_order, load
 from hiring_api.data.csv_files import Choices, inspect, on_disk
 from hiring_api.data.database import transaction
 from hiring_api.data.errors import DatabaseUnavailable
@@ -139,6 +142,73 @@ def test_a_lock_on_a_parent_is_waited_for(engine, task):
         changes.commit()
     thread.join(60)
     assert loading[0].counts.inserted == ROWS
+
+
+def other(key):
+    """Another writer's row."""
+    return {"id": key, "name": "Other", "datetime": NOON, "department_id": 1, "job_id": 1}
+
+
+@pytest.fixture
+def two_chunks(engine, task, monkeypatch):
+    """The task, which becomes two chunks; and an event: the second is inserted and waits for the first."""
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    monkeypatch.setattr(csv_records, "BLOCK", 60_000)
+    waits = Event()
+    previous = in_order.Turn.previous
+
+    def told(turn, patience=None):
+        if turn.before is not None:
+            waits.set()
+        return previous(turn, patience)
+
+    monkeypatch.setattr(in_order.Turn, "previous", told)
+    return task, waits
+
+
+def test_two_chunks_are_inserted_at_a_time(engine, two_chunks):
+    task, waits = two_chunks
+    with engine.connect() as client, client.begin() as changes:
+        client.execute(insert(employees), [other(1)])
+        with ThreadPoolExecutor() as pool:
+            loading = pool.submit(load.load, engine, task)
+            assert waits.wait(60)  # while the first waits for the client
+            changes.rollback()
+    assert loading.result().counts.inserted == ROWS
+
+
+def test_a_client_who_waits_for_a_chunk_and_is_waited_for_by_the_one_before_goes_on(engine, two_chunks):
+    task, waits = two_chunks
+    with ThreadPoolExecutor() as pool, engine.connect() as client, client.begin() as changes:
+        client.execute(insert(employees), [other(1)])
+        loading = pool.submit(load.load, engine, task)
+        assert waits.wait(60)
+        begun = time.monotonic()
+        client.execute(insert(employees), [other(ROWS)])
+        assert time.monotonic() - begun < 4  # before anybody gives up
+        changes.commit()
+    stored = dict(all_of(engine, select(employees.c.id, employees.c.name)))
+    assert set(stored) == set(range(1, ROWS + 1))
+    assert {key for key, name in stored.items() if name == "Other"} == {1, ROWS}
+    assert loading.result().counts.rejected == 2
+    assert {line for (line,) in all_of(engine, select(rejects.c.line))} == {1, ROWS}
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_loads_of_the_same_ids_at_a_time_come_to_one_row_each(engine, task, tmp_path, local):
+    path = tmp_path / "reversed.csv"
+    path.write_text("".join(reversed((tmp_path / "employees.csv").read_text().splitlines(keepends=True))))
+    file = inspect(on_disk(path, "reversed.csv"), employees, Choices())
+    if not local:
+        bulk._without_local.add(engine)
+    tasks = [task, Task(employees, file, Origin("reversed.csv", "run"))]
+    tasks.append(replace(task, origin=Origin("again.csv", "run")))
+    with ThreadPoolExecutor() as pool:
+        counts = [loaded.counts for loaded in pool.map(partial(load.load, engine), tasks)]
+    assert len(all_of(engine, select(employees.c.id))) == ROWS
+    assert sum(each.inserted for each in counts) == ROWS
+    assert all(each.inserted + each.unchanged == each.read == ROWS for each in counts)
 
 
 def test_the_servers_own_check_is_on_again_after_a_load(engine, task):
