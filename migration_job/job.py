@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from hiring_api.data.csv_judge import JudgedChunk
     from hiring_api.data.decide import OnConflict
-    from hiring_api.data.rejects import Reject
+    from hiring_api.data.packs import Reject
     from hiring_api.settings import Settings
 
 log = logging.getLogger(__name__)

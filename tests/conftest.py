@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import MetaData
 
 from hiring_api.data import schema
-from hiring_api.data.database import open_engine, transaction
+from hiring_api.data.database import open_engine, snapshot, transaction
+from hiring_api.data.reject_lists import Chosen, rejects_page
 from hiring_api.data.tables import Base
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
@@ -65,6 +66,12 @@ def empty(engine):
             connection.exec_driver_sql(_NO_OLD_FIGURES)
             for name in connection.exec_driver_sql(_GAVE_IDS).scalars().all():
                 connection.exec_driver_sql(f"ALTER TABLE {name} AUTO_INCREMENT = 1")
+
+
+def on_record(engine):
+    """What was refused, as `GET /rejects` shows it, oldest first."""
+    with snapshot(engine) as connection:
+        return rejects_page(connection, Chosen())[::-1]
 
 
 # MySQL keeps them for a day unless told otherwise; MariaDB does not know the variable and skips the comment

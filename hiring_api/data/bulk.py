@@ -149,20 +149,16 @@ def load_lines(
     columns: Sequence[str],
     lines: bytes,
     count: int,
-    assign: str = "",
-    values: Sequence[Any] = (),
 ) -> bool:
     """Whether the server took `count` lines as rows of `table` by LOAD DATA LOCAL; if not, it took none.
 
-    Tabs stand between the values of `columns`, line feeds at the ends; there are no escapes. A column with an
-    `@` is a variable, for `assign`: what stands after SET in the statement, `values` at its `%s`.
+    Tabs stand between the values of `columns`, line feeds at the ends; there are no escapes.
     """
     if connection.dialect.name == "sqlite" or connection.engine in _without_local:
         return False
     try:
         with connection.begin_nested(), _file(lines) as path:
-            statement = _load_statement(table, columns, path, assign)
-            _demand(connection.exec_driver_sql(statement, tuple(values)), count)
+            _demand(connection.exec_driver_sql(_load_statement(table, columns, path)), count)
     except _Inexact:
         return False
     except DBAPIError as error:
@@ -178,12 +174,11 @@ def _demand(done: CursorResult[Any], rows: int) -> None:
         raise _Inexact
 
 
-def _load_statement(table: Table, columns: Iterable[str], path: str, assign: str) -> str:
-    into = ", ".join(name if name.startswith("@") else f"`{name}`" for name in columns)
+def _load_statement(table: Table, columns: Iterable[str], path: str) -> str:
+    into = ", ".join(f"`{name}`" for name in columns)
     return (
         f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE `{table.name}` CHARACTER SET utf8mb4 "
         rf"FIELDS TERMINATED BY '\t' ESCAPED BY '' LINES TERMINATED BY '\n' ({into})"
-        + (f" SET {assign}" if assign else "")
     )
 
 

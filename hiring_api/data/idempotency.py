@@ -15,7 +15,7 @@ from sqlalchemy import CHAR, Column, Index, Integer, Table, delete, insert, sele
 from sqlalchemy.exc import IntegrityError
 
 from .errors import Busy
-from .rejects import Long, Moment
+from .packs import Long, Moment
 from .tables import OPTIONS, Base
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 
 from .batches import Batch, Outcome, Report
 from .database import transaction
-from .rejects import Origin, Reject, keep
+from .packs import Reject
+from .rejects import Origin, keep
 from .rows import Judged, PlainRows, RowError, column_of
 from .tables import references
 from .write import write

@@ -23,8 +23,9 @@ from .decide import Placed, Target, decide
 from .errors import Unproven
 from .in_order import StepBack, Turn, in_order
 from .loads import Counts, Progress
+from .packs import Reject
 from .place import place, prove
-from .rejects import Origin, Reject, keep
+from .rejects import Origin, keep
 from .shadow import shadow
 from .tables import references
 from .tasks import Loaded, Task

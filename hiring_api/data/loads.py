@@ -28,7 +28,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.mysql import LONGBLOB
 
 from .csv_records import Position
-from .rejects import Moment
+from .packs import Moment
 from .spelled import Checksum
 from .tables import OPTIONS, Base
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import filecmp
-import json
 import os
 from contextlib import contextmanager
 from functools import lru_cache
+from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -17,7 +17,7 @@ from .csv_layout import REJECT
 from .database import snapshot
 from .errors import StorageUnavailable
 from .loads import loads
-from .rejects import rejects, written
+from .packs import reject_packs, unpacked
 from .scratch import scratch_file
 from .tables import kinds
 
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Engine, Table
 
-    from .rejects import Reject
+    from .packs import Kept, Reject
+    from .rows import RowError
 
-_FETCHED: Final = 2000  # rows
+_FETCHED: Final = 4  # packs
 EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", "surplus")
 
 
@@ -92,24 +93,18 @@ def _umask() -> int:
 
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
     """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
-    stored = written(reject)
-    return _line(table, stored["raw"], stored["errors"], (key, source, reject.line, reject.record))
-
-
-def _line(table: Table, raw: str, errors: str, place: Sequence[Any]) -> list[Any]:
     width = len(kinds(table))
-    value = json.loads(raw)
-    came = value if isinstance(value, list) else [str(value)]
+    came = reject.raw if isinstance(reject.raw, list) else [str(reject.raw)]
     fields = [*came, *[""] * width][:width]
-    return [*fields, *place, *_reasons(errors), " | ".join(came[width:])]
+    place = (key, source, reject.line, reject.record)
+    return [*fields, *place, *_reasons(tuple(reject.errors)), " | ".join(came[width:])]
 
 
 @lru_cache(1000)
-def _reasons(errors: str) -> tuple[str, str]:
-    """The codes and the messages of errors in JSON."""
-    found = json.loads(errors)
-    codes = " ".join(dict.fromkeys(error["code"] for error in found))
-    return codes, "; ".join(error["message"] for error in found)
+def _reasons(errors: tuple[RowError, ...]) -> tuple[str, str]:
+    """The codes and the messages of errors."""
+    codes = " ".join(dict.fromkeys(error.code for error in errors))
+    return codes, "; ".join(error.message for error in errors)
 
 
 def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path) -> Path | None:
@@ -118,17 +113,31 @@ def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path
     `source` is the file that the rows came from; with None it is all that were ever loaded by the migration
     job, for a rejects file that was given back has rows of other files.
     """
+    pack = reject_packs.c
     loaded = select(loads.c.source).where(loads.c.table_name == table.name)
-    theirs = rejects.c.source.in_(loaded) if source is None else rejects.c.source == source[:512]
-    mine = (rejects.c.table_name == table.name) & rejects.c.resolved_at.is_(None) & theirs
+    theirs = pack.source.in_(loaded) if source is None else pack.source == source[:512]
+    mine = (pack.table_name == table.name) & (pack.unresolved > 0) & theirs
     with snapshot(engine) as connection, rejects_file(folder, table) as add:
-        add(_lines(connection, table, mine))
+        for of, kept in _by_line(connection, mine):
+            add([line_of(table, of, kept.reject, kept.key)])
     path = folder / f"{table.name}.csv"
     return path if path.exists() else None
 
 
-def _lines(connection: Connection, table: Table, mine: ColumnElement[bool]) -> Iterator[list[Any]]:
-    named = (rejects.c[name] for name in ("id", "source", "line", "record", "raw", "errors"))
-    query = select(*named).where(mine).order_by(rejects.c.source, rejects.c.line, rejects.c.id)
-    for *place, raw, errors in connection.execute(query, execution_options={"yield_per": _FETCHED}):
-        yield _line(table, raw, errors, place)
+def _by_line(connection: Connection, mine: ColumnElement[bool]) -> Iterator[tuple[str, Kept]]:
+    """What is to be repaired, with its source, by source and line.
+
+    A pack is taken apart when its first line's turn comes: of the packs of one load, one at a time.
+    """
+    pack = reject_packs.c
+    query = select(reject_packs).where(mine).order_by(pack.source, pack.first_line, pack.id)
+    waiting: list[tuple[str, int, int, Kept]] = []
+    for found in connection.execute(query, execution_options={"yield_per": _FETCHED}):
+        while waiting and waiting[0][:2] < (found.source, found.first_line or 0):
+            source, *_, kept = heappop(waiting)
+            yield source, kept
+        for kept in unpacked(found):
+            if kept.resolved_at is None:
+                heappush(waiting, (found.source, kept.reject.line or 0, kept.key, kept))
+    for source, *_, kept in sorted(waiting):
+        yield source, kept

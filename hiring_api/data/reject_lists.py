@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
-from .rejects import rejects
+from .packs import pack_of, reject_packs, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from sqlalchemy import Connection, Row, Select, Table
+    from sqlalchemy import ColumnElement, Connection, Row, Table
 
-_FETCHED: Final = 500  # rows a time from the server's cursor
+    from .packs import Kept
+
+_FETCHED: Final = 4  # packs a time
 CSV_COLUMNS: Final = (
     "id",
     "table",
@@ -46,14 +49,12 @@ class Chosen:
 
 def rejects_page(connection: Connection, chosen: Chosen) -> list[dict[str, Any]]:
     """Rejects as JSON shows them."""
-    return [_to_json(row) for row in connection.execute(_statement(chosen))]
+    return list(_shown(connection, chosen))
 
 
 def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
     """Rejects as CSV shows them, one at a time with flat memory."""
-    options = connection.execution_options(stream_results=True, yield_per=_FETCHED)
-    for row in options.execute(_statement(chosen)):
-        shown = _to_json(row)
+    for shown in _shown(connection, chosen):
         errors = shown.pop("errors")
         shown["row"] = json.dumps(shown["row"])
         shown["codes"] = " ".join(dict.fromkeys(error["code"] for error in errors))
@@ -63,36 +64,54 @@ def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str,
         yield shown
 
 
-def _statement(chosen: Chosen) -> Select[Any]:
-    conditions = []
+def _shown(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
+    every = (
+        _to_json(pack, kept)
+        for pack in _packs(connection, chosen)
+        for kept in reversed(unpacked(pack))
+        if chosen.before is None or kept.key < chosen.before
+        if chosen.resolved is None or chosen.resolved == (kept.resolved_at is not None)
+    )
+    return islice(every, chosen.limit)
+
+
+def _packs(connection: Connection, chosen: Chosen) -> Iterator[Row[Any]]:
+    """The packs that have such rejects, newest first."""
+    query = select(reject_packs).where(*_conditions(chosen)).order_by(reject_packs.c.id.desc())
+    found = connection.execute(query.limit(_FETCHED)).all()
+    while found:
+        yield from found
+        found = connection.execute(query.where(reject_packs.c.id < found[-1].id).limit(_FETCHED)).all()
+
+
+def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
+    pack = reject_packs.c
     if chosen.table is not None:
-        conditions.append(rejects.c.table_name == chosen.table.name)
+        yield pack.table_name == chosen.table.name
     if chosen.source is not None:
-        conditions.append(rejects.c.source == chosen.source)
+        yield pack.source == chosen.source
     if chosen.run is not None:
-        conditions.append(rejects.c.run == chosen.run)
+        yield pack.run == chosen.run
     if chosen.resolved is not None:
-        column = rejects.c.resolved_at
-        conditions.append(column.is_not(None) if chosen.resolved else column.is_(None))
+        yield pack.unresolved < pack.size if chosen.resolved else pack.unresolved > 0
     if chosen.before is not None:
-        conditions.append(rejects.c.id < chosen.before)
-    return select(rejects).where(*conditions).order_by(rejects.c.id.desc()).limit(chosen.limit)
+        yield pack.id <= pack_of(chosen.before)
 
 
-def _to_json(row: Row[Any]) -> dict[str, Any]:
+def _to_json(pack: Row[Any], kept: Kept) -> dict[str, Any]:
     return {
-        "id": row.id,
-        "table": row.table_name,
-        "source": row.source,
-        "run": row.run,
-        "line": row.line,
-        "record": row.record,
-        "row": json.loads(row.raw),
-        "errors": json.loads(row.errors),
-        "refused_at": _instant(row.refused_at),
-        "resolved_at": _instant(row.resolved_at),
+        "id": kept.key,
+        "table": pack.table_name,
+        "source": pack.source,
+        "run": pack.run,
+        "line": kept.reject.line,
+        "record": kept.reject.record,
+        "row": kept.reject.raw,
+        "errors": [error.to_json() for error in kept.reject.errors],
+        "refused_at": _instant(pack.refused_at),
+        "resolved_at": kept.resolved_at,
     }
 
 
-def _instant(value: datetime | None) -> str | None:
-    return f"{value.isoformat()}Z" if value is not None else None
+def _instant(value: datetime) -> str:
+    return f"{value.isoformat()}Z"

@@ -6,23 +6,23 @@ wrote, under the reject's key.
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import select, update
 
 from .csv_judge import kept_fields
-from .rejects import Reject, rejects, written
+from .packs import pack_of, reject_packs, repacked, unpacked
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from sqlalchemy import ColumnElement, Connection, Row, Table
+    from sqlalchemy import ColumnElement, Connection, Table
 
     from .csv_judge import JudgedChunk
     from .csv_records import Layout
+    from .packs import Kept, Reject
 
 _LISTED = 1000
 
@@ -57,19 +57,23 @@ def settle(
     given_back = set(earlier)
     for index, old in _by_line(connection, table, source, judged).items():
         if index not in given_back and _is_same_row(
-            table, old, kept_fields(table, layout, judged.chunk.fields[index])
+            table, old.reject, kept_fields(table, layout, judged.chunk.fields[index])
         ):
             earlier[index] = old
-    accepted = [old.id for index, old in earlier.items() if index not in refused]
-    if kept:
-        _resolve(connection, accepted)
+    now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+    changed = []
     for index, old in earlier.items():
         if index in refused:
-            _renew(connection, old, refused[index])
+            new = old.reject._replace(raw=refused[index].raw, errors=list(refused[index].errors))
+            if new != old.reject:
+                changed.append(old._replace(reject=new))
+        elif kept:
+            changed.append(old._replace(resolved_at=now))
+    _change(connection, changed)
     return [reject for index, reject in refused.items() if index not in earlier]
 
 
-def _by_key(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> dict[int, Row[Any]]:
+def _by_key(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> dict[int, Kept]:
     """The rejects that the chunk's records name, by index."""
     if layout.reject is None:
         return {}
@@ -78,57 +82,53 @@ def _by_key(connection: Connection, table: Table, layout: Layout, judged: Judged
         for index, fields in enumerate(judged.chunk.fields)
         if len(fields) == len(layout.names) and fields[layout.reject].isdecimal()
     }
+    packs = sorted({pack_of(key) for key in named})
     return {
-        named[row.id]: row
-        for part in _parts(named)
-        for row in _open(connection, table, rejects.c.id.in_(part))
+        named[old.key]: old
+        for start in range(0, len(packs), _LISTED)
+        for old in _open(connection, table, reject_packs.c.id.in_(packs[start : start + _LISTED]))
+        if old.key in named
     }
 
 
 def _by_line(
     connection: Connection, table: Table, source: str | None, judged: JudgedChunk
-) -> dict[int, Row[Any]]:
+) -> dict[int, Kept]:
     """The rejects of the same file at the lines of the chunk, by index."""
     if source is None:
         return {}
     lines = judged.chunk.lines
-    between = (rejects.c.source == source[:512]) & rejects.c.line.between(lines[0], lines[-1])
-    index_of = {line: index for index, line in enumerate(lines)}
-    found = _open(connection, table, between)
-    return {index_of[row.line]: row for row in found if row.line in index_of}
+    pack = reject_packs.c
+    there = (pack.source == source[:512]) & (pack.last_line >= lines[0]) & (pack.first_line <= lines[-1])
+    index_of: dict[int | None, int] = {line: index for index, line in enumerate(lines)}
+    found = _open(connection, table, there)
+    return {index_of[old.reject.line]: old for old in found if old.reject.line in index_of}
 
 
-def _open(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterable[Row[Any]]:
-    mine = (rejects.c.table_name == table.name) & rejects.c.resolved_at.is_(None)
-    columns = (rejects.c.id, rejects.c.line, rejects.c.raw, rejects.c.errors)
-    return connection.execute(select(*columns).where(mine & condition))
+def _open(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterator[Kept]:
+    """The rejects in such packs that are not resolved yet."""
+    mine = (reject_packs.c.table_name == table.name) & (reject_packs.c.unresolved > 0)
+    for pack in connection.execute(select(reject_packs).where(mine & condition)):
+        yield from (kept for kept in unpacked(pack) if kept.resolved_at is None)
 
 
-def _parts(ids: Iterable[int]) -> Iterable[list[int]]:
-    every = list(ids)
-    return (every[start : start + _LISTED] for start in range(0, len(every), _LISTED))
-
-
-def _is_same_row(table: Table, old: Row[Any], fields: list[str]) -> bool:
+def _is_same_row(table: Table, old: Reject, fields: list[str]) -> bool:
     """Whether a record differs from a rejected one in nothing but the fields that were wrong.
 
     A file of other content may have been given the same name: its rows repair nothing.
     """
-    before = json.loads(old.raw)
-    wrong = {error["field"] for error in json.loads(old.errors)}
-    if None in wrong or len(before) != len(fields):
+    wrong = {error.field for error in old.errors}
+    if None in wrong or not isinstance(old.raw, list) or len(old.raw) != len(fields):
         return True
     columns = enumerate(kinds(table))
-    return all(name in wrong or before[place] == fields[place] for place, name in columns)
+    return all(name in wrong or old.raw[place] == fields[place] for place, name in columns)
 
 
-def _resolve(connection: Connection, keys: list[int]) -> None:
-    now = datetime.now(UTC).replace(tzinfo=None)
-    for part in _parts(keys):
-        connection.execute(update(rejects).where(rejects.c.id.in_(part)).values(resolved_at=now))
-
-
-def _renew(connection: Connection, old: Row[Any], reject: Reject) -> None:
-    new = {name: value for name, value in written(reject).items() if name in ("raw", "errors")}
-    if (old.raw, old.errors) != (new["raw"], new["errors"]):
-        connection.execute(update(rejects).where(rejects.c.id == old.id).values(new))
+def _change(connection: Connection, changed: list[Kept]) -> None:
+    """Writes what became of earlier rejects, pack by pack; what another writer has resolved stays so."""
+    new = {kept.key: kept for kept in changed}
+    for number in sorted({pack_of(key) for key in new}):
+        one = reject_packs.c.id == number
+        pack = connection.execute(select(reject_packs).where(one).with_for_update()).one()
+        rejects = [kept if kept.resolved_at else new.get(kept.key, kept) for kept in unpacked(pack)]
+        connection.execute(update(reject_packs).where(one).values(repacked(rejects)))

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from .csv_files import CsvFile
     from .decide import OnConflict
     from .loads import Counts
-    from .rejects import Origin, Reject
+    from .packs import Reject
+    from .rejects import Origin
 
 _LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _DEFAULT_LIMIT = 100
-_MOST = 9_999_999_999
+_MOST = 2**53 - 1  # more than that, JSON readers do not tell apart
 
 routes = Routes("rejects", __name__, description="What was refused, and why")
 

@@ -1,14 +1,13 @@
 """Refused rows on record: whatever way they go in, what is stored is what was refused, and why."""
 
-import json
-
 import pytest
 from sqlalchemy import select
 
-from hiring_api.data import bulk
-from hiring_api.data.rejects import Origin, Reject, keep, rejects, written
+from hiring_api.data.packs import Reject, reject_packs
+from hiring_api.data.rejects import Origin, keep
 from hiring_api.data.rows import RowError
 from hiring_api.data.tables import tables
+from tests.conftest import on_record
 
 ODD = "tab \t line\nquote ' \" backslash \\ percent %s % null \0 ñ 🎉 \ud800"
 WRONG = RowError("name", "required", "name is required: it is empty")
@@ -40,27 +39,66 @@ def with_line_and_record(number):
     return Reject(ODD, [WRONG._replace(message=f"{number % 7}")] * (number % 3), number, number + 1)
 
 
-@pytest.mark.parametrize("local", [True, False])
-@pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("count", [1, 99, 100, 1000])
-@pytest.mark.parametrize("refused", [alike, apart, sometimes_with_a_line, with_line_and_record, nested, flat])
-def test_what_is_stored_is_what_was_refused(engine, refused, count, source, local):
-    table, given = tables()[0], [refused(number) for number in range(1, count + 1)]
-    if not local:
-        bulk._without_local.add(engine)
+def shown(number, reject, source):
+    return {
+        "id": number,
+        "table": "departments",
+        "source": source,
+        "run": "run-1",
+        "line": reject.line,
+        "record": reject.record,
+        "row": reject.raw,
+        "errors": [error.to_json() for error in reject.errors],
+        "resolved_at": None,
+    }
+
+
+def put_on_record(engine, given, source="POST /departments"):
     with engine.begin() as connection:
-        keep(connection, table, Origin(source, "run-1"), given, logged=0)
-        found = connection.execute(select(rejects).order_by(rejects.c.id)).all()
-    assert len(found) == count
-    for reject, row in zip(given, found, strict=True):
-        assert (row.table_name, row.source, row.run) == (table.name, source[:512], "run-1")
-        assert (row.line, row.record, row.resolved_at) == (reject.line, reject.record, None)
-        assert {"line": row.line, "record": row.record, "raw": row.raw, "errors": row.errors} == written(
-            reject
-        )
-        assert json.loads(row.raw) == reject.raw
-        assert row.errors == json.dumps([error.to_json() for error in reject.errors])
-    assert len({row.refused_at for row in found}) == 1
+        keep(connection, tables()[0], Origin(source, "run-1"), given, logged=0)
+
+
+@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("count", [1, 2, 1000, 1001])
+@pytest.mark.parametrize("refused", [alike, apart, sometimes_with_a_line, with_line_and_record, nested, flat])
+def test_what_is_on_record_is_what_was_refused(engine, refused, count, source):
+    given = [refused(number) for number in range(1, count + 1)]
+    put_on_record(engine, given, source)
+    found = on_record(engine)
+    assert len({reject.pop("refused_at") for reject in found}) == 1
+    assert found == [shown(number, reject, source[:512]) for number, reject in enumerate(given, start=1)]
+
+
+def packs(engine):
+    with engine.connect() as connection:
+        return connection.execute(select(reject_packs).order_by(reject_packs.c.id)).all()
+
+
+def test_a_pack_has_as_many_rejects_as_are_not_too_long_together(engine):
+    long = [Reject(["x" * 300_000], [WRONG], line, line) for line in range(1, 10)]
+    put_on_record(engine, [*long, Reject(["y" * 3_000_000], [WRONG], 10, 10)])
+    found = packs(engine)
+    assert [(pack.first_line, pack.last_line, pack.size) for pack in found] == [
+        (1, 2, 2),
+        (3, 5, 3),
+        (6, 7, 2),
+        (8, 8, 1),
+        (9, 9, 1),
+        (10, 10, 1),
+    ]
+    assert max(len(pack.content) for pack in found) < 1_100_000
+    *whole, cut = on_record(engine)
+    assert [(reject["id"], reject["row"]) for reject in whole] == [
+        (number, long[0].raw) for number in (1, 2, 1001, 1002, 1003, 2001, 2002, 3001, 4001)
+    ]
+    assert cut["row"].startswith('["yyy')
+    assert cut["row"].endswith("… (3000004 characters)")
+
+
+def test_what_is_said_of_many_rows_is_kept_once(engine):
+    put_on_record(engine, [alike(number) for number in range(1000)])
+    [pack] = packs(engine)
+    assert pack.content.count("required: it is empty") == 1
 
 
 def test_each_refused_row_has_a_line_in_the_log(engine, caplog):

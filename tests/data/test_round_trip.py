@@ -103,7 +103,10 @@ def test_the_next_generated_id_is_above_the_highest_restored_one(engine, client)
             engine, lambda connection: connection.exec_driver_sql("DELETE FROM sqlite_sequence") and None
         )
     else:
-        transaction(engine, lambda connection: connection.exec_driver_sql("TRUNCATE rejects") and None)
+        transaction(
+            engine,
+            lambda connection: connection.exec_driver_sql("ALTER TABLE jobs AUTO_INCREMENT = 1") and None,
+        )
     file.seek(0)
     restore(engine, [AvroRows(file, JOBS)])
     [result] = client.post("/jobs", json=[{"job": "New"}]).json["results"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -12,8 +14,10 @@ from sqlalchemy import MetaData, inspect, make_url, text
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine
 from hiring_api.data.loads import load_ids, unfinished
+from hiring_api.data.packs import reject_packs
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import Base, Employee
+from tests.conftest import on_record
 
 employees = Employee.__table__
 BEGUN = (
@@ -93,3 +97,59 @@ def test_the_way_back_drops_loads_under_way_and_keeps_the_others(bare):
         assert connection.execute(text("SELECT id, taken FROM loads")).all() == [(2, None)]
     move(bare, command.downgrade, "base")
     assert inspect(bare).get_table_names() == ["alembic_version"]
+
+
+REJECT = (
+    "INSERT INTO rejects (table_name, source, run, line, record, raw, errors, refused_at, resolved_at) "
+    "VALUES (:table, :source, 'run', :line, :line, :raw, :errors, '2026-11-20 12:00:00.500000', :resolved)"
+)
+
+
+def refuse(connection):
+    """What an older version has on record: two files' rejects, one of them resolved, and a row of a batch."""
+    of_file = {"table": "jobs", "source": "jobs.csv", "errors": "[]", "resolved": None}
+    error = '[{"field": "job", "code": "required", "message": "job is required"}]'
+    every = [
+        *({**of_file, "line": line, "raw": f'["{line}", "é"]', "errors": error} for line in range(1, 1003)),
+        {**of_file, "source": "more.csv", "line": 7, "raw": "[]", "resolved": "2026-11-21 01:02:03.250000"},
+        {**of_file, "source": "POST /jobs", "line": None, "raw": json.dumps({"id": "\ud800"})},
+    ]
+    connection.execute(text(REJECT), every)
+
+
+def test_what_an_older_version_refused_stays_on_record(bare):
+    move(bare, command.upgrade, "0002")
+    with bare.begin() as connection:
+        refuse(connection)
+        before = connection.execute(text("SELECT * FROM rejects ORDER BY id")).all()
+    schema.upgrade(bare)
+    found = on_record(bare)
+    # Keys that were given out before name nothing any more
+    assert [reject["id"] for reject in found] == [*range(2001, 3001), 3001, 3002, 4001, 5001]
+    assert [reject["line"] for reject in found] == [*range(1, 1003), 7, None]
+    assert found[0]["row"] == ["1", "é"]
+    assert found[0]["errors"] == [{"field": "job", "code": "required", "message": "job is required"}]
+    assert found[-1]["row"] == {"id": "\ud800"}
+    resolved = [reject["resolved_at"] for reject in found if reject["resolved_at"]]
+    assert resolved == ["2026-11-21T01:02:03.250000Z"] == [found[1002]["resolved_at"]]
+    assert {reject["refused_at"] for reject in found} == {"2026-11-20T12:00:00.500000Z"}
+    move(bare, command.downgrade, "0002")
+    with bare.connect() as connection:
+        after = connection.execute(text("SELECT * FROM rejects ORDER BY id")).all()
+    for row, old in zip(after, before, strict=True):
+        assert row[1:6] == old[1:6]
+        assert json.loads(row.raw) == json.loads(old.raw)
+        assert row[7:] == old[7:]
+
+
+def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
+    move(bare, command.upgrade, "0002")
+    with bare.begin() as connection:
+        refuse(connection)
+        reject_packs.create(connection)
+    schema.upgrade(bare)
+    assert len(on_record(bare)) == 1004
+    with bare.begin() as connection:  # killed before Alembic noted what was done
+        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
+    schema.upgrade(bare)
+    assert len(on_record(bare)) == 1004

@@ -8,13 +8,12 @@ import signal
 import subprocess
 import sys
 import time
+from operator import itemgetter
 
 import pytest
-from sqlalchemy import select
 
-from hiring_api.data.rejects import rejects
 from migration_job.__main__ import main
-from tests.conftest import empty
+from tests.conftest import empty, on_record
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "3"))
 ROWS = int(os.environ.get("KILL_ROWS", "20000"))
@@ -40,9 +39,8 @@ def files(job):
 
 def left(job):
     """The tables and the rejects, without what differs between any two runs."""
-    kept = (rejects.c.table_name, rejects.c.line, rejects.c.record, rejects.c.raw, rejects.c.errors)
-    with job.engine.connect() as connection:
-        refused = connection.execute(select(*kept).order_by(rejects.c.table_name, rejects.c.line)).all()
+    kept = itemgetter("table", "line", "record", "row", "errors")
+    refused = sorted(map(kept, on_record(job.engine)), key=itemgetter(0, 1))
     tables = [job.rows(name) for name in ("departments", "jobs", "hired_employees")]
     files = [{**row, "reject": ""} for row in job.refused()]
     return tables, refused, files

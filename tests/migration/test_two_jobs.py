@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from hiring_api.data.loads import loads
-from hiring_api.data.rejects import rejects
+from hiring_api.data.packs import reject_packs
 from hiring_api.data.tables import tables
 from tests.migration.test_job import employee, figures
 
@@ -59,7 +59,7 @@ def stored(job):
     with job.engine.connect() as connection:
         return [
             connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (*tables(), rejects, loads)
+            for table in (*tables(), reject_packs, loads)
         ]
 
 

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from hiring_api.data.rejects import rejects
+from hiring_api.data.packs import reject_packs
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=rejects.metadata, compare_type=True)
+context.configure(connection=connection, target_metadata=reject_packs.metadata, compare_type=True)
 with context.begin_transaction():
     context.run_migrations()
