@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -12,11 +12,12 @@ from .rows import errors_json
 from .tables import resource
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from sqlalchemy import Table
 
-    from .rows import Judged, RowError
+    from .batch_rows import BatchRows
+    from .rows import RowError
 
 Mode = Literal["partial", "atomic"]
 OnConflict = Literal["error", "skip", "update"]
@@ -40,7 +41,7 @@ class Outcome:
 
     status: str
     id: int | None = None
-    errors: list[RowError] = field(default_factory=list)
+    errors: tuple[RowError, ...] = ()
 
 
 def _nothing() -> None:
@@ -66,7 +67,7 @@ class Batch:
     """Judged rows for one table."""
 
     table: Table
-    rows: Sequence[Judged]
+    rows: BatchRows
 
 
 def answer(report: Report, returned: Returned = "all") -> str:
@@ -96,5 +97,5 @@ def answer(report: Report, returned: Returned = "all") -> str:
 
 def _result(index: int, outcome: Outcome) -> str:
     row_id = "null" if outcome.id is None else outcome.id
-    errors = f',"errors":{errors_json(tuple(outcome.errors), "")}' if outcome.errors else ""
+    errors = f',"errors":{errors_json(outcome.errors)}' if outcome.errors else ""
     return f'{{"index":{index},"status":"{outcome.status}","id":{row_id}{errors}}}'

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
@@ -17,7 +17,7 @@ from .batches import Batch, Outcome, Report
 from .database import transaction
 from .packs import Reject
 from .rejects import Origin, keep
-from .rows import Judged, PlainRows, RowError, column_of
+from .rows import RowError
 from .tables import references
 from .write import write
 
@@ -72,7 +72,9 @@ def take(
 
 def _rejects(batch: Batch, report: Report) -> list[Reject]:
     failed = [place for place, outcome in enumerate(report.outcomes) if outcome.status == "failed"]
-    return [Reject(batch.rows[place].raw, report.outcomes[place].errors, None, place + 1) for place in failed]
+    return [
+        Reject(batch.rows.raws[place], report.outcomes[place].errors, None, place + 1) for place in failed
+    ]
 
 
 def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
@@ -122,47 +124,61 @@ def _decide(
     `coming` has the ids that this request will insert into parents, `seen` those of the rows before these;
     the ids of these rows are added to it.
     """
-    brought = column_of(batch.rows, "id")
+    rows = batch.rows
+    brought = rows.values("id")
     ids, parents = set(brought), references(batch.table)
-    wanted = {
-        name: set(column_of(batch.rows, name)) - coming.get(parent, set()) for name, parent in parents.items()
-    }
+    wanted = {name: set(rows.values(name)) - coming.get(parent, set()) for name, parent in parents.items()}
     asked = [(batch.table, ids), *((parent, wanted[name]) for name, parent in parents.items())]
     taken, *known = _present(connection, asked, lock=options.on_conflict == "update" and not options.dry_run)
-    unknown = {
-        name: {value: _unknown(name, value, parents[name]) for value in wanted[name] - found}
-        for name, found in zip(parents, known, strict=True)
+    errors = dict(rows.errors)
+    for (name, parent), found in zip(parents.items(), known, strict=True):
+        _refuse_unknown(name, parent, rows.columns[name], wanted[name] - found, errors)
+    every = list(enumerate(rows.columns["id"]))
+    if taken or len(ids) < len(brought) or not seen.isdisjoint(ids):
+        return [
+            _decide_row(batch.table, row_id, errors.get(place, ()), taken, seen, options)
+            for place, row_id in every
+        ]
+    seen.update(row_id for place, row_id in every if row_id is not None and place not in errors)
+    return [
+        Outcome("failed", None, errors[place]) if place in errors else Outcome("inserted", row_id)
+        for place, row_id in every
+    ]
+
+
+def _refuse_unknown(
+    name: str,
+    parent: Table,
+    column: Sequence[Any],
+    unknown: set[int],
+    errors: dict[int, tuple[RowError, ...]],
+) -> None:
+    """Adds to the errors of each row that it refers to nothing."""
+    if not unknown:
+        return
+    said = {
+        value: (RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}"),)
+        for value in unknown
     }
-    new = not taken and len(ids) == len(brought) and seen.isdisjoint(ids)
-    if new and not any(unknown.values()) and isinstance(batch.rows, PlainRows):
-        seen |= ids
-        return [Outcome("inserted", row_id) for row_id in brought or [None] * len(batch.rows)]
-    return [_decide_row(batch.table, row, taken, unknown, seen, options) for row in batch.rows]
-
-
-def _unknown(name: str, value: int, parent: Table) -> RowError:
-    return RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
+    for place, value in enumerate(column):
+        if value in said:
+            errors[place] = errors.get(place, ()) + said[value]
 
 
 def _decide_row(
     table: Table,
-    row: Judged,
+    row_id: int | None,
+    errors: tuple[RowError, ...],
     taken: set[int],
-    unknown: dict[str, dict[int, RowError]],
     seen: set[int],
     options: Options,
 ) -> Outcome:
-    errors = list(row.errors)
-    for name, of_value in unknown.items():
-        error = of_value.get(row.values.get(name, 0))
-        if error is not None:
-            errors.append(error)
-    row_id = row.values.get("id")
+    """What comes of a row by its id and the errors that it has already."""
     exists = row_id in taken
     if row_id in seen:
-        errors.append(RowError("id", "duplicate_id", f"id {row_id} stands in this request before"))
+        errors += (RowError("id", "duplicate_id", f"id {row_id} stands in this request before"),)
     elif exists and options.on_conflict == "error":
-        errors.append(RowError("id", "already_exists", f"id {row_id} is already in {table.name}"))
+        errors += (RowError("id", "already_exists", f"id {row_id} is already in {table.name}"),)
     if errors:
         return Outcome("failed", None, errors)
     if row_id is not None:
@@ -219,12 +235,11 @@ def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options:
             seen: set[int] = set()
             outcomes: dict[int, Outcome] = {}
             # Those without an id last: none shall be given the id that another row brings
-            for index in sorted(
-                range(len(batch.rows)), key=lambda index: "id" not in batch.rows[index].values
-            ):
-                one = Batch(batch.table, [batch.rows[index]])
-                outcomes[index] = _place_row(connection, one, options, seen)
-            reports.append(Report(batch.table, options, [outcomes[index] for index in sorted(outcomes)]))
+            ids = batch.rows.columns["id"]
+            for place in sorted(range(len(ids)), key=lambda place: ids[place] is None):
+                one = Batch(batch.table, batch.rows.one(place))
+                outcomes[place] = _place_row(connection, one, options, seen)
+            reports.append(Report(batch.table, options, [outcomes[place] for place in sorted(outcomes)]))
         if not _refused(reports, options):
             return reports
         everything.rollback()
@@ -242,8 +257,10 @@ def _place_row(connection: Connection, one: Batch, options: Options, seen: set[i
             continue
         seen |= seen_by_now
         return outcome
-    row_id = one.rows[0].values.get("id")
+    [row_id] = one.rows.columns["id"]
     if row_id is None:
-        return Outcome("failed", None, [RowError("id", "out_of_range", "the table has no id left to give")])
-    message = f"id {row_id} is being written into {one.table.name} by others"
-    return Outcome("failed", None, [RowError("id", "already_exists", message)])
+        error = RowError("id", "out_of_range", "the table has no id left to give")
+    else:
+        message = f"id {row_id} is being written into {one.table.name} by others"
+        error = RowError("id", "already_exists", message)
+    return Outcome("failed", None, (error,))

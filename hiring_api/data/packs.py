@@ -102,7 +102,7 @@ def _halved(refused: Sequence[Reject]) -> Iterator[dict[str, Any]]:
 
 def _content(refused: Sequence[Reject]) -> str:
     # ASCII escapes keep what no UTF-8 column can hold, such as a lone surrogate
-    errors = [errors_json(tuple(reject.errors), " ") for reject in refused]
+    errors = [errors_json(tuple(reject.errors)) for reject in refused]
     numbers = {text: number for number, text in enumerate(dict.fromkeys(errors))}
     parts = {
         "raws": _raws(refused),

@@ -6,7 +6,6 @@ A row is a dict of every column's value by name; only a JSON row may lack `id`.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
@@ -17,7 +16,7 @@ from .columns import Id, Kind
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from marshmallow import fields
     from sqlalchemy import Table
@@ -44,17 +43,18 @@ class RowError(NamedTuple):
 
 
 @lru_cache(_REMEMBERED)
-def errors_json(errors: tuple[RowError, ...], gap: str) -> str:
-    """Errors as JSON text, `gap` after commas and colons; in a batch of a thousand wrong rows few differ."""
-    return f"[{f',{gap}'.join([_error_json(error, gap) for error in errors])}]"
+def errors_json(errors: tuple[RowError, ...]) -> str:
+    """Errors as JSON text; in a batch of a thousand wrong rows few differ."""
+    return f"[{','.join([_error_json(error) for error in errors])}]"
 
 
-def _error_json(error: RowError, gap: str) -> str:
-    text = _ENCODER.encode
-    return (
-        f'{{"field":{gap}{text(error.field)},{gap}"code":{gap}{text(error.code)},{gap}'
-        f'"message":{gap}{text(error.message)}}}'
-    )
+def _error_json(error: RowError) -> str:
+    return f"{_head_json(error.field, error.code)}{_ENCODER.encode(error.message)}}}"
+
+
+@lru_cache(_REMEMBERED)
+def _head_json(field: str | None, code: str) -> str:
+    return f'{{"field":{_ENCODER.encode(field)},"code":{_ENCODER.encode(code)},"message":'
 
 
 @dataclass(slots=True)
@@ -66,57 +66,9 @@ class Judged:
     errors: list[RowError] = field(default_factory=list)
 
 
-class PlainRows(Sequence[Judged]):
-    """Rows that are all right and have the same columns, kept by column, in the order of the rows."""
-
-    def __init__(self, raws: Sequence[Any], columns: dict[str, Sequence[Any]]) -> None:
-        self.raws, self.columns = raws, columns
-
-    def __len__(self) -> int:
-        return len(self.raws)
-
-    def __getitem__(self, index: Any) -> Any:
-        """One row; its values are put together when it is asked for."""
-        return Judged(self.raws[index], {name: column[index] for name, column in self.columns.items()})
-
-
-def column_of(rows: Sequence[Judged], name: str) -> Sequence[Any]:
-    """The values of a column, of those rows that have a valid one."""
-    if isinstance(rows, PlainRows):
-        return rows.columns.get(name, ())
-    return [row.values[name] for row in rows if name in row.values]
-
-
-def tuples_of(rows: Sequence[Judged], names: Sequence[str], places: Sequence[int]) -> list[tuple[Any, ...]]:
-    """The values of some columns, which they all have, of the rows at these places."""
-    if isinstance(rows, PlainRows):
-        every = list(zip(*[rows.columns[name] for name in names], strict=True))
-        return every if len(places) == len(every) else [every[place] for place in places]
-    return [tuple([rows[place].values[name] for name in names]) for place in places]
-
-
 def judge(table: Table, raw: Any) -> Judged:
     """Judges a JSON value that should be a row of `table`; `id` may be left out."""
     return _judge(schema(table, id_required=False), raw, _plain(table, raw))
-
-
-def judge_all(table: Table, raws: Sequence[Any]) -> Sequence[Judged]:
-    """As `judge` of each; the columns' values are looked at together, which is faster."""
-    if set(map(type, raws)) != {dict}:
-        return [judge(table, raw) for raw in raws]
-    of = {name: kind for name, kind in kinds(table).items() if name != "id" or "id" in raws[0]}
-    columns = {name: kind.quick_values([raw.get(name) for raw in raws]) for name, kind in of.items()}
-    # As many values as the row has members: so it has these columns, all plainly right, and nothing else
-    whole = set(map(len, raws)) == {len(of)}
-    if whole and not any(None in column for column in columns.values()):
-        return PlainRows(raws, columns)
-    rest = schema(table, id_required=False)
-    return [
-        Judged(raw, dict(zip(of, plain, strict=True)))
-        if len(raw) == len(of) and None not in plain
-        else _judge(rest, raw, dict(zip(of, plain, strict=True)))
-        for raw, plain in zip(raws, zip(*columns.values(), strict=True), strict=True)
-    ]
 
 
 def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> Judged:
@@ -185,19 +137,22 @@ def _judge(schema: Schema, raw: Any, plain: Row) -> Judged:
     if type(raw) is not dict:
         return _load(schema, raw)
     judged = Judged(raw, {name: value for name, value in plain.items() if value is not None})
-    refused = 0
     for name, column in schema.load_fields.items():
         if name not in judged.values:
-            value, errors = _read(column, name, raw.get(name, missing))
+            value, errors = read(column, name, raw.get(name, missing))
             judged.errors += errors
-            refused += bool(errors)
             if value is not missing:
                 judged.values[name] = value
     if not raw.keys() <= schema.load_fields.keys():
-        message: Any = schema.error_messages["unknown"]
-        unknown = [name for name in raw if name not in schema.load_fields][: _MOST_ERRORS - refused]
-        judged.errors += [_row_error(name, **message) for name in unknown]
+        judged.errors += unknown_fields(schema.load_fields, raw, len(judged.errors))
     return judged
+
+
+def unknown_fields(known: Mapping[str, Any], raw: Row, refused: int) -> tuple[RowError, ...]:
+    """The errors of the members that are no columns, in a row that has so many errors already."""
+    message: Any = RowSchema.error_messages["unknown"]
+    unknown = [name for name in raw if name not in known][: _MOST_ERRORS - refused]
+    return tuple([_row_error(name, **message) for name in unknown])
 
 
 def _load(schema: Schema, raw: Any) -> Judged:
@@ -209,7 +164,7 @@ def _load(schema: Schema, raw: Any) -> Judged:
         return Judged(raw, {}, [_row_error(name, **one) for name, messages in found for one in messages])
 
 
-def _read(column: fields.Field[Any], name: str, value: Any) -> tuple[Any, tuple[RowError, ...]]:
+def read(column: fields.Field[Any], name: str, value: Any) -> tuple[Any, tuple[RowError, ...]]:
     """The column's value, `missing` where there is none, and the errors.
 
     What was said of short values is remembered: in a thousand wrong rows, few are wrong in another way. Only

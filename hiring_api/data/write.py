@@ -9,7 +9,6 @@ from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from .bulk import insert_all, insert_rows, overwrite
 from .columns import MAX_ID
-from .rows import tuples_of
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -35,12 +34,12 @@ def write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> 
         elif outcome.status == "updated":
             places["updated"].append(place)
     if places["brought"]:
-        insert_all(connection, table, tuples_of(rows, names, places["brought"]))
+        insert_all(connection, table, rows.tuples(names, places["brought"]))
     if places["updated"]:
-        overwrite(connection, table, tuples_of(rows, names, places["updated"]))
+        overwrite(connection, table, rows.tuples(names, places["updated"]))
     if places["waiting"]:
         others = [name for name in names if name != "id"]
-        values = tuples_of(rows, others, places["waiting"])
+        values = rows.tuples(others, places["waiting"])
         for place, new in zip(
             places["waiting"], _insert_generated(connection, table, others, values), strict=True
         ):

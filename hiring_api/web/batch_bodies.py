@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
+from hiring_api.data.batch_rows import by_column, judge_all
 from hiring_api.data.batches import Batch
-from hiring_api.data.rows import judge_all, judge_fields
+from hiring_api.data.rows import judge_fields
 from hiring_api.data.tables import kinds, resource, tables
 
 from .bodies import decoded, parse_json
@@ -19,7 +20,7 @@ from .extensions import CSV, JSON, NDJSON
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from hiring_api.data.rows import Judged
+    from hiring_api.data.batch_rows import BatchRows
 
 MOST_ROWS = 1000
 _NDJSON = {NDJSON, "application/ndjson", "application/jsonl"}
@@ -82,7 +83,7 @@ def _check_count(count: int) -> None:
         raise UnprocessableEntity(f"send 1 to {MOST_ROWS} rows in one request, not {count}")
 
 
-def _csv_rows(table: Table, text: str) -> list[Judged]:
+def _csv_rows(table: Table, text: str) -> BatchRows:
     """Rows under a header line that names every column of the table, in any order and case."""
     try:
         records = [fields for fields in csv.reader(StringIO(text, newline=""), strict=True) if fields]
@@ -92,4 +93,4 @@ def _csv_rows(table: Table, text: str) -> list[Judged]:
     if sorted(header) != sorted(kinds(table)):
         raise UnprocessableEntity(f"the first line of the CSV must name the columns {','.join(kinds(table))}")
     _check_count(len(records) - 1)
-    return [judge_fields(table, header, fields) for fields in records[1:]]
+    return by_column(table, [judge_fields(table, header, fields) for fields in records[1:]])

@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
+from hiring_api.data.batch_rows import by_column, judge_all
 from hiring_api.data.columns import Id, Instant, Reference, Text
-from hiring_api.data.rows import PlainRows, column_of, judge, judge_all, judge_record, schema, tuples_of
+from hiring_api.data.rows import judge, judge_record, schema
 from hiring_api.data.tables import kinds, tables
 
 KINDS = [Id(), Reference("departments"), Text(), Text(3), Instant("hired")]
@@ -118,27 +119,32 @@ def raws_of(table):
 def test_rows_judged_together_or_alone_are_judged_as_the_schema_judges_all_of_each(table, data):
     raws = data.draw(st.lists(raws_of(table), max_size=6))
     expected = [exactly(whole(table, raw, id_required=False)) for raw in raws]
-    for found in (judge_all(table, raws), [judge(table, raw) for raw in raws]):
-        assert [exactly((row.values, row.errors)) for row in found] == expected
-        assert all(row.raw is raw for row, raw in zip(found, raws, strict=True))
+    alone = [judge(table, raw) for raw in raws]
+    assert [exactly((row.values, row.errors)) for row in alone] == expected
+    assert all(row.raw is raw for row, raw in zip(alone, raws, strict=True))
+    assert parts(judge_all(table, raws)) == parts(by_column(table, alone))
+
+
+def parts(rows):
+    """The raw rows, the values as text that tells their types, and the errors."""
+    return rows.raws, {name: repr(list(column)) for name, column in rows.columns.items()}, rows.errors
 
 
 @pytest.mark.parametrize("table", tables(), ids=str)
-@pytest.mark.parametrize("with_id", [True, False])
 @given(st.data())
-def test_rows_that_are_all_right_are_by_column_what_they_are_one_by_one(table, with_id, data):
-    names = [name for name in kinds(table) if with_id or name != "id"]
-    right = st.fixed_dictionaries({name: st.just(kinds(table)[name].sample()) | RIGHT for name in names})
-    rows = judge_all(table, data.draw(st.lists(right, min_size=1, max_size=4)))
-    alone = list(rows)
-    places = data.draw(st.lists(st.sampled_from(range(len(rows))), unique=True).map(sorted))
-    assert alone == [judge(table, row.raw) for row in alone]
+def test_rows_by_column_are_the_rows(table, data):
+    alone = [judge(table, raw) for raw in data.draw(st.lists(raws_of(table), max_size=6))]
+    rows = by_column(table, alone)
+    assert len(rows) == len(alone)
     for name in kinds(table):
-        assert list(column_of(rows, name)) == list(column_of(alone, name))
-    if isinstance(rows, PlainRows):
-        assert tuples_of(rows, names, places) == tuples_of(alone, names, places)
-    else:
-        assert any(row.errors or row.raw != row.values for row in alone)
+        assert list(rows.values(name)) == [row.values[name] for row in alone if name in row.values]
+    right = [place for place, row in enumerate(alone) if row.values.keys() == kinds(table).keys()]
+    places = data.draw(st.lists(st.sampled_from(right), unique=True).map(sorted)) if right else []
+    assert rows.tuples(list(kinds(table)), places) == [
+        tuple(alone[place].values.values()) for place in places
+    ]
+    for place, row in enumerate(alone):
+        assert parts(rows.one(place)) == parts(by_column(table, [row]))
 
 
 @pytest.mark.parametrize("table", tables(), ids=str)
