@@ -127,6 +127,8 @@ def parse_json(text: str, what: str = "the body") -> Any:
     value = _quickly_parsed(text)
     if value is not _DOUBTFUL:
         return value
+    if not text.strip():
+        raise BadRequest(f"{what} is empty")
     try:
         value = json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
         _count_keys(value, text)

@@ -45,8 +45,8 @@ def json_rows(count):
 
 
 WRONG = {
-    "empty": (PLAIN, b"", 400, NOT + "Expecting value: line 1 column 1 (char 0)"),
-    "blank": (PLAIN, b" \n", 400, NOT + "Expecting value: line 2 column 1 (char 2)"),
+    "empty": (PLAIN, b"", 400, "the body is empty"),
+    "blank": (PLAIN, b" \n", 400, "the body is empty"),
     "cut": (PLAIN, b"[" + ROW, 400, NOT + "Expecting ',' delimiter: line 1 column 25 (char 24)"),
     "two values": (PLAIN, ROW + ROW, 400, NOT + "Extra data: line 1 column 24 (char 23)"),
     "NaN": (PLAIN, b'{"id": NaN}', 400, UNUSABLE + "NaN is no JSON value"),
