@@ -131,7 +131,7 @@ def unpacked(pack: Row[Any]) -> list[Kept]:
     content = json.loads(pack.content)
     resolved = json.loads(pack.resolved or "{}")
     nowhere = [None] * pack.size
-    errors = [[RowError(**error) for error in one] for one in content["errors"]]
+    errors = [tuple([RowError(**error) for error in one]) for one in content["errors"]]
     columns = (
         content["raws"],
         [errors[reason] for reason in content["reasons"]],
@@ -145,18 +145,20 @@ def unpacked(pack: Row[Any]) -> list[Kept]:
     ]
 
 
-def repacked(rejects: Sequence[Kept]) -> dict[str, Any]:
-    """The columns of a pack, all of whose rejects these are, that change when some of them have changed.
+def repacked(rejects: Sequence[Kept], before: Sequence[Kept]) -> dict[str, Any]:
+    """The columns of a pack that change when its rejects do.
 
     Where the fields that came now are far longer than those before, and the pack would be too large, what it
     says of the rows stays as it was.
     """
     resolved = {place: kept.resolved_at for place, kept in enumerate(rejects, start=1) if kept.resolved_at}
     columns: dict[str, Any] = {
-        "content": _content([kept.reject for kept in rejects]),
         "resolved": _ENCODER.encode(resolved) if resolved else None,
         "unresolved": len(rejects) - len(resolved),
     }
-    if len(columns["content"]) > _LARGEST_AGAIN:
-        del columns["content"]
+    now = [kept.reject for kept in rejects]
+    if now != [kept.reject for kept in before]:
+        content = _content(now)
+        if len(content) <= _LARGEST_AGAIN:
+            columns["content"] = content
     return columns

@@ -64,7 +64,7 @@ def settle(
     changed = []
     for index, old in earlier.items():
         if index in refused:
-            new = old.reject._replace(raw=refused[index].raw, errors=list(refused[index].errors))
+            new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
             if new != old.reject:
                 changed.append(old._replace(reject=new))
         elif kept:
@@ -130,5 +130,6 @@ def _change(connection: Connection, changed: list[Kept]) -> None:
     for number in sorted({pack_of(key) for key in new}):
         one = reject_packs.c.id == number
         pack = connection.execute(select(reject_packs).where(one).with_for_update()).one()
-        rejects = [kept if kept.resolved_at else new.get(kept.key, kept) for kept in unpacked(pack)]
-        connection.execute(update(reject_packs).where(one).values(repacked(rejects)))
+        before = unpacked(pack)
+        now = [kept if kept.resolved_at else new.get(kept.key, kept) for kept in before]
+        connection.execute(update(reject_packs).where(one).values(repacked(now, before)))

@@ -1,0 +1,98 @@
+"""Earlier rejects whose rows come again: resolved, renewed, or left as they are."""
+
+import csv
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from hiring_api.data import load, packs
+from hiring_api.data.csv_files import Choices, inspect, on_disk
+from hiring_api.data.reject_files import EXTRA, write_rejects
+from hiring_api.data.rejects import Origin
+from hiring_api.data.tables import Department, kinds
+from hiring_api.data.tasks import Task
+from tests.conftest import on_record
+
+departments = Department.__table__
+
+
+@pytest.fixture
+def given(engine, tmp_path):
+    """Loads departments, given as pairs, as a file of this name."""
+
+    def give(*lines, name="departments.csv"):
+        text = io.StringIO()
+        csv.writer(text).writerows(lines)
+        path = tmp_path / name
+        path.write_text(text.getvalue(), encoding="utf-8")
+        file = inspect(on_disk(path, name), departments, Choices())
+        return load.load(engine, Task(departments, file, Origin(name, "run"))).counts
+
+    return give
+
+
+def resolved(engine):
+    return [reject["line"] for reject in on_record(engine) if reject["resolved_at"]]
+
+
+def test_of_many_rejects_each_goes_its_own_way(engine, given, tmp_path):
+    wrong = [(str(key), "") for key in range(1, 2501)]
+    assert given(*wrong).rejected == 2500
+    first = on_record(engine)
+    right = [(key, "Sales") if int(key) % 2 else (key, "") for key, _ in wrong]
+    assert given(*right).inserted == 1250
+    assert resolved(engine) == list(range(1, 2501, 2))
+    now = on_record(engine)
+    assert [reject["id"] for reject in now] == [reject["id"] for reject in first]
+    assert [reject["row"] for reject in now] == [reject["row"] for reject in first]
+    assert given(*[(key, "Sales") for key, _ in wrong]).unchanged == 1250
+    assert len(resolved(engine)) == 2500
+    assert write_rejects(engine, departments, "departments.csv", tmp_path) is None
+
+
+def test_a_row_that_is_wrong_in_another_way_is_on_record_as_it_is_now(engine, given):
+    given(("1", ""), ("2", ""), ("3", "Law"))
+    before = on_record(engine)
+    given(("1", "x" * 256), ("2", ""), ("3", "Law"))
+    first, second = on_record(engine)
+    assert (first["id"], first["row"]) == (before[0]["id"], ["1", "x" * 256])
+    assert [error["code"] for error in first["errors"]] == ["too_long"]
+    assert second == before[1]
+
+
+def test_of_a_row_that_was_cut_the_beginning_stays_when_it_is_resolved(engine, given, monkeypatch):
+    monkeypatch.setattr(packs, "_LARGEST", 1000)
+    given(("1", "é" * 400))
+    [before] = on_record(engine)
+    given(("1", "Law"))
+    [after] = on_record(engine)
+    assert (after["row"], after["resolved_at"] is None) == (before["row"], False)
+
+
+def test_a_pack_does_not_grow_without_bounds(engine, given, monkeypatch):
+    given(("1", ""), ("2", ""))
+    before = on_record(engine)
+    monkeypatch.setattr(packs, "_LARGEST_AGAIN", 1000)
+    assert given(("1", "x" * 900), ("2", "Law")).rejected == 1
+    first, second = on_record(engine)
+    assert (first, second["resolved_at"] is None) == (before[0], False)
+
+
+def test_two_who_repair_rows_of_one_pack_at_a_time_resolve_all_of_them(engine, client, given):
+    given(*[(str(key), "") for key in range(1, 101)])
+    head = [*kinds(departments), EXTRA[0]]
+    keys = {reject["line"]: reject["id"] for reject in on_record(engine)}
+    bodies = []
+    for part in (range(1, 101, 2), range(2, 101, 2)):
+        text = io.StringIO()
+        csv.writer(text).writerows([head, *((line, "Law", keys[line]) for line in part)])
+        bodies.append(text.getvalue())
+    with ThreadPoolExecutor() as pool:
+        answers = list(
+            pool.map(
+                lambda body: client.post("/upload/departments", data=body, content_type="text/csv"), bodies
+            )
+        )
+    assert [(answer.status_code, answer.json["inserted"]) for answer in answers] == [(201, 50), (201, 50)]
+    assert len(resolved(engine)) == 100
