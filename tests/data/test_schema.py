@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from pyroaring import BitMap
 from sqlalchemy import MetaData, inspect, make_url, text
 
-from hiring_api.data import schema
+from hiring_api.data import revisions, schema
 from hiring_api.data.database import open_engine
 from hiring_api.data.loads import load_ids, unfinished
 from hiring_api.data.packs import reject_packs
@@ -51,9 +54,7 @@ def drop_everything(engine):
 
 def move(engine, how, to):
     with engine.connect() as connection:
-        config = schema._config()
-        config.attributes["connection"] = connection
-        how(config, to)
+        how(revisions.config(connection), to)
         connection.commit()
 
 
@@ -69,6 +70,33 @@ def test_the_revisions_lead_to_the_declared_schema(bare):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
         assert schema.is_current(connection)
+
+
+def test_the_newest_revision_is_alembics_head(bare):
+    with bare.connect() as connection:
+        script = ScriptDirectory.from_config(revisions.config(connection))
+    assert [schema.newest()] == script.get_heads()
+
+
+def test_an_empty_database_has_no_revision_and_is_not_current(bare):
+    with bare.connect() as connection:
+        assert schema.revision(connection) is None
+        assert not schema.is_current(connection)
+    move(bare, command.upgrade, "0002")
+    with bare.connect() as connection:
+        assert schema.revision(connection) == "0002"
+        assert not schema.is_current(connection)
+
+
+def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
+    schema.upgrade(bare)
+    url = bare.url.render_as_string(hide_password=False)
+    code = (
+        "import sys; from hiring_api.data import schema; from hiring_api.data.database import open_engine; "
+        "from sqlalchemy import make_url; schema.upgrade(open_engine(make_url(sys.argv[1]))); "
+        "sys.exit('alembic' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, url], check=False).returncode == 0
 
 
 def test_a_load_that_an_older_version_began_goes_on(bare):

@@ -1,4 +1,4 @@
-"""What Alembic runs: the revisions, on the connection that `hiring_api.data.schema` hands over."""
+"""What Alembic runs: the revisions, on the connection that `hiring_api.data.revisions` hands over."""
 
 from alembic import context
 

@@ -1,0 +1,26 @@
+"""The schema's revisions, run by Alembic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from alembic import command
+from alembic.config import Config
+
+from .schema import REVISIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+
+def config(connection: Connection) -> Config:
+    """What Alembic's commands take: where the revisions are, and on which connection they run."""
+    made = Config()
+    made.set_main_option("script_location", str(REVISIONS))
+    made.attributes["connection"] = connection
+    return made
+
+
+def upgrade(connection: Connection) -> None:
+    """Runs the revisions that the database has not had yet; to be committed."""
+    command.upgrade(config(connection), "head")
