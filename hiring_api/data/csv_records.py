@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BLOCK: Final = 640 * 1024  # bytes; half of it is the longest line
+_MOST: Final = 16_000  # lines of a block, or a little more: a block of short ones would take twice the memory
 _SPAN: Final = 100  # lines of one record
 _KEPT: Final = 4096  # bytes of a line that is too long
 
@@ -113,12 +114,23 @@ def _blocks(stream: Bytes) -> Iterator[tuple[bytes, int, bool]]:
         cut = left.rfind(b"\n") + 1
         if cut:
             whole, left = left[:cut], left[cut:]
-            yield whole, dropped, False
-            dropped = 0
+            for part in _parts(whole):
+                yield part, dropped, False
+                dropped = 0
         elif len(left) > 2 * BLOCK:
             dropped += len(left) - BLOCK - 1
             left = left[: BLOCK + 1]
     yield left, dropped, True
+
+
+def _parts(lines: bytes) -> Iterator[bytes]:
+    """The lines, which all have their ends, in parts of equal length."""
+    size = len(lines) // (lines.count(b"\n") // _MOST + 1)
+    start = 0
+    while start < len(lines):
+        end = lines.find(b"\n", start + size - 1) + 1 or len(lines)
+        yield lines[start:end]
+        start = end
 
 
 def _parse(data: bytes, layout: Layout, at: Position, *, last: bool) -> tuple[Chunk, int]:

@@ -73,10 +73,13 @@ def test_records_of(data, expected):
     assert records(data) == expected
 
 
-@pytest.mark.parametrize("size", [40, 64, 100])
+@pytest.mark.parametrize(
+    ("size", "lines_most"), [(40, 100), (64, 100), (100, 100), (100_000, 1), (100_000, 2)]
+)
 @pytest.mark.parametrize(("data", "expected"), CASES)
-def test_records_do_not_depend_on_where_blocks_end(monkeypatch, size, data, expected):
+def test_records_do_not_depend_on_where_blocks_end(monkeypatch, size, lines_most, data, expected):
     monkeypatch.setattr(csv_records, "BLOCK", size)
+    monkeypatch.setattr(csv_records, "_MOST", lines_most)
     repeated = data + b"\n" if data and not data.endswith(b"\n") else data
     lines = repeated.count(b"\n")
     times = 7
@@ -84,6 +87,13 @@ def test_records_do_not_depend_on_where_blocks_end(monkeypatch, size, data, expe
         (line + lines * time, fields, code) for time in range(times) for line, fields, code in expected
     ]
     assert records(repeated * times) == several
+
+
+def test_of_short_lines_a_chunk_has_not_too_many():
+    data = b"".join(b"%d,,\n" % row for row in range(1, 50_001))
+    chunks = list(read_chunks(io.BytesIO(data), Layout(("a", "b", "c"), ",", starts=0), Position()))
+    assert [len(chunk.fields) < 17_000 for chunk in chunks] == [True] * 4
+    assert [line for _, line, _ in flat(chunks)] == list(range(1, 50_001))
 
 
 def test_a_line_of_ten_megabytes_is_one_broken_record():
