@@ -6,6 +6,8 @@ import random
 import sqlite3
 import time
 from contextlib import contextmanager
+from functools import cache
+from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
@@ -70,11 +72,39 @@ def open_engine(url: URL) -> Engine:
 
 
 def prepare(engine: Engine) -> Engine:
-    """Makes SQLite behave as MySQL does: references hold, transactions begin when they are said to."""
-    if engine.dialect.name == "sqlite" and not event.contains(engine, "begin", _begin):
+    """Makes SQLite behave as MySQL does: references hold, transactions begin when they are said to.
+
+    Connections to servers are made faster.
+    """
+    if engine.dialect.name != "sqlite":
+        if not event.contains(engine, "do_connect", _connect):
+            event.listen(engine, "do_connect", _connect)
+    elif not event.contains(engine, "begin", _begin):
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+class _Connection(pymysql.Connection):
+    """Where nobody asks for TLS in particular, it is used if the server has it and no certificate is checked.
+    Still, PyMySQL would read all the system trusts, for each connection: 20 ms, most of what that takes.
+    """
+
+    def _create_ssl_ctx(self, sslp: Any) -> Any:
+        return super()._create_ssl_ctx(sslp or _unchecked())  # type: ignore[misc]  # not in the stub
+
+
+@cache
+def _unchecked() -> SSLContext:
+    """For all such connections; as PyMySQL makes it, without the certificates."""
+    context = SSLContext(PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = CERT_NONE
+    return context
+
+
+def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> _Connection:
+    return _Connection(*arguments, **named)
 
 
 def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:

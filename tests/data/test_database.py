@@ -1,10 +1,13 @@
 """Transactions: retried whole, undone when stopped, and errors that say what they mean."""
 
+from ssl import CERT_REQUIRED, SSLContext, create_default_context
+
 import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import OperationalError
 
-from hiring_api.data.database import snapshot, transaction
+from hiring_api.data import database
+from hiring_api.data.database import open_engine, snapshot, transaction
 from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.data.tables import Department
 
@@ -63,3 +66,19 @@ def test_a_lost_connection_is_unavailable_and_is_not_run_again(engine):
     with pytest.raises(DatabaseUnavailable):
         transaction(engine, work)
     assert (len(runs), count(engine)) == (1, 0)
+
+
+def test_connecting_reads_no_certificates_that_nobody_asked_for(engine, monkeypatch):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no connection to encrypt")
+    monkeypatch.delattr(SSLContext, "load_default_certs")
+    other = open_engine(engine.url)
+    with other.connect():
+        pass
+    other.dispose()
+
+
+def test_who_asks_for_a_checked_server_gets_one():
+    asked = database._Connection(ssl_verify_cert=True, defer_connect=True)
+    assert asked.ctx.verify_mode == CERT_REQUIRED
+    assert asked.ctx.cert_store_stats() == create_default_context().cert_store_stats()
