@@ -7,7 +7,7 @@ Marshmallow schema, which alone refuses. All three take the same values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -110,7 +110,7 @@ def _judge_rest(
 
     `partly` has the values of those whose number of fields is right, None for what is not plainly right.
     """
-    places = {name: layout.names.index(name) for name in kinds(table)}
+    places = _places(table, layout)
     for index, fields in records.items():
         if index in good:
             continue
@@ -127,6 +127,12 @@ def _judge_rest(
             judged.refused[index] = row
         else:
             good[index] = tuple(row.values[name] for name in places)
+
+
+@lru_cache(100)
+def _places(table: Table, layout: Layout) -> dict[str, int]:
+    """The field of each column."""
+    return {name: layout.names.index(name) for name in kinds(table)}
 
 
 def _empty_fields(places: dict[str, int], fields: list[str], values: Values) -> Judged | None:
@@ -155,7 +161,7 @@ def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
     all, else as they came; bounded, however long they are.
     """
     if len(fields) == len(layout.names):
-        fields = [fields[layout.names.index(name)] for name in kinds(table)]
+        fields = [fields[place] for place in _places(table, layout).values()]
     return [
         text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
         for text in fields[:_MOST]

@@ -93,7 +93,7 @@ def _umask() -> int:
 
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
     """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
-    width = len(kinds(table))
+    width = len(table.columns)
     came = reject.raw if isinstance(reject.raw, list) else [str(reject.raw)]
     fields = [*came, *[""] * width][:width]
     place = (key, source, reject.line, reject.record)
@@ -118,8 +118,7 @@ def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path
     theirs = pack.source.in_(loaded) if source is None else pack.source == source[:512]
     mine = (pack.table_name == table.name) & (pack.unresolved > 0) & theirs
     with snapshot(engine) as connection, rejects_file(folder, table) as add:
-        for of, kept in _by_line(connection, mine):
-            add([line_of(table, of, kept.reject, kept.key)])
+        add(line_of(table, of, kept.reject, kept.key) for of, kept in _by_line(connection, mine))
     path = folder / f"{table.name}.csv"
     return path if path.exists() else None
 
