@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import sqlite3
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pymysql
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.pool import QueuePool
 
 from .errors import DatabaseUnavailable, StorageFull
 
@@ -40,6 +42,7 @@ _UNSURE = (
 )
 _NO_TABLE = 1146
 _NO_SCHEMA = "the database's schema is not up to date: run the migration job"
+_POOL = f"{QueuePool.__module__}.{QueuePool.__name__}"  # as SQLAlchemy names its logger
 _NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
 
 
@@ -77,12 +80,21 @@ def prepare(engine: Engine) -> Engine:
     Connections to servers are made faster.
     """
     if engine.dialect.name != "sqlite":
+        logging.getLogger(_POOL).addFilter(_not_of_an_interruption)
         if not event.contains(engine, "do_connect", _connect):
             event.listen(engine, "do_connect", _connect)
     elif not event.contains(engine, "begin", _begin):
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
     return engine
+
+
+def _not_of_an_interruption(record: logging.LogRecord) -> bool:
+    """What is worth a line of the log: not that Ctrl-C cut a conversation with the server short, so that the
+    connection could not be reset. It is closed.
+    """
+    error = record.exc_info[1] if record.exc_info else None
+    return error is None or _interruption(error) is None
 
 
 class _Connection(pymysql.Connection):

@@ -2,6 +2,7 @@
 
 from ssl import CERT_REQUIRED, SSLContext, create_default_context
 
+import pymysql
 import pytest
 from sqlalchemy import func, insert, select
 from sqlalchemy.exc import OperationalError
@@ -82,3 +83,23 @@ def test_who_asks_for_a_checked_server_gets_one():
     asked = database._Connection(ssl_verify_cert=True, defer_connect=True)
     assert asked.ctx.verify_mode == CERT_REQUIRED
     assert asked.ctx.cert_store_stats() == create_default_context().cert_store_stats()
+
+
+def test_a_connection_that_an_interruption_cut_short_is_replaced_without_a_word(engine, caplog, monkeypatch):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no conversation that could be cut short")
+
+    def cut_short(connection):
+        connection._force_close()
+        raise KeyboardInterrupt
+
+    def work():
+        with engine.connect() as connection, monkeypatch.context() as patch:
+            patch.setattr(pymysql.Connection, "_read_ok_packet", cut_short)
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert caplog.messages == []
+    with engine.connect() as connection:
+        assert connection.execute(select(1)).scalar() == 1
