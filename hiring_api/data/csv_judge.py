@@ -7,7 +7,7 @@ Marshmallow schema, which alone refuses. All three take the same values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -29,7 +29,7 @@ _LONGEST: Final = 10_000  # characters of a refused field that are kept
 _MOST: Final = 1000  # fields of a refused record that are kept
 
 
-@dataclass(slots=True)
+@dataclass
 class JudgedChunk:
     """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index."""
 
@@ -39,8 +39,9 @@ class JudgedChunk:
     refused: dict[int, Judged] = field(default_factory=dict)
     blank: int = 0
 
+    @cached_property
     def ids(self) -> BitMap:
-        """The ids of all its records that have a valid one, whether they are refused or not."""
+        """The ids of all its records that have a valid one, refused or not; asked for when all are judged."""
         return self.rows.ids | BitMap(
             [row.values["id"] for row in self.refused.values() if "id" in row.values]
         )

@@ -66,7 +66,7 @@ def decide(connection: Connection, target: Target, judged: JudgedChunk, taken: B
     placed = Placed(none, none, refused={index: _copy(row) for index, row in judged.refused.items()})
     _refuse_unknown(connection, target, judged, placed)
     ids = judged.rows.ids
-    every = judged.ids()
+    every = judged.ids
     before = stored.present(connection, target.table, every) | (every & taken)
     distinct = len(ids) == len(judged.rows)
     if distinct and not before:

@@ -198,7 +198,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
 def _depends(table: Table, judged: JudgedChunk, before: JudgedChunk) -> bool:
     """Whether what comes of a chunk depends on what comes of the one before it."""
-    return table in references(table).values() or bool(judged.ids() & before.ids())
+    return table in references(table).values() or bool(judged.ids & before.ids)
 
 
 def _place_chunk(
