@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from .csv_records import Bytes, Layout
 
+_PACKED: Final = 1024  # bytes; unpacked, they are 32 MB at most
 _SAMPLE: Final = 256 * 1024  # bytes
 _FEW: Final = 10  # lines that are not UTF-8
 _FEW_OF_ALL: Final = 0.001
@@ -162,7 +163,7 @@ def _is_binary(sample: bytes) -> bool:
 def _open(content: Content, encoding: str | None) -> Iterator[Any]:
     try:
         with content.open() as file, _decompressed(file, allowed=content.compressed) as plain:
-            stream: Any = plain if encoding is None else _Transcoded(plain, encoding)
+            stream: Any = plain if encoding is None else _Transcoded(plain, encoding, content.name)
             yield _Unmarked(stream)
     except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError) as error:
         raise InvalidFile(f"{content.name} is compressed and damaged: {error}") from error
@@ -178,17 +179,40 @@ def _decompressed(file: BinaryIO, *, allowed: bool) -> Iterator[Any]:
         with gzip.open(file) as plain:
             yield plain
     elif magic == b"\x28\xb5\x2f\xfd":
-        with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as plain:
-            yield plain
+        yield _Frames(file)
     else:
         yield file
+
+
+class _Frames:
+    """A stream of Zstandard frames. The library's own reader takes one that is cut short for a whole one."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._plain = b""
+
+    def read(self, size: int) -> bytes:
+        while not self._plain:
+            packed = self._frame.unused_data or self._file.read(_PACKED)
+            if self._frame.eof and packed:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            if not packed and not self._frame.eof:
+                raise EOFError("it is cut short")
+            if not packed:
+                break
+            self._plain = self._frame.decompress(packed)
+        taken, self._plain = self._plain[:size], self._plain[size:]
+        return taken
 
 
 class _Transcoded:
     """A stream in another encoding, read as UTF-8; bytes that it has no character for stay wrong bytes."""
 
-    def __init__(self, stream: Bytes, encoding: str) -> None:
+    def __init__(self, stream: Bytes, encoding: str, name: str) -> None:
         self._stream = stream
+        self._encoding = encoding
+        self._name = name
         self._decoder = codecs.getincrementaldecoder(encoding)("surrogateescape")
         self._left = b""
         self._ended = False
@@ -197,7 +221,10 @@ class _Transcoded:
         while len(self._left) < size and not self._ended:
             block = self._stream.read(size)
             self._ended = not block
-            text = self._decoder.decode(block, self._ended)
+            try:
+                text = self._decoder.decode(block, self._ended)
+            except UnicodeError as error:
+                raise InvalidFile(f"{self._name} is not in the encoding {self._encoding}: {error}") from error
             self._left += text.encode("utf-8", "surrogateescape")
         taken, self._left = self._left[:size], self._left[size:]
         return taken

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 REJECT: Final = "reject"  # the column of a rejects file that has the key of each reject
+SURPLUS: Final = "surplus"  # and the one that has the fields for which there is no column
 IGNORED: Final = "_"
 _REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
 _SAMPLED: Final = 200  # lines
@@ -51,7 +52,10 @@ def find_layout(
     header = _header(table, cells)
     if header is None:
         return Layout(tuple(kinds(table)), chosen)
-    return Layout(header, chosen, first + 1, cells.index(REJECT) if REJECT in cells else None)
+    if REJECT not in cells:
+        return Layout(header, chosen, first + 1)
+    surplus = cells.index(SURPLUS) if SURPLUS in cells else None
+    return Layout(header, chosen, first + 1, cells.index(REJECT), surplus)
 
 
 def _named(columns: Sequence[str] | None) -> Names:

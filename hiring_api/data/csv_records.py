@@ -36,14 +36,15 @@ class Layout:
     """How the records of a file are to be read.
 
     `names` has the column of each field, None for a field that is ignored. `starts` is the number of lines
-    before the first record of data. `reject` is the place of the field that has the key of the reject that
-    a record repairs, in files that this program wrote.
+    before the first record of data. In files that this program wrote, `reject` is the place of the field
+    that has the key of the reject that a record repairs, `surplus` of the one with what its line had more.
     """
 
     names: tuple[str | None, ...]
     delimiter: str
     starts: int = 0
     reject: int | None = None
+    surplus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

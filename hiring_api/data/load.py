@@ -115,7 +115,7 @@ def check(
         target = Target(task.table, task.on_conflict, rows, _by_column(task.table, parents or {}))
         with ahead(_judged(task, progress), _AHEAD) as chunks:
             for judged in chunks:
-                placed = decide(connection, target, judged, progress.taken)
+                placed = decide(connection, target, _held_back(connection, task, judged), progress.taken)
                 rows.add(placed)
                 refused = _rejects(task, judged, placed)
                 record(judged, refused)
@@ -178,7 +178,8 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
     def work(connection: Connection) -> Progress:
         turn.begin()
-        placed = place(connection, target, turn.item, turn.latest().taken, turn.enter, turn.hold)
+        judged = _held_back(connection, task, turn.item)
+        placed = place(connection, target, judged, turn.latest().taken, turn.enter, turn.hold)
         turn.hold()
         prove(connection, target, placed)
         before = turn.previous(None if target.contended else _PATIENCE)
@@ -204,9 +205,13 @@ def _depends(table: Table, judged: JudgedChunk, before: JudgedChunk) -> bool:
 def _place_chunk(
     connection: Connection, task: Task, target: Target, judged: JudgedChunk, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    placed = place(connection, target, judged, before.taken)
+    placed = place(connection, target, _held_back(connection, task, judged), before.taken)
     prove(connection, target, placed)
     return _keep_placed(connection, task, judged, placed, before)
+
+
+def _held_back(connection: Connection, task: Task, judged: JudgedChunk) -> JudgedChunk:
+    return repairs.held_back(connection, task.table, task.file.layout, judged)
 
 
 def _keep_placed(

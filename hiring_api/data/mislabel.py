@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .csv_files import CsvFile
     from .csv_records import Layout
 
-_MOST_UNKNOWN: Final = 0.5  # of the references under the header's labels
+_MOST_UNKNOWN: Final = 0.5  # of a column's references under the header's labels
 _MOST_KNOWN: Final = 0.9  # of them when two columns are exchanged
 _FEWEST: Final = 5  # references: fewer tell nothing
 _CHUNKS: Final = 1
@@ -44,17 +44,19 @@ def refuse_mislabelled(
         parents: ids that count as present in other tables, by the table's name.
 
     Raises:
-        InvalidFile: most references are unknown, and would be known if two columns were exchanged.
+        InvalidFile: most references of a column are unknown, and nearly all would be known if two columns
+            were exchanged.
     """
     numbers = [name for name, kind in kinds(table).items() if isinstance(kind, Reference) or name == "id"]
     if not file.layout.starts or not references(table):
         return
     there = partial(_there, connection, parents or {})
-    as_labelled, total = _share(table, file, file.layout, there)
-    if total < _FEWEST or as_labelled > _MOST_UNKNOWN:
+    found, rows = _known(table, file, file.layout, there)
+    if rows * len(found) < _FEWEST or min(found.values()) > _MOST_UNKNOWN * rows:
         return
     for one, other in combinations(numbers, 2):
-        if _share(table, file, _exchanged(file.layout, one, other), there)[0] > _MOST_KNOWN:
+        found, rows = _known(table, file, _exchanged(file.layout, one, other), there)
+        if sum(found.values()) > _MOST_KNOWN * rows * len(found):
             raise InvalidFile(
                 f"{file.content.name}: the header seems to be wrong: most references are unknown, but not if "
                 f"{one} and {other} are exchanged. Correct it, or settle it with --columns"
@@ -71,16 +73,17 @@ def _there(connection: Connection, parents: Mapping[str, BitMap], parent: Table,
     return present(connection, parent, ids) | (ids & parents.get(parent.name, BitMap()))
 
 
-def _share(
+def _known(
     table: Table, file: CsvFile, layout: Layout, there: Callable[[Table, BitMap], BitMap]
-) -> tuple[float, int]:
-    """The share of the first rows' references that exist, and how many references these are."""
-    found = total = 0
+) -> tuple[dict[str, int], int]:
+    """How many of the references of each column exist in the first rows, and how many rows these are."""
+    found = dict.fromkeys(references(table), 0)
+    total = 0
     with file.open() as stream:
         for chunk in islice(read_chunks(stream, layout, Position()), _CHUNKS):
             rows = judge_chunk(table, layout, chunk).rows
             for name, parent in references(table).items():
                 ids = there(parent, rows.distinct(name))
-                found += sum(value in ids for value in rows.whole(name).tolist())
-                total += len(rows)
-    return (found / total if total else 0.0), total
+                found[name] += sum(value in ids for value in rows.whole(name).tolist())
+            total += len(rows)
+    return found, total

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from .backup import room
-from .csv_layout import REJECT
+from .csv_layout import REJECT, SURPLUS
 from .database import snapshot
 from .errors import StorageUnavailable
 from .loads import loads
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .rows import RowError
 
 _FETCHED: Final = 4  # packs
-EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", "surplus")
+EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", SURPLUS)
 
 
 @contextmanager

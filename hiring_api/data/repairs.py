@@ -6,6 +6,7 @@ wrote, under the reject's key.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,8 @@ from sqlalchemy import select, update
 
 from .csv_judge import kept_fields
 from .packs import pack_of, reject_packs, repacked, unpacked
+from .reject_files import line_of
+from .rows import Judged
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -25,6 +28,24 @@ if TYPE_CHECKING:
     from .packs import Kept, Reject
 
 _LISTED = 1000
+
+
+def held_back(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> JudgedChunk:
+    """The chunk, in which a row given back as it was is refused again for what was wrong with its line.
+
+    Of a line with too many fields, stray quotes or bytes that are not UTF-8, a rejects file shows fields that
+    may each be right, and yet are not what the line said.
+    """
+    same = {
+        index: Judged(judged.chunk.fields[index], {}, list(old.reject.errors))
+        for index, old in _by_key(connection, table, layout, judged).items()
+        if _is_untouched(table, layout, old.reject, judged.chunk.fields[index])
+    }
+    if not same:
+        return judged
+    others = [row for row, index in enumerate(judged.places.tolist()) if index not in same]
+    rows = judged.rows.take(others).ready()
+    return replace(judged, rows=rows, places=judged.places[others], refused=judged.refused | same)
 
 
 def settle(
@@ -64,6 +85,8 @@ def settle(
     changed = []
     for index, old in earlier.items():
         if index in refused:
+            if index in given_back and _is_untouched(table, layout, old.reject, judged.chunk.fields[index]):
+                continue
             new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
             if new != old.reject:
                 changed.append(old._replace(reject=new))
@@ -122,6 +145,21 @@ def _is_same_row(table: Table, old: Reject, fields: list[str]) -> bool:
         return True
     columns = enumerate(kinds(table))
     return all(name in wrong or old.raw[place] == fields[place] for place, name in columns)
+
+
+def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
+    """Whether a line that was wrong as a whole is given back with the fields that the rejects file shows.
+
+    Where nothing but empty fields was too much, those that are shown are all of it.
+    """
+    if all(error.field is not None for error in old.errors):
+        return False
+    *shown, surplus = [str(text).strip() for text in line_of(table, "", old)]
+    if not surplus and {error.code for error in old.errors} == {"column_count"}:
+        return False
+    came = [text.strip() for text in kept_fields(table, layout, fields)]
+    left = fields[layout.surplus].strip() if layout.surplus is not None else ""
+    return came == shown[: len(came)] and left == surplus
 
 
 def _change(connection: Connection, changed: list[Kept]) -> None:

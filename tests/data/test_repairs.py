@@ -19,13 +19,13 @@ departments = Department.__table__
 
 @pytest.fixture
 def given(engine, tmp_path):
-    """Loads departments, given as pairs, as a file of this name."""
+    """Loads departments, given as pairs or as the bytes of their file, under this name."""
 
-    def give(*lines, name="departments.csv"):
+    def give(*lines, name="departments.csv", data=None):
         text = io.StringIO()
         csv.writer(text).writerows(lines)
         path = tmp_path / name
-        path.write_text(text.getvalue(), encoding="utf-8")
+        path.write_bytes(text.getvalue().encode() if data is None else data)
         file = inspect(on_disk(path, name), departments, Choices())
         return load.load(engine, Task(departments, file, Origin(name, "run"))).counts
 
@@ -77,6 +77,49 @@ def test_a_pack_does_not_grow_without_bounds(engine, given, monkeypatch):
     assert given(("1", "x" * 900), ("2", "Law")).rejected == 1
     first, second = on_record(engine)
     assert (first, second["resolved_at"] is None) == (before[0], False)
+
+
+WHOLE = {
+    "too many fields": b"1,Research, Development\n",
+    "a byte that is not UTF-8": b"1,Caf\xe9\n",
+    "a quote that is not closed": b'1,"Law\n',
+    "a quote within": b'1,"Law"s\n',
+}
+
+
+@pytest.mark.parametrize("line", WHOLE.values(), ids=WHOLE)
+def test_a_line_that_was_wrong_as_a_whole_does_not_go_in_as_it_is_shown(
+    engine, client, given, tmp_path, line
+):
+    given(name="departments.csv", data=line + b"2,\n")
+    before, _ = on_record(engine)
+    path = write_rejects(engine, departments, "departments.csv", tmp_path / "rejects")
+    shown = path.read_text(encoding="utf-8")
+    repaired = shown.replace("2,,", "2,Sales,").encode()
+    checked = client.post("/upload/departments?dry_run=true", data=repaired, content_type="text/csv").json
+    assert (checked["inserted"], checked["rejected"]) == (1, 1)
+    counts = given(name="repaired.csv", data=repaired)
+    assert (counts.inserted, counts.rejected) == (1, 1)
+    assert on_record(engine)[0] == before
+    path.unlink()
+    left = write_rejects(engine, departments, "departments.csv", tmp_path / "rejects").read_text(
+        encoding="utf-8"
+    )
+    assert shown.startswith(left)
+    fields = next(csv.reader([left.splitlines()[1]]))
+    text = io.StringIO()
+    csv.writer(text).writerows([left.splitlines()[0].split(","), [fields[0], "Other", *fields[2:]]])
+    assert given(name="again.csv", data=text.getvalue().encode()).inserted == 1
+    assert write_rejects(engine, departments, "departments.csv", tmp_path / "rejects") is None
+
+
+def test_of_a_line_with_too_many_fields_the_surplus_may_be_given_up(engine, given):
+    given(name="departments.csv", data=b"1,Research,x\n2,Law,\n")
+    keys = [reject["id"] for reject in on_record(engine)]
+    head = b"id,department,reject,surplus\n"
+    assert given(name="a.csv", data=head + b"1,Research,%d,x\n" % keys[0]).inserted == 0
+    assert given(name="b.csv", data=head + b"1,Research,%d,\n2,Law,%d,\n" % tuple(keys)).inserted == 2
+    assert resolved(engine) == [1, 2]
 
 
 def test_two_who_repair_rows_of_one_pack_at_a_time_resolve_all_of_them(engine, client, given):

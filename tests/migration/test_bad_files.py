@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import zstandard
 
 from migration_job.main import main
 
@@ -85,6 +87,27 @@ def test_an_encoding_that_is_named_is_read(job):
     assert job.rows("departments") == [(1, "Café"), (2, "Señalización")]
 
 
+@pytest.mark.parametrize("content", [b"1,Law\n", b"\xff\xfe1\0,\0A"])
+def test_what_is_not_in_the_encoding_that_is_named(job, content):
+    job.write("departments.csv", content)
+    status, output, error = job("--encoding", "utf-16", "--table", "departments")
+    assert (status, output, error.count("\n")) == (1, "", 1)
+    assert "departments.csv is not in the encoding utf-16: " in error
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_compressed_file_that_is_cut_anywhere_is_refused(job, pack):
+    whole = pack(b"1,Sales\n2,Law\n")
+    for end in range(5, len(whole)):
+        job.write("departments.csv", whole[:end])
+        status, _, error = job("--table", "departments")
+        assert (status, error.count("\n")) == (1, 1), end
+        assert "departments.csv is compressed and damaged: " in error
+    job.write("departments.csv", whole + pack(b"3,Care\n"))
+    assert job("--table", "departments")[0] == 0
+    assert job.rows("departments") == [*SALES, (3, "Care")]
+
+
 @pytest.mark.parametrize("encoding", ["utf-16", "cp1252"])
 def test_other_encodings(job, encoding):
     job.write("departments.csv", "id,department\n1,Café\n".encode(encoding))
@@ -160,6 +183,19 @@ def test_a_header_that_its_content_contradicts_stops_the_job(job):
     status, output, _ = job("--columns", "id,name,datetime,job_id,department_id")
     assert (status, figures(output)["hired_employees"]) == (0, (29, 29, 0, 0, 0))
     assert job.rows("hired_employees")[0][3:] == (2, 3)
+
+
+def test_one_column_of_unknown_references_is_enough_to_contradict_a_header(job):
+    """Departments are few, jobs are many: where the two are exchanged, all the jobs' ids are known."""
+    job.files(
+        "id,name,datetime,job_id,department_id\n"
+        + "".join(f"{row},Ana,2021-07-27T12:00:00Z,{1 + row % 3},{row}\n" for row in range(1, 101)),
+        departments="".join(f"{row},D\n" for row in range(1, 4)),
+        jobs="".join(f"{row},J\n" for row in range(1, 101)),
+    )
+    status, _, error = job()
+    assert (status, job.rows("hired_employees")) == (1, [])
+    assert "but not if department_id and job_id are exchanged" in error
 
 
 def test_columns_settle_it_either_way(job):
