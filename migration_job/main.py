@@ -15,6 +15,7 @@ from hiring_api.settings import SettingsError, read_settings
 
 from .arguments import parser
 from .job import Job, Result, run
+from .sources import TableNotNamed
 from .summary import summary, write_report
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str 
                 what = f"{result.table.name} has more refused rows than --max-rejects allows"
                 return _say(f"{what}: none of it was kept", TOO_MANY), what
     except HiringError as failure:
-        return _say(failure.message, FAILED), failure.message
+        status = WRONG_USAGE if isinstance(failure, TableNotNamed) else FAILED
+        return _say(failure.message, status), failure.message
     except KeyboardInterrupt:
         what = "stopped; run the same command again to go on where it was"
         return _say(what, FAILED), what

@@ -30,6 +30,10 @@ _NAMED = "SOURCE, or else CSV_SOURCE, names a folder or a file"
 _ADDRESS = "of addresses, https://host/file and s3://bucket/prefix are taken"
 
 
+class TableNotNamed(InvalidFile):
+    """Neither the source's name nor `--table` says which table it is for: wrong usage."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """A file for a table: what it is called for the record, and where it is on this machine's disk."""
@@ -77,7 +81,7 @@ def _fetched(source: str, only: Table | None, folder: Path) -> list[Found]:
     """Files from elsewhere, copied into `folder`."""
     if source == "-":
         if only is None:
-            raise InvalidFile("standard input has no name: say with --table what it is for")
+            raise TableNotNamed("standard input has no name: say with --table what it is for")
         _copy(sys.stdin.buffer, folder / only.name)
         return [Found(only, "standard input", folder / only.name)]
     if is_web(source):
@@ -106,7 +110,7 @@ def _named_by(source: str) -> Table:
     found = table_of(source)
     if found is None:
         names = ", ".join(known.name for known in tables())
-        raise InvalidFile(f"{source}: name the table it is for with --table, one of {names}")
+        raise TableNotNamed(f"{source}: name the table it is for with --table, one of {names}")
     return found
 
 

@@ -58,7 +58,7 @@ def test_two_files_for_one_table_are_listed(job):
 def test_a_single_file_needs_a_table_unless_its_name_says_it(job):
     path = job.write("list.csv", "1,Sales\n2,Law\n")
     status, _, error = job(source=path)
-    assert status == 1
+    assert status == 2
     assert "name the table it is for with --table" in error
     assert job("--table", "departments", source=path)[0] == 0
     assert job.rows("departments") == SALES
@@ -69,7 +69,7 @@ def test_standard_input(job, monkeypatch):
     assert job("--table", "departments", source="-")[0] == 0
     assert job.rows("departments") == SALES
     status, _, error = job(source="-")
-    assert status == 1
+    assert status == 2
     assert "standard input has no name: say with --table what it is for" in error
 
 
