@@ -193,17 +193,16 @@ class _Frames:
         self._plain = b""
 
     def read(self, size: int) -> bytes:
-        while not self._plain:
-            packed = self._frame.unused_data or self._file.read(_PACKED)
-            if self._frame.eof and packed:
+        """As many bytes as are asked for, fewer at the end: what is read at a time is loaded at a time."""
+        plain = bytearray(self._plain)
+        while len(plain) < size and (packed := self._frame.unused_data or self._file.read(_PACKED)):
+            if self._frame.eof:
                 self._frame = zstandard.ZstdDecompressor().decompressobj()
-            if not packed and not self._frame.eof:
-                raise EOFError("it is cut short")
-            if not packed:
-                break
-            self._plain = self._frame.decompress(packed)
-        taken, self._plain = self._plain[:size], self._plain[size:]
-        return taken
+            plain += self._frame.decompress(packed)
+        if len(plain) < size and not self._frame.eof:
+            raise EOFError("it is cut short")
+        self._plain = bytes(plain[size:])
+        return bytes(plain[:size])
 
 
 class _Transcoded:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
+import random
 from datetime import datetime
 from operator import itemgetter
 
 import pytest
+import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import delete, insert, select
@@ -184,3 +187,16 @@ def test_many_rejects_are_kept_as_few_are(engine, tmp_path):
     first = on_record(engine)[0]
     assert (first["table"], first["source"], first["run"]) == ("hired_employees", "employees.csv", "run")
     assert (first["line"], first["record"], first["resolved_at"]) == (1, 1, None)
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+def test_a_compressed_file_is_read_in_parts_as_large_as_those_of_a_plain_one(tmp_path, pack):
+    dice = random.Random(1)
+    lines = [",".join(employee(key, f"Name {dice.getrandbits(200)}")) for key in range(1, 10_001)]
+    plain = "\n".join(lines).encode() + b"\n"
+    path = tmp_path / "employees.csv"
+    path.write_bytes(pack(plain[: len(plain) // 2]) + pack(plain[len(plain) // 2 :]))
+    with inspect(on_disk(path, "employees.csv.packed"), employees, Choices()).open() as stream:
+        parts = list(iter(lambda: stream.read(csv_records.BLOCK), b""))
+    assert b"".join(parts) == plain
+    assert len(parts) == -(-len(plain) // csv_records.BLOCK) > 1
