@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from hiring_api.settings import Settings
 
-_PIECE = 64 * 1024
+PIECE = 64 * 1024  # the most bytes of a body that are handed on at once
 _GZIP = 31  # zlib's number for gzip framing
 _CHARSETS = {"utf-8", "utf8", "us-ascii"}
 _CONTAINERS = {dict, list}
@@ -40,8 +40,8 @@ def settings() -> Settings:
 def pieces(limit: int) -> Iterator[bytes]:
     """The body in pieces, inflated where it was sent with `Content-Encoding: gzip`.
 
-    Werkzeug's own limit hands over the first bytes of a longer chunked body as if they were all of it;
-    so the bytes are counted here, those that came and those that they inflate to.
+    None has more than `PIECE` bytes. Werkzeug's own limit hands over the first bytes of a longer chunked body
+    as if they were all of it; so the bytes are counted here, those that came and those that they inflate to.
 
     Raises:
         RequestEntityTooLarge: the body is longer than `limit` bytes.
@@ -61,12 +61,12 @@ def _counted(limit: int) -> Iterator[bytes]:
     request.max_content_length = None
     length = request.content_length
     if length is not None and length > limit:
-        raise _too_large(limit)
+        raise too_large(limit)
     received = 0
     while piece := _read():
         received += len(piece)
         if received > limit:
-            raise _too_large(limit)
+            raise too_large(limit)
         yield piece
     if length is not None and received < length:
         raise BadRequest(f"the body ended after {received} of {length} bytes")
@@ -78,7 +78,7 @@ def _read() -> bytes:
     gunicorn raises errors of its own where a chunked body is cut short or its chunks are malformed.
     """
     try:
-        return request.stream.read(_PIECE)
+        return request.stream.read(PIECE)
     except (OSError, ParseException):
         raise BadRequest("the body ended before its end, or its chunks are malformed") from None
 
@@ -93,19 +93,20 @@ def _inflated(limit: int) -> Iterator[bytes]:
             if member.eof:
                 member = zlib.decompressobj(wbits=_GZIP)
             try:
-                out = member.decompress(waiting, _PIECE)
+                out = member.decompress(waiting, PIECE)
             except zlib.error:
                 raise BadRequest("the body is not the gzip that its Content-Encoding says") from None
             inflated += len(out)
             if inflated > limit:
-                raise _too_large(limit)
+                raise too_large(limit)
             yield out
             waiting = member.unused_data or member.unconsumed_tail
     if not member.eof:
         raise BadRequest("the gzip body ended before its end")
 
 
-def _too_large(limit: int) -> RequestEntityTooLarge:
+def too_large(limit: int) -> RequestEntityTooLarge:
+    """The error to raise for a body of more than `limit` bytes."""
     return RequestEntityTooLarge(f"the body is larger than {limit} bytes: send it in parts")
 
 

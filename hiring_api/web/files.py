@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from flask import request
-from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
+from werkzeug.exceptions import (
+    BadRequest,
+    RequestEntityTooLarge,
+    UnprocessableEntity,
+    UnsupportedMediaType,
+)
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
 from hiring_api.data.errors import StorageFull
 
-from .bodies import pieces, settings
+from .bodies import PIECE, pieces, settings, too_large
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
 _FORM = "multipart/form-data"
 _PART = "file"
 _PARTS = 4
-_HEAD_BYTES = 64 * 1024
+_AROUND = 64 * 1024  # bytes of a form that are not the file's
 
 
 @contextmanager
@@ -30,18 +35,21 @@ def sent_file(types: Collection[str]) -> Iterator[BinaryIO]:
 
     Raises:
         UnsupportedMediaType: the body is neither a form nor of one of `types`.
-        RequestEntityTooLarge: the body is larger than `Settings.max_upload` bytes.
+        RequestEntityTooLarge: the file is larger than `Settings.max_upload` bytes.
         BadRequest: the body ended early, or the form is malformed.
         UnprocessableEntity: it is empty, or the form has no part `file` or two of them.
         StorageFull: there is no room for it.
     """
     if request.mimetype not in {_FORM, *types}:
         raise UnsupportedMediaType(f"send the file as {', '.join(types)}, or as the part {_PART!r} of a form")
-    body = pieces(settings().max_upload)
+    limit, form = settings().max_upload, request.mimetype == _FORM
+    body = pieces(limit + _AROUND if form else limit)
     with tempfile.TemporaryFile() as file:
         try:
-            for piece in _parts(body) if request.mimetype == _FORM else body:
+            for piece in _parts(body) if form else body:
                 file.write(piece)
+                if file.tell() > limit:
+                    raise too_large(limit)
             file.flush()
         except OSError as error:
             if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
@@ -58,7 +66,8 @@ def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
     boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
     if not boundary:
         raise BadRequest("the form has no boundary")
-    decoder = MultipartDecoder(boundary, max_form_memory_size=_HEAD_BYTES, max_parts=_PARTS)
+    # Counted is what waits for the end of a part's head, and the piece that is added to it
+    decoder = MultipartDecoder(boundary, max_form_memory_size=_AROUND + PIECE, max_parts=_PARTS)
     found = 0
     try:
         for event in _events(decoder, body):
@@ -81,7 +90,10 @@ def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
 
 def _events(decoder: MultipartDecoder, body: Iterator[bytes]) -> Iterator[object]:
     for piece in body:
-        decoder.receive_data(piece)
+        try:
+            decoder.receive_data(piece)
+        except RequestEntityTooLarge:
+            raise BadRequest(f"the form has more than {_AROUND} bytes around its file") from None
         while not isinstance(event := decoder.next_event(), NeedData):
             yield event
     decoder.receive_data(None)
