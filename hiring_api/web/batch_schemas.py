@@ -139,7 +139,8 @@ KEY_HEADER = {
     "in": "header",
     "name": "Idempotency-Key",
     "schema": {"type": "string", "pattern": "^[!-~]{1,255}$"},
-    "description": "Sent again with the same request, the first answer comes again and nothing is inserted",
+    "description": "Sent again with the same request, the first answer comes again and nothing is inserted; "
+    "with another body, query or route it is a 422",
 }
 PREFER_HEADER = {
     "in": "header",

@@ -65,12 +65,14 @@ def _find(keeper: Keeper) -> Answer | None:
 
 
 def _scope(key: str) -> str:
-    """A key belongs to a user and a route."""
-    return digest(*(part.encode() for part in (auth.current_user(), request.method, request.path, key)))
+    """A key belongs to a user, who may have sent it to any route."""
+    return digest(*(part.encode() for part in (auth.current_user(), key)))
 
 
 def _fingerprint(body: bytes) -> str:
-    return digest(request.query_string, request.mimetype.encode(), body)
+    """Equal for requests that ask for the same: on one route, with one query, type and body."""
+    route = f"{request.method} {request.path}".encode()
+    return digest(route, request.query_string, request.mimetype.encode(), body)
 
 
 def _replay(kept: Answer, keeper: Keeper) -> Response:

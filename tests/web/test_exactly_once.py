@@ -59,6 +59,9 @@ def test_without_a_key_the_same_request_is_another_one(client, engine):
         ("/departments", {"json": ROWS[:1]}),
         ("/departments?mode=atomic", {"json": ROWS}),
         ("/departments", {"data": "id,department\n1,Sales\n", "content_type": "text/csv"}),
+        ("/jobs", {"json": [{"job": "Clerk"}]}),
+        ("/jobs", {"json": ROWS}),
+        ("/batch", {"json": {"departments": ROWS}}),
     ],
 )
 def test_a_key_that_was_used_for_another_request_is_refused(client, engine, path, sent):
@@ -71,13 +74,14 @@ def test_a_key_that_was_used_for_another_request_is_refused(client, engine, path
     assert count(engine, Department) == 1
 
 
-def test_a_key_belongs_to_its_route(client):
-    for path, row in (
-        ("/departments", {"department": "x"}),
-        ("/jobs", {"job": "x"}),
-        ("/batch", {"jobs": [{"job": "x"}]}),
-    ):
-        assert client.post(path, json=row, headers=KEY).status_code == 201
+def test_the_same_bytes_as_another_media_type_are_another_request(client, engine):
+    for media_type, status in (("application/json", 201), ("application/x-ndjson", 422)):
+        answer = client.post("/departments", data=json.dumps(ROWS[0]), headers=KEY, content_type=media_type)
+        assert answer.status_code == status
+    parameters = {"content_type": "application/json; charset=utf-8", "headers": KEY}
+    again = client.post("/departments", data=json.dumps(ROWS[0]), **parameters)
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (201, "true")
+    assert count(engine, Department) == 1
 
 
 def test_a_dry_run_leaves_its_key_unused(client):
