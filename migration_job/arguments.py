@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import codecs
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiring_api.data.csv_layout import DELIMITERS, IGNORED
 from hiring_api.data.tables import kinds, resource, tables
 from hiring_api.data.tasks import Limit, limit_of
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
 
 _EPILOG = """\
 exit status:
@@ -32,12 +36,23 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     names = ", ".join(f"{table.name}.csv" for table in tables())
+    a_folder = f"a folder or s3://bucket/prefix with {names} (or such names); a file, https://… or -"
     parser.add_argument(
         "source",
         nargs="?",
-        help=f"a folder or s3://bucket/prefix with {names}; a file, https://… or - (default: CSV_SOURCE)",
+        help=f"{a_folder} (default: CSV_SOURCE)",
     )
-    parser.add_argument("--table", choices=_names(), help="the table that a single file belongs to")
+    parser.add_argument(
+        "--tables",
+        "--table",
+        type=_tables,
+        default=(),
+        metavar="TABLE[,TABLE…]",
+        help="the tables that a folder has files for, where these are not all; or the one that a file is for",
+    )
+    parser.add_argument(
+        "--allow-empty", action="store_true", help="a folder with nothing in it is no failure: load nothing"
+    )
     parser.add_argument("--delimiter", type=_delimiter, help="the separator, if it is not to be found")
     parser.add_argument("--encoding", type=_encoding, help="the files' encoding, if it is not UTF-8")
     parser.add_argument(
@@ -63,8 +78,17 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _names() -> list[str]:
-    return [name for table in tables() for name in dict.fromkeys((table.name, resource(table)))]
+def _tables(text: str) -> tuple[Table, ...]:
+    """Those named, by their names in SQL or in URLs, parents first."""
+    names = {_simple(name) for name in text.split(",")}
+    known = {name: table for table in tables() for name in (table.name, resource(table))}
+    if not names <= known.keys():
+        raise argparse.ArgumentTypeError(f"must be of {', '.join(table.name for table in tables())}")
+    return tuple(table for table in tables() if names & {table.name, resource(table)})
+
+
+def _simple(name: str) -> str:
+    return "_".join(name.casefold().replace("-", " ").split())
 
 
 def _delimiter(text: str) -> str:

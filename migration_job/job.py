@@ -51,12 +51,13 @@ class Job:
     """What the user asked for."""
 
     source: str
-    table: str | None = None
+    tables: tuple[Table, ...] = ()
     choices: Choices = field(default_factory=Choices)
     on_conflict: OnConflict = "error"
     limit: Limit | None = None
     dry_run: bool = False
     wait: bool = False
+    allow_empty: bool = False
 
     def choices_for(self, table: Table) -> Choices:
         """The choices for a file of `table`: columns are those of the table that has them."""
@@ -85,7 +86,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
         DatabaseUnavailable: the database was not there within `Settings.database_wait` seconds.
         StorageUnavailable: the refused rows could not be written; nothing was loaded.
     """
-    with sources.opened(job.source, job.table) as found:
+    with sources.opened(job.source, job.tables, allow_empty=job.allow_empty) as found:
         files = [
             (one, inspect(on_disk(one.path, one.name), one.table, job.choices_for(one.table)))
             for one in found

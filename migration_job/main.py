@@ -65,12 +65,13 @@ def _stop(_signal: int, _frame: object) -> NoReturn:
 def _job(given: Namespace, settings: Settings) -> Job:
     return Job(
         source=given.source or settings.csv_source,
-        table=given.table,
+        tables=given.tables,
         choices=Choices(given.delimiter, given.encoding, given.columns),
         on_conflict=given.on_conflict,
         limit=given.max_rejects,
         dry_run=given.dry_run,
         wait=given.wait,
+        allow_empty=given.allow_empty,
     )
 
 

@@ -48,7 +48,7 @@ def is_s3(source: str) -> bool:
 
 
 def list_s3(source: str) -> list[str]:
-    """The files under `s3://bucket/prefix`, or the one that has this very name.
+    """What is under `s3://bucket/prefix`, folders with a slash at their end; or the one object of this name.
 
     Raises:
         InvalidFile: there is no such bucket, or it may not be listed.
@@ -62,7 +62,10 @@ def list_s3(source: str) -> list[str]:
 def _under(files: Any, source: str) -> list[str]:
     if files.isfile(source):
         return [source]
-    return [f"s3://{name}" for name in files.ls(source.rstrip("/"), detail=False) if files.isfile(name)]
+    root = source.rstrip("/")
+    found = [(f"s3://{one['name'].rstrip('/')}", one["type"]) for one in files.ls(root, detail=True)]
+    # A program that shows S3 as folders puts an empty object under a folder's own name
+    return [name if kind == "file" else f"{name}/" for name, kind in found if name != root]
 
 
 def from_s3(source: str, target: Path) -> None:

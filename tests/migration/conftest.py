@@ -28,8 +28,8 @@ class Runner:
     engine: Any
     capsys: Any
 
-    def files(self, employees=None, departments=DEPARTMENTS, jobs=JOBS):
-        """Writes the three files; text in UTF-8, or bytes."""
+    def files(self, employees="", departments=DEPARTMENTS, jobs=JOBS):
+        """Writes the three files; text in UTF-8, or bytes. None leaves a file as it is."""
         of = {"departments": departments, "jobs": jobs, "hired_employees": employees}
         for name, content in of.items():
             if content is not None:

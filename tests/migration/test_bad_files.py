@@ -57,7 +57,7 @@ def binary():
     ],
 )
 def test_what_cannot_be_loaded_is_one_sentence_and_changes_nothing(loaded, content, sentence):
-    loaded.write("departments.csv", content)
+    loaded.files(departments=content)
     status, output, error = loaded()
     assert (status, output) == (1, "")
     assert error.endswith(f"/{sentence}\n")
@@ -66,12 +66,11 @@ def test_what_cannot_be_loaded_is_one_sentence_and_changes_nothing(loaded, conte
 
 
 def test_a_file_that_may_not_be_read(loaded):
-    path = loaded.write("departments.csv", "1,Other\n")
-    path.unlink()
+    loaded.files(departments=None, jobs="7,Other\n")
     os.mkfifo(loaded.folder / "departments.csv")  # no file: even root cannot read it as one
     status, _, error = loaded()
-    assert (status, loaded.rows("departments")) == (1, SALES)
-    assert "has none of departments.csv" in error
+    assert (status, loaded.rows("departments"), len(loaded.rows("jobs"))) == (1, SALES, 3)
+    assert "has no file for departments; not used: departments.csv (no file). A file is found" in error
 
 
 def test_one_unreadable_file_stops_the_job_before_any_table_is_touched(loaded):

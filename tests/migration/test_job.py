@@ -123,8 +123,8 @@ def test_the_same_rows_in_any_dialect(job, content):
 def test_without_files_nothing_is_done_and_the_names_are_said(job):
     status, output, error = job()
     assert (status, output) == (1, "")
-    expected = f"{job.folder} has none of departments.csv, jobs.csv, hired_employees.csv"
-    assert error.endswith(f"migration_job: {expected}\n")
+    expected = f"{job.folder} has no file for departments, jobs, hired_employees: it is empty"
+    assert error == f"migration_job: {expected}. A file is found by its table's name in its own\n"
 
 
 def test_a_file_of_zero_bytes_is_an_empty_table(job):

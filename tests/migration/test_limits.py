@@ -101,7 +101,7 @@ def test_a_report_of_a_failed_run_says_why(job, tmp_path):
     status, _, _ = job("--report", str(tmp_path / "report.json"))
     report = json.loads((tmp_path / "report.json").read_text())
     assert (status, report["exit_status"]) == (1, 1)
-    assert report["error"].endswith("has none of departments.csv, jobs.csv, hired_employees.csv")
+    assert "has no file for departments, jobs, hired_employees: it is empty" in report["error"]
 
 
 def test_a_rejects_file_that_somebody_edits_is_not_lost(job):

@@ -13,8 +13,12 @@ from types import SimpleNamespace
 
 import pytest
 import zstandard
+from sqlalchemy import make_url
 
-from .test_job import employee
+from hiring_api.data import schema
+from hiring_api.data.database import open_engine
+
+from .test_job import employee, figures
 
 SALES = [(1, "Sales"), (2, "Law")]
 
@@ -45,6 +49,100 @@ def test_a_damaged_compressed_file_is_one_sentence(job):
     status, _, error = job(source=path)
     assert (status, job.rows("departments")) == (1, [])
     assert "is compressed and damaged" in error
+
+
+WILD = [
+    "hired_employees__1_.csv",
+    "Copy of hired_employees.csv",
+    "Copy of hired_employees (1).csv",
+    "hired_employees_2021.csv",
+    "hired_employees-20211107.csv",
+    "2021-11-07 Hired Employees FINAL.TXT",
+    "hiredemployees.csv",
+    "hiredEmployees.csv.gz",
+    "Employees.tsv",
+    "hired_employees\udcff.csv",
+]
+
+
+@pytest.mark.parametrize("name", WILD)
+def test_a_file_is_found_by_its_tables_name_anywhere_in_its_own(job, name):
+    job.files(employees=None)
+    text = employee(1).encode() + employee(2, "").encode()
+    path = job.write(name, gzip.compress(text) if name.endswith("gz") else text)
+    status, output, error = job()
+    assert status == 0, error
+    assert len(job.rows("hired_employees")) == 1
+    shown = os.fsencode(path).decode(errors="backslashreplace")
+    assert shown in output
+    assert [row["file"] for row in job.refused()] == [shown]
+
+
+def missing(job, unused, found="departments,jobs"):
+    return (
+        f"migration_job: {job.folder} has no file for hired_employees; not used: {unused}. "
+        f"A file is found by its table's name in its own; --tables {found} says that no more are meant\n"
+    )
+
+
+def test_a_table_without_a_file_ends_it_before_anything_is_loaded(job):
+    job.files(employees=None)
+    job.write("staff.csv", employee(1))
+    job.write("hired_employees.xlsx", "PK")
+    job.write("departments_jobs_employees.csv", "whose?")
+    job.write("._hired_employees.csv", "a system's")
+    expected = "._hired_employees.csv, departments_jobs_employees.csv, hired_employees.xlsx, staff.csv"
+    assert job() == (1, "", missing(job, expected))
+    assert (job.rows("departments"), job.rows("jobs")) == ([], [])
+
+
+def test_fewer_tables_may_be_meant(job):
+    job.files(employees=None)
+    status, output, error = job("--tables", "jobs,departments")
+    assert (status, list(figures(output))) == (0, ["departments", "jobs"]), error
+    assert job("--tables", "employees")[0] == 1
+    with pytest.raises(SystemExit, match="2"):
+        job("--tables", "departments,towns")
+
+
+def test_an_empty_folder_may_be_allowed(job, monkeypatch, tmp_path):
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/new.db")
+    job.write(".gitkeep", "")
+    assert job("--allow-empty")[:2] == (0, "")
+    engine = open_engine(make_url(f"sqlite:///{tmp_path}/new.db"))
+    with engine.connect() as connection:
+        assert schema.is_current(connection)
+    engine.dispose()
+    job.write("departments.csv", "1,Sales\n")
+    status, _, error = job("--allow-empty")
+    assert status == 1
+    assert "has no file for jobs, hired_employees" in error
+
+
+def test_a_file_of_a_tables_name_that_cannot_be_read_ends_it(job):
+    job.files(employees=None)
+    path = job.folder / "hired_employees.csv"
+    path.symlink_to(job.folder / "gone.csv")
+    assert job() == (1, "", missing(job, "hired_employees.csv (a link to nothing)"))
+    path.unlink()
+    path.mkdir()
+    assert job() == (1, "", missing(job, "hired_employees.csv (a folder)"))
+    assert job.rows("departments") == []
+
+
+def test_a_link_is_called_by_its_own_name_wherever_it_leads(job, tmp_path):
+    (tmp_path / "v7").write_text("1,Sales\n2,Law\n")
+    job.files(employee(1), departments=None)
+    (job.folder / "departments.csv").symlink_to(tmp_path / "v7")
+    status, output, error = job()
+    assert (status, job.rows("departments")) == (0, SALES), error
+    assert f"{job.folder}/departments.csv\n" in output
+
+
+@pytest.mark.parametrize("source", ["x" * 5000, "x" * 100 + "/departments.csv"])
+def test_a_source_that_cannot_be_is_one_sentence(job, source):
+    status, output, error = job(source=source)
+    assert (status, output, error.count("\n")) == (1, "", 1)
 
 
 def test_two_files_for_one_table_are_listed(job):
@@ -126,6 +224,25 @@ def test_a_prefix_in_s3(job, bucket):
         assert "s3://history/2021/hired_employees.csv" in output
     assert job.rows("departments") == SALES
     assert [row["file"] for row in job.refused()] == ["s3://history/2021/hired_employees.csv"]
+
+
+def test_a_prefix_in_s3_that_lacks_a_table_says_what_was_not_used(job, bucket):
+    prefix = job.folder.parent.name
+    bucket(f"{prefix}/", "")
+    bucket(f"{prefix}/departments.csv", "1,Sales\n2,Law\n")
+    bucket(f"{prefix}/jobs.csv", "1,Clerk\n")
+    bucket(f"{prefix}/hired_employees.csv/part-0", employee(1))
+    status, output, error = job(source=f"s3://history/{prefix}")
+    assert (status, output, job.rows("departments")) == (1, "", [])
+    assert "has no file for hired_employees; not used: hired_employees.csv (a folder). A file" in error
+    bucket(f"{prefix}/Copy of hired_employees (1).csv", employee(1))
+    status, _, error = job(source=f"s3://history/{prefix}")
+    assert (status, job.rows("departments")) == (1, [])
+    assert (
+        "several files for hired_employees: Copy of hired_employees (1).csv, hired_employees.csv (a" in error
+    )
+    assert job("--tables", "departments", source=f"s3://history/{prefix}")[0] == 0
+    assert job.rows("departments") == SALES
 
 
 def test_one_object_of_s3(job, bucket):
