@@ -11,8 +11,9 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from zlib import error as zlib_error
 
 from .avro_rows import AvroRows
-from .backup import MANIFEST, room
+from .backup import MANIFEST, fingerprint, room
 from .errors import InvalidFile
+from .seal import NOT_READABLE, require_intact
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -20,20 +21,16 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-_NOT_READABLE: Final = "the zip is not a readable backup"
 _MANIFEST_BYTES: Final = 1024 * 1024
 _ENTRY_BYTES: Final = 8 * 1024**3
 _RATIO: Final = 200  # of what comes out to what is stored; Avro files are compressed already
 _PIECE: Final = 1024 * 1024
 _DIRECTORY_BYTES: Final = 64 * 1024
-_END: Final = b"PK\x05\x06"
-_END_BYTES: Final = 22
-_COMMENT_BYTES: Final = 65535
 _ENCRYPTED: Final = 1
 
 # What zipfile raises for a damaged archive; NotImplementedError is a compression it does not know,
 # RuntimeError an encrypted entry
-_DAMAGED = (BadZipFile, zlib_error, EOFError, ValueError, KeyError, NotImplementedError, RuntimeError)
+_DAMAGED = (BadZipFile, zlib_error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
 
 
 @contextmanager
@@ -55,13 +52,18 @@ def open_archive(
             archive = stack.enter_context(ZipFile(file))
             entries = _entries(archive, names)
             manifest = _manifest(archive, entries[MANIFEST])
+            if set(manifest) != {table.name for table in expected}:
+                raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} describes other files than those in it")
             parts = {table.name: stack.enter_context(tempfile.TemporaryFile()) for table in expected}
             for table in expected:
-                said = manifest.get(table.name)
-                _unpack(archive, entries[f"{table.name}.avro"], cast("BinaryIO", parts[table.name]), said)
+                part = cast("BinaryIO", parts[table.name])
+                _unpack(archive, entries[f"{table.name}.avro"], part, manifest[table.name])
         except _DAMAGED as error:
-            raise InvalidFile(_NOT_READABLE) from error
-        yield [_rows(parts[table.name], table, ignore_extra=ignore_extra) for table in expected]
+            raise InvalidFile(NOT_READABLE) from error
+        files = [_rows(parts[table.name], table, ignore_extra=ignore_extra) for table in expected]
+        for file_rows in files:
+            _require_described(file_rows, manifest[file_rows.table.name])
+        yield files
 
 
 def tables_in(file: BinaryIO) -> list[Table]:
@@ -75,7 +77,7 @@ def tables_in(file: BinaryIO) -> list[Table]:
         with ZipFile(file) as archive:
             names = set(archive.namelist())
     except _DAMAGED as error:
-        raise InvalidFile(_NOT_READABLE) from error
+        raise InvalidFile(NOT_READABLE) from error
     return [table for table in tables() if f"{table.name}.avro" in names]
 
 
@@ -85,53 +87,60 @@ def _rows(part: Any, table: Table, *, ignore_extra: bool) -> AvroRows:
 
 def _limit_directory(file: BinaryIO, names: Sequence[str]) -> None:
     """Refuses a zip whose directory is so long that reading it would fill the memory."""
-    size = file.seek(0, 2)
-    file.seek(max(0, size - _END_BYTES - _COMMENT_BYTES))
-    tail = file.read()
-    at = tail.rfind(_END)
-    if at < 0 or len(tail) < at + _END_BYTES:
-        raise InvalidFile(f"{_NOT_READABLE}: it is no zip, or cut short")
-    number = int.from_bytes(tail[at + 10 : at + 12], "little")
-    length = int.from_bytes(tail[at + 12 : at + 16], "little")
+    end = require_intact(file)
+    number = int.from_bytes(end[10:12], "little")
+    length = int.from_bytes(end[12:16], "little")
     if number > len(names) or length > _DIRECTORY_BYTES:
-        raise InvalidFile(f"{_NOT_READABLE}: it has other files than {', '.join(names)}")
-    file.seek(0)
+        raise InvalidFile(f"{NOT_READABLE}: it has other files than {', '.join(names)}")
 
 
 def _entries(archive: ZipFile, names: Sequence[str]) -> dict[str, ZipInfo]:
     found = archive.infolist()
+    if found and all(entry.header_offset for entry in found):
+        raise InvalidFile(f"{NOT_READABLE}: it has bytes before its first file")
     if sorted(entry.filename for entry in found) != sorted(names):
-        raise InvalidFile(f"{_NOT_READABLE}: it must hold just {', '.join(names)}")
+        raise InvalidFile(f"{NOT_READABLE}: it must hold just {', '.join(names)}")
     for entry in found:
         if entry.flag_bits & _ENCRYPTED:
-            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} is encrypted")
+            raise InvalidFile(f"{NOT_READABLE}: {entry.filename} is encrypted")
         if entry.compress_type not in (ZIP_STORED, ZIP_DEFLATED):
-            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} must be stored or deflated")
+            raise InvalidFile(f"{NOT_READABLE}: {entry.filename} must be stored or deflated")
         if entry.file_size > min(_ENTRY_BYTES, _RATIO * (entry.compress_size + 1024)):
-            raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} would grow too large")
+            raise InvalidFile(f"{NOT_READABLE}: {entry.filename} would grow too large")
     return {entry.filename: entry for entry in found}
 
 
 def _manifest(archive: ZipFile, entry: ZipInfo) -> dict[str, dict[str, Any]]:
     """What the manifest says of each table's file."""
     if entry.file_size > _MANIFEST_BYTES:
-        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} is too large")
+        raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is too large")
     with archive.open(entry) as opened:
         text = opened.read(_MANIFEST_BYTES + 1)
     try:
         files = json.loads(text)["files"]
         return {item["table"]: {**item} for item in files}
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} is not one of ours") from None
+        raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is not one of ours") from None
 
 
-def _unpack(archive: ZipFile, entry: ZipInfo, part: BinaryIO, said: dict[str, Any] | None) -> None:
-    if said is None:
-        raise InvalidFile(f"{_NOT_READABLE}: {MANIFEST} says nothing of {entry.filename}")
+def _unpack(archive: ZipFile, entry: ZipInfo, part: BinaryIO, said: dict[str, Any]) -> None:
     with room(), archive.open(entry) as opened:
         digest, size = _copied(opened, part, entry.file_size)
     if digest != said.get("sha256") or size != said.get("bytes"):
-        raise InvalidFile(f"{_NOT_READABLE}: {entry.filename} is not the file that {MANIFEST} describes")
+        raise InvalidFile(f"{NOT_READABLE}: {entry.filename} is not the file that {MANIFEST} describes")
+
+
+def _require_described(rows: AvroRows, said: dict[str, Any]) -> None:
+    """What the manifest says of the rows is what the file says of them, where it is one of ours."""
+    if rows.content is None:
+        return
+    true = {
+        "rows": rows.content.rows,
+        "checksum": rows.content.checksum,
+        "schema_fingerprint": fingerprint(rows.table),
+    }
+    if {name: said.get(name, value) for name, value in true.items()} != true:
+        raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} tells of other rows of {rows.table.name}")
 
 
 def _copied(source: IO[bytes], target: BinaryIO, most: int) -> tuple[str, int]:

@@ -17,6 +17,7 @@ from .avro import avro_schema
 from .container import Content, write
 from .database import snapshot
 from .errors import StorageFull
+from .seal import EMPTY_SEAL, seal
 from .tables import resource, tables
 
 if TYPE_CHECKING:
@@ -113,12 +114,15 @@ def backup_all(
     `tell` is told the number of rows of each block.
     """
     taken = datetime.now(UTC)
-    with room(), snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
-        revision = schema.revision(connection)
-        entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
-        manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, codec, entries)
-        text = json.dumps(manifest.to_json(), indent=2)
-        archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
+    with room():
+        with snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
+            revision = schema.revision(connection)
+            entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
+            manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, codec, entries)
+            text = json.dumps(manifest.to_json(), indent=2)
+            archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
+            archive.comment = EMPTY_SEAL
+        seal(file)
     return manifest
 
 

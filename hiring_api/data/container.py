@@ -1,7 +1,9 @@
 """Avro object container files: a header, then blocks of records (Avro 1.12, "Object Container Files").
 
-The files that we write say in their header how many rows they hold and the SHA-256 of the schema and of all
-records' bytes. Both are known only at the end, so they have a fixed width and are filled in last.
+The files that we write say in their header how many rows they hold, the SHA-256 of the schema and of all
+records' bytes, and the SHA-256 of all bytes after the header. They are known only at the end, so they have
+a fixed width and are filled in last. As there is one way alone to build the header, every byte of the file
+is accounted for.
 """
 
 from __future__ import annotations
@@ -23,12 +25,13 @@ if TYPE_CHECKING:
 MAGIC: Final = b"Obj\x01"
 # Fixed, so that equal rows make equal files; the checksum tells what the marker would
 OUR_SYNC: Final = b"hiring-api sync\n"
-ROWS, CHECKSUM = "hiring.rows", "hiring.checksum"
+ROWS, CHECKSUM, BLOCKS = "hiring.rows", "hiring.checksum", "hiring.blocks"
 
 MAX_BLOCK: Final = 64 * 1024 * 1024  # bytes, before and after decompression
 _MAX_HEADER: Final = 64 * 1024  # bytes of one value
 _MAX_ENTRIES: Final = 64
 _ROWS_WIDTH: Final = 20
+_DIGEST_WIDTH: Final = 64  # hexadecimal digits of a SHA-256
 _PENDING: Final = 3  # blocks being compressed while the next one is fetched
 
 NOT_READABLE: Final = "the file is not a readable backup"
@@ -64,8 +67,8 @@ def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, b
     """
     text = json.dumps(schema, separators=(",", ":")).encode()
     start = file.tell()
-    file.write(_our_header(text, codec, Content(0, "")))
-    digest, total = sha256(text), 0
+    file.write(_our_header(text, codec, Content(0, ""), ""))
+    digest, after, total = sha256(text), sha256(), 0
     pending: deque[tuple[int, Future[bytes]]] = deque()
     with ThreadPoolExecutor(1) as pool:
         for rows, data in blocks:
@@ -73,29 +76,35 @@ def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, b
             pending.append((rows, pool.submit(compress, codec, data)))
             digest.update(data)
             if len(pending) > _PENDING:
-                _write_next(file, pending)
+                after.update(_write_next(file, pending))
         while pending:
-            _write_next(file, pending)
+            after.update(_write_next(file, pending))
     content = Content(total, digest.hexdigest())
     end = file.tell()
     file.seek(start)
-    file.write(_our_header(text, codec, content))
+    file.write(_our_header(text, codec, content, after.hexdigest()))
     file.seek(end)
     return content
 
 
-def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> None:
+def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> bytes:
+    """The bytes of the oldest block, which are written."""
     rows, packed = pending.popleft()
-    file.write(block(rows, packed.result(), OUR_SYNC))
+    data = block(rows, packed.result(), OUR_SYNC)
+    file.write(data)
+    return data
 
 
-def _our_header(schema: bytes, codec: str, content: Content) -> bytes:
+def _our_header(schema: bytes, codec: str, content: Content, blocks: str | None) -> bytes:
+    """The header of a file of ours; `blocks` is the SHA-256 of what follows it, None before it was noted."""
     metadata = {
         "avro.schema": schema,
         "avro.codec": codec.encode(),
         ROWS: str(content.rows).zfill(_ROWS_WIDTH).encode(),
-        CHECKSUM: content.checksum.zfill(sha256().digest_size * 2).encode(),
+        CHECKSUM: content.checksum.zfill(_DIGEST_WIDTH).encode(),
     }
+    if blocks is not None:
+        metadata[BLOCKS] = blocks.zfill(_DIGEST_WIDTH).encode()
     return header(metadata, OUR_SYNC)
 
 
@@ -107,6 +116,8 @@ class Container:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._seen = sha256()  # of the bytes after the header, as they are read
+        start = file.tell()
         if file.read(len(MAGIC)) != MAGIC:
             raise InvalidFile(f"{NOT_READABLE}: it is not an Avro object container file")
         metadata = self._metadata()
@@ -115,6 +126,18 @@ class Container:
         self.schema = _parse_schema(self._schema)
         self.codec = known(metadata.get("avro.codec", b"null"))
         self.content = self._content(metadata)
+        self._blocks = metadata[BLOCKS].decode("ascii", "replace") if BLOCKS in metadata else None
+        if self.content:
+            self._require_our_header(start)
+        self._seen = sha256()
+
+    def _require_our_header(self, start: int) -> None:
+        """Nothing of the header is otherwise than `write` would have written it."""
+        end = self._file.tell()
+        self._file.seek(start)
+        found = self._file.read(end - start)
+        if self.content and found != _our_header(self._schema, self.codec, self.content, self._blocks):
+            raise InvalidFile(f"{NOT_READABLE}: its header is damaged")
 
     def _metadata(self) -> dict[str, bytes]:
         metadata: dict[str, bytes] = {}
@@ -143,7 +166,7 @@ class Container:
         Raises InvalidFile at the latest after the last block if rows or bytes are not those saved.
         """
         digest, total = sha256(self._schema), 0
-        while first := self._file.read(1):
+        while first := self._read(1):
             rows, data = self._block(first)
             total += rows
             digest.update(data)
@@ -152,6 +175,8 @@ class Container:
             raise InvalidFile(f"{NOT_READABLE}: it has {total} of the {self.content.rows} rows saved")
         if self.content and digest.hexdigest() != self.content.checksum:
             raise InvalidFile(f"{NOT_READABLE}: its content is not what was saved (checksum mismatch)")
+        if self.content and self._blocks is not None and self._seen.hexdigest() != self._blocks:
+            raise InvalidFile(f"{NOT_READABLE}: its bytes are not those that were saved (checksum mismatch)")
 
     def _block(self, first: bytes) -> tuple[int, bytes]:
         rows = self._long(first)
@@ -183,8 +208,13 @@ class Container:
             if shift > 63:  # noqa: PLR2004  # bits of a long
                 raise InvalidFile(f"{NOT_READABLE}: a number in it is too long")
 
-    def _exactly(self, size: int) -> bytes:
+    def _read(self, size: int) -> bytes:
         data = self._file.read(size)
+        self._seen.update(data)
+        return data
+
+    def _exactly(self, size: int) -> bytes:
+        data = self._read(size)
         if len(data) < size:
             raise InvalidFile(f"{NOT_READABLE}: it is cut short")
         return data

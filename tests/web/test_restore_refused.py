@@ -143,7 +143,7 @@ def test_every_file_of_another_backup_of_the_same_tables(filled):
 
 
 def test_an_encrypted_zip(filled):
-    data = bytearray(filled.get("/backup/all").data)
+    data = bytearray(zip_of(filled, lambda entries: entries))
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         at = archive.start_dir
     data[at + 8] |= 1
@@ -167,13 +167,13 @@ def test_a_zip_bomb(filled):
     assert "departments.avro would grow too large" in response.json["detail"]
 
 
-def test_a_zip_with_any_bit_changed_is_refused_or_restores_the_same(filled):
+def test_a_zip_with_any_bit_changed_is_refused(filled):
     whole = filled.get("/backup/all").data
-    for place in range(0, len(whole), 97):
+    for place in [*range(0, len(whole), 97), *range(len(whole) - 120, len(whole))]:
         data = bytearray(whole)
         data[place] ^= 1 << (place % 8)
         response = filled.post("/restore/all?keep=false", data=bytes(data), **ZIP)
-        assert response.status_code in {200, 422}, f"byte {place}"
+        assert response.status_code == 422, f"byte {place}"
 
 
 @pytest.mark.parametrize(
