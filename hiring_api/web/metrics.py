@@ -10,7 +10,7 @@ from marshmallow import fields
 from hiring_api.data import metrics
 from hiring_api.data.database import snapshot
 
-from . import pictures
+from . import charts
 from .extensions import CSV, JSON, Routes, engine
 from .operations import ETAG_HEADER, ETAG_PARAMETER, TEXT, UNCHANGED
 from .parameters import YearQuery
@@ -63,7 +63,7 @@ def hired_by_quarter(year: int) -> Response:
     JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Names sort
     case-insensitively.
     """
-    return _answer(metrics.hired_by_quarter, year, QuartersSchema, pictures.by_quarter)
+    return _answer(metrics.hired_by_quarter, year, QuartersSchema, charts.by_quarter)
 
 
 @routes.route("/above-mean")
@@ -78,13 +78,13 @@ def above_mean(year: int) -> Response:
     JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Departments without hires
     count for the mean.
     """
-    return _answer(metrics.above_mean, year, AboveMeanSchema, pictures.above_mean)
+    return _answer(metrics.above_mean, year, AboveMeanSchema, charts.above_mean)
 
 
 def _answer(metric: Metric, year: int, row: type[marshmallow.Schema], picture: Picture) -> Response:
     with snapshot(engine()) as connection:
         rows = metric(connection, year)
-    form = wanted(JSON, CSV, pictures.SVG)
+    form = wanted(JSON, CSV, charts.SVG)
     if form == CSV:
         return table(list(row().fields), rows, CSV)
-    return conditional(picture(rows, year)) if form == pictures.SVG else listing(rows)
+    return conditional(picture(rows, year)) if form == charts.SVG else listing(rows)

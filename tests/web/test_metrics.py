@@ -1,8 +1,11 @@
 """The two metrics, in every form."""
 
 import re
+import xml.etree.ElementTree as ET
 
 import pytest
+
+SVG = "{http://www.w3.org/2000/svg}"
 
 DEPARTMENTS = [
     {"id": 1, "department": "sales"},
@@ -102,6 +105,34 @@ def test_pictures_have_every_figure_and_names_in_any_script_as_far_as_they_fit(h
         shown = re.findall("<text[^>]*>([^<]*)</text>", picture)
         assert (name if len(name) <= 32 else f"{'x' * 31}…") in shown
         assert "4" in shown
+
+
+def test_a_picture_is_well_formed_whatever_a_name_holds(hired):
+    name = "\ufffe\uffff<&\"'>\U0001fffe"
+    hired.post("/departments?on_conflict=update", json={"id": 1, "department": name})
+    for path in ("/metrics/hired-by-quarter", "/metrics/above-mean"):
+        root = ET.fromstring(hired.get(path, headers={"Accept": "image/svg+xml"}).data)
+        assert "\ufffd\ufffd<&\"'>\U0001fffe" in [text.text for text in root.iter(f"{SVG}text")]
+
+
+def test_bars_are_as_long_as_their_figures(hired):
+    root = ET.fromstring(hired.get("/metrics/above-mean", headers={"Accept": "image/svg+xml"}).data)
+    widths = [float(bar.get("width")) for bar in root.iter(f"{SVG}rect") if bar.get("height") == "20"]
+    assert widths[0] == pytest.approx(2 * widths[1], abs=0.2)
+
+
+def test_of_many_departments_the_first_are_drawn_and_the_title_says_so(client):
+    client.post("/departments", json=[{"id": n, "department": f"D{n:03}"} for n in range(1, 101)])
+    client.post("/jobs", json=JOBS)
+    rows = [
+        {"name": "A", "department_id": n, "job_id": 1, "datetime": "2021-05-05T00:00:00Z"}
+        for n in range(1, 101)
+    ]
+    assert client.post("/employees", json=rows).status_code == 201
+    picture = client.get("/metrics/hired-by-quarter", headers={"Accept": "image/svg+xml"}).text
+    assert "Hired in 2021, by department and quarter (the first 60 of 100)" in picture
+    assert "D060" in picture
+    assert "D061" not in picture
 
 
 def test_the_form_that_the_client_likes_best_is_sent(hired):
