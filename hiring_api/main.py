@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from .commands import COMMANDS, parser
+from .arguments import parser
+from .commands import COMMANDS
 from .data.errors import (
     Busy,
     Conflict,

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+import hiring_api
 from hiring_api.__main__ import main
 from tests.rows_of_all import EMPLOYEES, everything, fill
+from tests.terminal import Terminal
 
 
 @pytest.fixture
@@ -32,8 +34,8 @@ def test_back_up_wreck_restore(filled, capsys):
     assert main(["verify", kept["name"], "--level", "restore"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [
-        ["file", "departments", "jobs", "hired_employees"],
-        [kept["name"], "2", "1", "3"],
+        ["file", "result", "level", "departments", "jobs", "hired_employees"],
+        [kept["name"], "ok", "restore", "2", "1", "3"],
     ]
     filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "name": "Wrecked"}])
     assert main(["--json", "restore", kept["name"], "--dry-run"]) == 0
@@ -88,6 +90,8 @@ def test_departments_that_are_needed_end_with_their_own_status(filled, capsys, t
         (["restore", "20200101T000000Z-abcdef01"], 1),
         (["verify", "../x"], 1),
         (["backups", "--from", "nowhere://x"], 1),
+        (["backups", "--from", "/nope"], 1),
+        (["backups", "--from", "memory://nope"], 1),
     ],
 )
 def test_what_is_not_there_ends_with_1(filled, capsys, arguments, status):
@@ -95,6 +99,32 @@ def test_what_is_not_there_ends_with_1(filled, capsys, arguments, status):
     output = capsys.readouterr()
     assert output.out == ""
     assert output.err.count("\n") == 1
+
+
+def test_json_is_asked_for_before_the_command_or_after_it(filled, capsys):
+    for arguments in (["--json", "backup"], ["backup", "--json"], ["--json", "backup", "--json"]):
+        assert main(arguments) == 0
+        assert said(capsys)[0]["reason"] == "requested"
+    assert main(["verify", "--json", "newest"]) == 0
+    assert said(capsys)[0]["ok"] is True
+    assert main(["backups", "--json"]) == 0
+    assert len(said(capsys)) == 3
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out == f"hiring-api {hiring_api.__version__}\n"
+
+
+def test_a_terminal_has_a_bar_of_rows(filled):
+    for command, what in (("backup", "backing up"), ("verify newest", "verifying")):
+        with Terminal(sys.executable, "-m", "hiring_api", *command.split()) as terminal:
+            assert terminal.end() == 0, terminal.shown
+            assert f"{what}: 100%" in terminal.shown
+            assert "| 6/6 [" in terminal.shown
+            assert terminal.output.count("\n") == 2
 
 
 def test_a_folder_that_is_none_is_told_with_the_systems_reason(filled, capsys, monkeypatch, tmp_path):

@@ -3,11 +3,13 @@
 import re
 import shlex
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
 
-from hiring_api import commands
+import hiring_api
+from hiring_api import arguments as api_arguments
 from hiring_api.settings import read_settings
 from migration_job import arguments
 
@@ -62,7 +64,7 @@ def test_make_lists_its_targets_and_every_target_says_what_it_does(root):
     assert {"run", "test", "lint", "bench", "lock", "up", "down", "logs", "clean"} <= set(targets)
 
 
-PROGRAMS = {"api": ("hiring_api", commands.parser), "migration": ("migration_job", arguments.parser)}
+PROGRAMS = {"api": ("hiring_api", api_arguments.parser), "migration": ("migration_job", arguments.parser)}
 
 
 @pytest.mark.parametrize("service", PROGRAMS)
@@ -77,6 +79,11 @@ def test_what_the_readme_runs_in_docker_are_arguments_of_the_images_program(root
     assert told
     for line in told:
         parser().parse_args(shlex.split(line) or ["serve"][: len(default)])
+
+
+def test_the_version_is_the_projects(root):
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert project["version"] == hiring_api.__version__
 
 
 @pytest.mark.skipif(not Path(".git").exists(), reason="this is no clone")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 import random
 import sqlite3
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from ssl import CERT_NONE, PROTOCOL_TLS_CLIENT, SSLContext
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -84,6 +85,7 @@ def prepare(engine: Engine) -> Engine:
         if not event.contains(engine, "do_connect", _connect):
             event.listen(engine, "do_connect", _connect)
     elif not event.contains(engine, "begin", _begin):
+        event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _pragmas)
         event.listen(engine, "begin", _begin)
     return engine
@@ -117,6 +119,16 @@ def _unchecked() -> SSLContext:
 
 def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str, Any]) -> _Connection:
     return _Connection(*arguments, **named)
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: list[str], _named: Any) -> None:
+    """Makes the file of a new database for its owner alone; SQLite would make it for all to read.
+
+    One that is there is never opened: closing it would free the locks that this process holds on it.
+    """
+    if not arguments[0].startswith((":", "file:")):
+        with suppress(OSError):
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _pragmas(connection: sqlite3.Connection, _record: Any) -> None:

@@ -34,6 +34,10 @@ class Store(ABC):
         """The names of all whole files, sorted."""
 
     @abstractmethod
+    def exists(self) -> bool:
+        """Whether the place is there. Of an object store: whether there is anything in it."""
+
+    @abstractmethod
     def open(self, name: str) -> BinaryIO:
         """A file for reading, seekable; raises NotFound."""
 
@@ -70,6 +74,9 @@ class _Folder(Store):
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be read") from error
         return [name for name in found if _NAME.fullmatch(name) and not name.endswith(_PART)]
+
+    def exists(self) -> bool:
+        return self._path.exists()
 
     def open(self, name: str) -> BinaryIO:
         try:
@@ -154,6 +161,9 @@ class _Remote(Store):
         except NotFound:
             return []
         return sorted(name for path in found if _NAME.fullmatch(name := path.rsplit("/", 1)[-1]))
+
+    def exists(self) -> bool:
+        return bool(self._done(lambda: self._files.exists(self._root)))
 
     def _copy(self, path: str, copy: Any) -> None:
         with self._files.open(path, "rb") as file:

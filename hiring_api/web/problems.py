@@ -62,7 +62,8 @@ def _hiring_problem(error: errors.HiringError) -> Response:
     status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     if isinstance(error, errors.DatabaseUnavailable):
         # A database that is away fails every request: one line for each, with what the driver said
-        log.error("%s: %r", error.message, getattr(error.__cause__, "orig", error.__cause__))
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        log.error("%s%s", error.message, "" if cause is None else f": {cause!r}")
     elif status >= 500:  # noqa: PLR2004  # server errors
         log.error("%s", error.message, exc_info=error)
     headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None

@@ -4,10 +4,10 @@ from ssl import CERT_REQUIRED, SSLContext, create_default_context
 
 import pymysql
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, make_url, select
 from sqlalchemy.exc import OperationalError
 
-from hiring_api.data import database
+from hiring_api.data import database, schema
 from hiring_api.data.database import open_engine, snapshot, transaction
 from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.data.tables import Department
@@ -103,3 +103,22 @@ def test_a_connection_that_an_interruption_cut_short_is_replaced_without_a_word(
     assert caplog.messages == []
     with engine.connect() as connection:
         assert connection.execute(select(1)).scalar() == 1
+
+
+def test_the_file_of_a_new_database_is_for_its_owner_alone(tmp_path):
+    path = tmp_path / "hiring.db"
+    engine = open_engine(make_url(f"sqlite:///{path}"))
+    schema.upgrade(engine)
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO jobs VALUES (1, 'Clerk')")
+        assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+            "hiring.db": 0o600,
+            "hiring.db-shm": 0o600,
+            "hiring.db-wal": 0o600,
+        }
+    engine.dispose()
+    path.chmod(0o640)  # whoever has chosen otherwise is left alone
+    with engine.connect() as connection:
+        connection.exec_driver_sql("INSERT INTO jobs VALUES (2, 'Cook')")
+    engine.dispose()
+    assert path.stat().st_mode & 0o777 == 0o640

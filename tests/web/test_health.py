@@ -11,6 +11,7 @@ from hiring_api.data.database import snapshot
 from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from hiring_api.web.extensions import db
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])
@@ -89,3 +90,14 @@ def test_requests_and_rows_are_counted_by_route_and_outcome(client):
     assert 'hiring_rows_total{status="failed",table="jobs"}' in text
     assert "/no/such" not in text
     assert "PROMETHEUS_MULTIPROC_DIR" not in os.environ
+
+
+def test_a_database_without_tables_is_one_line_of_the_log_that_ends_with_the_sentence(tmp_path, caplog):
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "API_USER": "a", "API_PASS": "b"}
+    app = create_app(read_settings(settings))
+    with caplog.at_level("ERROR", "hiring_api"):
+        assert app.test_client().get("/health/ready").status_code == 503
+    with app.app_context():
+        db.engine.dispose()
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].endswith("run the migration job")
