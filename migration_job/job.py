@@ -6,6 +6,7 @@ import logging
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -95,11 +96,12 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
             for one in found:
                 require_writable(settings.rejects_dir, one.table)
             run_id = f"migration-{uuid4().hex}"
+            when = datetime.now(UTC)
             accepted: dict[str, BitMap] = {}
             for one, file in files:
                 task = Task(one.table, file, Origin(one.name, run_id), job.on_conflict, job.limit or Limit())
                 begun = time.monotonic()
-                loaded, rejects = _load(engine, job, task, settings.rejects_dir, accepted)
+                loaded, rejects = _load(engine, job, task, accepted, settings.rejects_dir, when)
                 accepted[one.table.name] = loaded.accepted
                 yield Result(one.table, one.name, file, loaded, rejects, time.monotonic() - begun)
 
@@ -130,29 +132,28 @@ def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
 
 
 def _load(
-    engine: Engine, job: Job, task: Task, folder: Path, accepted: dict[str, BitMap]
+    engine: Engine, job: Job, task: Task, accepted: dict[str, BitMap], folder: Path, when: datetime
 ) -> tuple[Loaded, Path | None]:
     if job.choices.columns is None:
         with snapshot(engine) as connection:
             refuse_mislabelled(connection, task.table, task.file, accepted)
     with shown(task) as tell:
         if job.dry_run:
-            return _check(engine, task, folder, accepted)
+            return _check(engine, task, accepted, folder, when)
         loaded = load(engine, task, tell) if job.limit is None else load_at_once(engine, task, tell)
-    given_back = task.file.layout.reject is not None
-    return loaded, write_rejects(engine, task.table, None if given_back else task.origin.source, folder)
+    return loaded, write_rejects(engine, task, loaded, folder, when)
 
 
 def _check(
-    engine: Engine, task: Task, folder: Path, accepted: dict[str, BitMap]
+    engine: Engine, task: Task, accepted: dict[str, BitMap], folder: Path, when: datetime
 ) -> tuple[Loaded, Path | None]:
-    with rejects_file(folder, task.table) as add:
+    with rejects_file(folder, task.table, when) as file:
 
         def record(_chunk: JudgedChunk, refused: dict[int, Reject]) -> None:
-            add(line_of(task.table, task.origin.source, reject) for reject in refused.values())
+            file.add(line_of(task.table, task.origin.source, reject) for reject in refused.values())
 
         loaded = check(engine, task, record, accepted)
-    return loaded, folder / f"{task.table.name}.csv" if loaded.rejects else None
+    return loaded, file.path
 
 
 def wait_for(engine: Engine, seconds: float) -> None:

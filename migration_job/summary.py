@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from .job import Job, Result
 
-_COLUMNS = ("read", "inserted", "updated", "unchanged", "rejected")
+_COLUMNS = ("read", "inserted", "updated", "unchanged", "rejected", "repaired")
 
 
 def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
@@ -20,7 +20,7 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
     head = ("table", *_COLUMNS, "file")
     lines: list[tuple[str, ...]] = [head]
     lines += [
-        (result.table.name, *(f"{figure:,}" for figure in _figures(result).values()), result.source)
+        (result.table.name, *(f"{n:,}" for n in _figures(result, dry_run=dry_run).values()), result.source)
         for result in results
     ]
     widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
@@ -29,12 +29,17 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
         if result.loaded.counts.read == 0:
             text += f"{result.source} has no rows\n"
         if result.rejects is not None:
-            text += f"refused rows of {result.table.name}: {result.rejects}\n"
+            refused = result.loaded.counts.rejected
+            text += f"refused rows of {result.table.name}: {refused:,} in {result.rejects}\n"
+        if not result.loaded.kept and not dry_run:
+            text += f"nothing of {result.source} was kept: it has too many refused rows\n"
     return text + ("nothing was loaded: this was a dry run\n" if dry_run else "")
 
 
-def _figures(result: Result) -> dict[str, int]:
-    return {name: getattr(result.loaded.counts, name) for name in _COLUMNS}
+def _figures(result: Result, *, dry_run: bool) -> dict[str, int]:
+    """What the table holds of a file; for a dry run, what it would hold."""
+    figures = {name: getattr(result.loaded.counts, name) for name in _COLUMNS}
+    return figures if result.loaded.kept or dry_run else figures | {"inserted": 0, "updated": 0}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
@@ -59,12 +64,12 @@ def write_report(path: Path, job: Job, results: Sequence[Result], status: int, e
         "error": error,
         "dry_run": job.dry_run,
         "on_conflict": job.on_conflict,
-        "tables": [_reported(result) for result in results],
+        "tables": [_reported(result, dry_run=job.dry_run) for result in results],
     }
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
-def _reported(result: Result) -> dict[str, Any]:
+def _reported(result: Result, *, dry_run: bool) -> dict[str, Any]:
     loaded, layout = result.loaded, result.file.layout
     return {
         "table": result.table.name,
@@ -75,7 +80,7 @@ def _reported(result: Result) -> dict[str, Any]:
         "header": layout.starts > 0,
         "columns": list(layout.names),
         "kept": loaded.kept,
-        **_figures(result),
+        **_figures(result, dry_run=dry_run),
         "blank": loaded.counts.blank,
         "seconds": round(result.seconds, 3),
         "rejects_file": str(result.rejects) if result.rejects else None,

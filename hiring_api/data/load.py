@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap
+from pyroaring import BitMap, BitMap64
 from sqlalchemy import func, select
 
 from . import loads, repairs
@@ -31,7 +31,7 @@ from .tables import references
 from .tasks import Loaded, Task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
@@ -74,7 +74,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
             if tell is not None:
                 tell(progress)
     transaction(engine, lambda connection: _finish(connection, key, task, progress))
-    return Loaded(progress.counts, accepted=progress.taken, proven=progress.proven)
+    return _loaded(task, progress, resumed=begun.at.line)
 
 
 def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
@@ -117,13 +117,26 @@ def check(
             for judged in chunks:
                 placed = decide(connection, target, _held_back(connection, task, judged), progress.taken)
                 rows.add(placed)
-                refused = _rejects(task, judged, placed)
+                found = _earlier(connection, task, judged)
+                refused = repairs.as_told(connection, task.table, found, _rejects(task, judged, placed))
                 record(judged, refused)
                 first += list(refused.values())[: _SHOWN - len(first)]
-                progress = _after(progress, judged, placed)
+                progress = _after(progress, judged, placed, refused, found)
                 if tell is not None:
                     tell(progress)
-    return Loaded(progress.counts, first, progress.taken, kept=False)
+    return replace(_loaded(task, progress, first), kept=False)
+
+
+def _loaded(task: Task, progress: Progress, first: Sequence[Reject] = (), *, resumed: int = 0) -> Loaded:
+    return Loaded(
+        progress.counts,
+        list(first),
+        progress.taken,
+        proven=progress.proven,
+        run=task.origin.run,
+        again=progress.again,
+        resumed=resumed,
+    )
 
 
 def _by_column(table: Table, parents: Mapping[str, BitMap]) -> dict[str, BitMap]:
@@ -145,7 +158,7 @@ def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], Non
     if task.limit.exceeded(progress.counts, ended=True):
         raise _TooMany
     _prove(connection, task, progress)
-    return Loaded(progress.counts, first, progress.taken, proven=progress.proven)
+    return _loaded(task, progress, first)
 
 
 def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
@@ -214,47 +227,58 @@ def _held_back(connection: Connection, task: Task, judged: JudgedChunk) -> Judge
     return repairs.held_back(connection, task.table, task.file.layout, judged)
 
 
+def _earlier(connection: Connection, task: Task, judged: JudgedChunk) -> repairs.Earlier:
+    source = task.origin.source if task.replaces else None
+    return repairs.earlier(connection, task.table, source, task.file.layout, judged)
+
+
 def _keep_placed(
     connection: Connection, task: Task, judged: JudgedChunk, placed: Placed, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    refused = _rejects(task, judged, placed)
-    _keep(connection, task, judged, refused, logged=max(0, _LOGGED - before.counts.rejected))
-    after = _after(before, judged, placed)
+    found = _earlier(connection, task, judged)
+    refused = repairs.as_told(connection, task.table, found, _rejects(task, judged, placed))
+    new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused)
+    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
+    after = _after(before, judged, placed, refused, found)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
         log.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
     return after, list(refused.values())
 
 
-def _keep(
-    connection: Connection,
-    task: Task,
-    judged: JudgedChunk,
-    refused: dict[int, Reject],
-    *,
-    logged: int = 0,
-    kept: bool = True,
-) -> None:
-    source = task.origin.source if task.replaces else None
-    new = repairs.settle(connection, task.table, source, task.file.layout, judged, refused, kept=kept)
-    keep(connection, task.table, task.origin, new, logged)()
-
-
 def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[int, Reject]) -> None:
     """Keeps rejects of a file whose rows are not kept."""
-    transaction(engine, lambda connection: _keep(connection, task, judged, refused, kept=False))
+
+    def work(connection: Connection) -> None:
+        found = _earlier(connection, task, judged)
+        new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused, kept=False)
+        keep(connection, task.table, task.origin, new, logged=0)()
+
+    transaction(engine, work)
 
 
-def _after(before: Progress, judged: JudgedChunk, placed: Placed) -> Progress:
+def _after(
+    before: Progress,
+    judged: JudgedChunk,
+    placed: Placed,
+    refused: dict[int, Reject],
+    found: repairs.Earlier,
+) -> Progress:
     counts = Counts(
         read=len(judged.chunk.fields) - judged.blank,
         inserted=len(placed.new),
         updated=len(placed.changed),
         unchanged=placed.unchanged,
-        rejected=len(placed.refused),
+        rejected=len(refused),
+        repaired=len(placed.refused) - len(refused),
         blank=judged.blank,
     )
-    proven = before.proven + placed.proven
-    return Progress(judged.chunk.end, before.counts + counts, before.taken | placed.accepted, proven)
+    return Progress(
+        judged.chunk.end,
+        before.counts + counts,
+        before.taken | placed.accepted,
+        before.proven + placed.proven,
+        before.again | BitMap64([old.key for index, old in found.open.items() if index in refused]),
+    )
 
 
 def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Reject]:

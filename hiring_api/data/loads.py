@@ -6,11 +6,11 @@ A load that was killed goes on where it was, with the ids it had taken; one that
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap
+from pyroaring import BitMap, BitMap64
 from sqlalchemy import (
     CHAR,
     Column,
@@ -66,9 +66,10 @@ load_ids = Table(
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What came of the records so far. Every one read is inserted, updated, unchanged or rejected.
+    """What came of the records so far. Every one read is inserted, updated, unchanged, rejected or repaired.
 
-    `blank` records hold nothing but separators and are not among those read.
+    `repaired` records are as wrong as they were when they were rejected, but the rows that repaired them are
+    in the table. `blank` ones hold nothing but separators and are not among those read.
     """
 
     read: int = 0
@@ -76,6 +77,7 @@ class Counts:
     updated: int = 0
     unchanged: int = 0
     rejected: int = 0
+    repaired: int = 0
     blank: int = 0
 
     def __add__(self, other: Counts) -> Counts:
@@ -83,24 +85,29 @@ class Counts:
 
     def add_up(self) -> bool:
         """Whether nothing that was read is unaccounted for."""
-        return self.read == self.inserted + self.updated + self.unchanged + self.rejected
+        return self.read == sum(astuple(self)[1:-1])
+
+
+NAMES: Final = tuple(one.name for one in fields(Counts))
 
 
 def astuple(counts: Counts) -> tuple[int, ...]:
     """The figures in their declared order."""
-    return (counts.read, counts.inserted, counts.updated, counts.unchanged, counts.rejected, counts.blank)
+    return tuple(getattr(counts, name) for name in NAMES)
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """A load's state between two chunks. `taken` has the ids that it accepted from its file, `proven` the
-    checksum of the rows that it wrote.
+    checksum of the rows that it wrote, `again` the keys of earlier rejects that it has refused again since
+    it was begun or gone on with.
     """
 
     at: Position = field(default_factory=Position)
     counts: Counts = field(default_factory=Counts)
     taken: BitMap = field(default_factory=BitMap)
     proven: Checksum = field(default_factory=Checksum)
+    again: BitMap64 = field(default_factory=BitMap64)
 
 
 def _now() -> datetime:

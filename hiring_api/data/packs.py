@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST: Final = 1000  # rejects in a pack: they are numbered by it
 _LARGEST: Final = 1_000_000  # characters of a pack, or of one raw row that is a pack of its own
 _LARGEST_AGAIN: Final = 4_000_000  # after rejects have changed; the column holds 16 MB
+_ROWS: Final = "rows"
 _ENCODER: Final = json.JSONEncoder()
 
 Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
@@ -31,7 +32,7 @@ Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 
 # `content` is JSON: {"raws": […], "lines": […], "records": […], "reasons": […], "errors": [[…], …]}, where
 # `reasons` has, for each raw row, the place of its errors in `errors`. `resolved` is JSON as well: when a
-# reject was resolved, by its place in the pack, from 1
+# reject was resolved, by its place in the pack, from 1; and under "rows" the id of the row that did so
 reject_packs = Table(
     "reject_packs",
     Base.metadata,
@@ -65,11 +66,14 @@ class Reject(NamedTuple):
 
 
 class Kept(NamedTuple):
-    """A reject on record. `key` names it among all; `resolved_at` is an ISO 8601 instant, or None."""
+    """A reject on record. `key` names it among all; `resolved_at` is an ISO 8601 instant, or None, and
+    `row_id` the id of the row that resolved it.
+    """
 
     key: int
     reject: Reject
     resolved_at: str | None = None
+    row_id: int | None = None
 
 
 def pack_of(key: int) -> int:
@@ -130,6 +134,7 @@ def unpacked(pack: Row[Any]) -> list[Kept]:
     """The rejects in a row of `reject_packs`."""
     content = json.loads(pack.content)
     resolved = json.loads(pack.resolved or "{}")
+    rows = resolved.get(_ROWS, {})
     nowhere = [None] * pack.size
     errors = [tuple([RowError(**error) for error in one]) for one in content["errors"]]
     columns = (
@@ -140,7 +145,7 @@ def unpacked(pack: Row[Any]) -> list[Kept]:
     )
     first = (pack.id - 1) * MOST
     return [
-        Kept(first + place, Reject(*values), resolved.get(str(place)))
+        Kept(first + place, Reject(*values), resolved.get(str(place)), rows.get(str(place)))
         for place, values in enumerate(zip(*columns, strict=True), start=1)
     ]
 
@@ -152,8 +157,9 @@ def repacked(rejects: Sequence[Kept], before: Sequence[Kept]) -> dict[str, Any]:
     says of the rows stays as it was.
     """
     resolved = {place: kept.resolved_at for place, kept in enumerate(rejects, start=1) if kept.resolved_at}
+    rows = {place: kept.row_id for place, kept in enumerate(rejects, start=1) if kept.row_id is not None}
     columns: dict[str, Any] = {
-        "resolved": _ENCODER.encode(resolved) if resolved else None,
+        "resolved": _ENCODER.encode({**resolved, _ROWS: rows}) if resolved else None,
         "unresolved": len(rejects) - len(resolved),
     }
     now = [kept.reject for kept in rejects]

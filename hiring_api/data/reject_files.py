@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-import filecmp
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import lru_cache
 from heapq import heappop, heappush
+from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
@@ -16,37 +17,45 @@ from .backup import room
 from .csv_layout import REJECT, SURPLUS
 from .database import snapshot
 from .errors import StorageUnavailable
-from .loads import loads
-from .packs import reject_packs, unpacked
+from .packs import pack_of, reject_packs, unpacked
 from .scratch import scratch_file
 from .tables import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
     from pathlib import Path
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Row, Table
 
     from .packs import Kept, Reject
     from .rows import RowError
+    from .tasks import Loaded, Task
 
 _FETCHED: Final = 4  # packs
 EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", SURPLUS)
 
 
-@contextmanager
-def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequence[Any]]], None]]:
-    """A function that adds lines to `folder/TABLE.csv`, which is there, complete, when the block is left.
+@dataclass(slots=True)
+class RejectsFile:
+    """A file under way: `add` takes lines, and `path` is where it is when it is complete."""
 
-    Without any line there is no file. One that was there before and says something else is kept as
-    `TABLE.previous.csv`: somebody may have been correcting it.
+    add: Callable[[Iterable[Sequence[Any]]], None]
+    path: Path | None = None
+
+
+@contextmanager
+def rejects_file(folder: Path, table: Table, when: datetime) -> Iterator[RejectsFile]:
+    """The file `folder/TABLE-<when>.csv` of the rows of `table` that a run refused.
+
+    It is there, complete, when the block is left; without any line there is none. A file that is there
+    already is never replaced: somebody may be correcting it.
 
     Raises:
         StorageUnavailable: nothing can be written there.
         StorageFull: there is no room for all lines.
     """
     descriptor, written = _new_file(folder, table)
-    path = folder / f"{table.name}.csv"
     try:
         with (
             room(f"there is no room left in {folder} for the refused rows"),
@@ -55,16 +64,28 @@ def rejects_file(folder: Path, table: Table) -> Iterator[Callable[[Iterable[Sequ
             writer = csv.writer(file)
             writer.writerow([*kinds(table), *EXTRA])
             head = file.tell()
-            yield writer.writerows
-            empty = file.tell() == head
-            file.flush()
-            if path.exists() and not filecmp.cmp(path, written, shallow=False):
-                path.replace(folder / f"{table.name}.previous.csv")
-            if not empty:
+            one = RejectsFile(writer.writerows)
+            yield one
+            if file.tell() > head:
+                file.flush()
                 written.chmod(0o666 & ~_umask())
-                written.replace(path)
+                one.path = _new_name(folder, f"{table.name}-{when:%Y%m%dT%H%M%SZ}")
+                written.replace(one.path)
     finally:
         written.unlink(missing_ok=True)
+
+
+def _new_name(folder: Path, stem: str) -> Path:
+    """The path of an empty file that was not there before, for two runs may begin in one second."""
+    for number in count(2):
+        path = folder / f"{stem}.csv"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            stem = f"{stem[: stem.index('Z') + 1]}-{number}"
+        else:
+            break
+    return path
 
 
 def require_writable(folder: Path, table: Table) -> None:
@@ -107,24 +128,40 @@ def _reasons(errors: tuple[RowError, ...]) -> tuple[str, str]:
     return codes, "; ".join(error.message for error in errors)
 
 
-def write_rejects(engine: Engine, table: Table, source: str | None, folder: Path) -> Path | None:
-    """Writes what is still to be repaired to `folder/TABLE.csv`; None where that is nothing.
+def write_rejects(engine: Engine, task: Task, loaded: Loaded, folder: Path, when: datetime) -> Path | None:
+    """Writes what a load has refused to a file of its own; None where that is nothing.
 
-    `source` is the file that the rows came from; with None it is all that were ever loaded by the migration
-    job, for a rejects file that was given back has rows of other files.
+    Args:
+        engine: the database, which has it on record.
+        task: what was loaded.
+        loaded: what came of it.
+        folder: where the file is written.
+        when: the time of the run, in UTC, which the file is named by.
     """
     pack = reject_packs.c
-    loaded = select(loads.c.source).where(loads.c.table_name == table.name)
-    theirs = pack.source.in_(loaded) if source is None else pack.source == source[:512]
-    mine = (pack.table_name == table.name) & (pack.unresolved > 0) & theirs
-    with snapshot(engine) as connection, rejects_file(folder, table) as add:
-        add(line_of(table, of, kept.reject, kept.key) for of, kept in _by_line(connection, mine))
-    path = folder / f"{table.name}.csv"
-    return path if path.exists() else None
+    source, again = task.origin.source[:512], loaded.again
+    mine = pack.run == loaded.run
+    if again:
+        mine |= pack.id.between(pack_of(again.min()), pack_of(again.max()))
+    if loaded.resumed:
+        mine |= (pack.source == source) & (pack.first_line <= loaded.resumed)
+
+    def refused(of: Row[Any], kept: Kept) -> bool:
+        if of.run == loaded.run or kept.key in again:
+            return True
+        return bool(of.source == source and (kept.reject.line or 0) <= loaded.resumed)
+
+    open_ones = (pack.table_name == task.table.name) & (pack.unresolved > 0)
+    with snapshot(engine) as connection, rejects_file(folder, task.table, when) as file:
+        found = _by_line(connection, open_ones & mine, refused)
+        file.add(line_of(task.table, of, kept.reject, kept.key) for of, kept in found)
+    return file.path
 
 
-def _by_line(connection: Connection, mine: ColumnElement[bool]) -> Iterator[tuple[str, Kept]]:
-    """What is to be repaired, with its source, by source and line.
+def _by_line(
+    connection: Connection, mine: ColumnElement[bool], wanted: Callable[[Row[Any], Kept], bool]
+) -> Iterator[tuple[str, Kept]]:
+    """What is `wanted` and still to be repaired, with its source, by source and line.
 
     A pack is taken apart when its first line's turn comes: of the packs of one load, one at a time.
     """
@@ -136,7 +173,7 @@ def _by_line(connection: Connection, mine: ColumnElement[bool]) -> Iterator[tupl
             source, *_, kept = heappop(waiting)
             yield source, kept
         for kept in unpacked(found):
-            if kept.resolved_at is None:
+            if kept.resolved_at is None and wanted(found, kept):
                 heappush(waiting, (found.source, kept.reject.line or 0, kept.key, kept))
     for source, *_, kept in sorted(waiting):
         yield source, kept

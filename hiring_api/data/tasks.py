@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap
+from pyroaring import BitMap, BitMap64
 
 from .spelled import Checksum
 
@@ -65,7 +65,9 @@ class Loaded:
     """What came of a file. `kept` is false where it had more rejects than its limit, or was only checked.
 
     `rejects` are the first 100, `accepted` the ids that were (or would be) taken, `proven` the checksum of
-    the rows written, which was compared with what the database has.
+    the rows written, which was compared with what the database has. What was refused is on record under
+    `run`, but for earlier rejects that were refused `again`, which are named by their keys; where the load
+    went on with one that was killed, also those until line `resumed`.
     """
 
     counts: Counts
@@ -73,3 +75,6 @@ class Loaded:
     accepted: BitMap = field(default_factory=BitMap)
     kept: bool = True
     proven: Checksum = field(default_factory=Checksum)
+    run: str = ""
+    again: BitMap64 = field(default_factory=BitMap64)
+    resumed: int = 0

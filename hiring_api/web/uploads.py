@@ -12,7 +12,7 @@ from marshmallow import ValidationError, fields
 from hiring_api.data.csv_files import Choices, Content, inspect
 from hiring_api.data.database import snapshot
 from hiring_api.data.load import check, load_at_once
-from hiring_api.data.loads import astuple
+from hiring_api.data.loads import NAMES, astuple
 from hiring_api.data.mislabel import refuse_mislabelled
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import resource, tables
@@ -81,6 +81,9 @@ class UploadSchema(marshmallow.Schema):
     updated = fields.Integer(required=True)
     unchanged = fields.Integer(required=True)
     rejected = fields.Integer(required=True)
+    repaired = fields.Integer(
+        required=True, metadata={"description": "As wrong as before, but what repaired them is stored"}
+    )
     blank = fields.Integer(required=True, metadata={"description": "Lines of nothing but separators"})
     rejects = fields.List(
         fields.Nested(RefusedSchema), required=True, metadata={"description": "100 at most"}
@@ -143,8 +146,7 @@ def _forget(_chunk: object, _refused: object) -> None:
 
 
 def _report(task: Task, loaded: Loaded, *, dry_run: bool) -> dict[str, Any]:
-    names = ("read", "inserted", "updated", "unchanged", "rejected", "blank")
-    counts = dict(zip(names, astuple(loaded.counts), strict=True))
+    counts = dict(zip(NAMES, astuple(loaded.counts), strict=True))
     if not loaded.kept and not dry_run:
         counts |= {"inserted": 0, "updated": 0, "unchanged": 0}
     return {

@@ -3,6 +3,8 @@
 import csv
 import io
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from itertools import count
 
 import pytest
 
@@ -15,6 +17,7 @@ from hiring_api.data.tasks import Task
 from tests.conftest import on_record
 
 departments = Department.__table__
+WHEN = datetime(2021, 11, 7, 16, 2, 8, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -27,7 +30,12 @@ def given(engine, tmp_path):
         path = tmp_path / name
         path.write_bytes(text.getvalue().encode() if data is None else data)
         file = inspect(on_disk(path, name), departments, Choices())
-        return load.load(engine, Task(departments, file, Origin(name, "run"))).counts
+        task = Task(departments, file, Origin(name, f"run {next(runs)}"))
+        loaded = load.load(engine, task)
+        give.rejects = write_rejects(engine, task, loaded, tmp_path / "rejects", WHEN)
+        return loaded.counts
+
+    runs = count(1)
 
     return give
 
@@ -48,7 +56,7 @@ def test_of_many_rejects_each_goes_its_own_way(engine, given, tmp_path):
     assert [reject["row"] for reject in now] == [reject["row"] for reject in first]
     assert given(*[(key, "Sales") for key, _ in wrong]).unchanged == 1250
     assert len(resolved(engine)) == 2500
-    assert write_rejects(engine, departments, "departments.csv", tmp_path) is None
+    assert given.rejects is None
 
 
 def test_a_row_that_is_wrong_in_another_way_is_on_record_as_it_is_now(engine, given):
@@ -93,24 +101,20 @@ def test_a_line_that_was_wrong_as_a_whole_does_not_go_in_as_it_is_shown(
 ):
     given(name="departments.csv", data=line + b"2,\n")
     before, _ = on_record(engine)
-    path = write_rejects(engine, departments, "departments.csv", tmp_path / "rejects")
-    shown = path.read_text(encoding="utf-8")
+    shown = given.rejects.read_text(encoding="utf-8")
     repaired = shown.replace("2,,", "2,Sales,").encode()
     checked = client.post("/upload/departments?dry_run=true", data=repaired, content_type="text/csv").json
     assert (checked["inserted"], checked["rejected"]) == (1, 1)
     counts = given(name="repaired.csv", data=repaired)
     assert (counts.inserted, counts.rejected) == (1, 1)
     assert on_record(engine)[0] == before
-    path.unlink()
-    left = write_rejects(engine, departments, "departments.csv", tmp_path / "rejects").read_text(
-        encoding="utf-8"
-    )
+    left = given.rejects.read_text(encoding="utf-8")
     assert shown.startswith(left)
     fields = next(csv.reader([left.splitlines()[1]]))
     text = io.StringIO()
     csv.writer(text).writerows([left.splitlines()[0].split(","), [fields[0], "Other", *fields[2:]]])
     assert given(name="again.csv", data=text.getvalue().encode()).inserted == 1
-    assert write_rejects(engine, departments, "departments.csv", tmp_path / "rejects") is None
+    assert given.rejects is None
 
 
 def test_of_a_line_with_too_many_fields_the_surplus_may_be_given_up(engine, given):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +27,7 @@ class Runner:
     rejects_folder: Path
     engine: Any
     capsys: Any
+    before: set[Path] = field(default_factory=set)
 
     def files(self, employees="", departments=DEPARTMENTS, jobs=JOBS):
         """Writes the three files; text in UTF-8, or bytes. None leaves a file as it is."""
@@ -43,6 +44,7 @@ class Runner:
 
     def __call__(self, *arguments, source=None):
         """Runs it: exit status, standard output, standard error."""
+        self.before = set(self.rejects_files())
         status = main([str(source or self.folder), *arguments])
         return (status, *self.capsys.readouterr())
 
@@ -52,10 +54,19 @@ class Runner:
         with self.engine.connect() as connection:
             return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
 
+    def rejects_files(self):
+        """The rejects files of all runs."""
+        return sorted(self.rejects_folder.glob("*.csv"))
+
+    def rejects_file(self, name="hired_employees"):
+        """The rejects file of the last run; None where it refused nothing."""
+        new = [path for path in self.rejects_files() if path not in self.before and name in path.name]
+        return max(new, key=lambda path: path.stat().st_mtime_ns, default=None)
+
     def refused(self, name="hired_employees"):
-        """The rows of a rejects file as dicts; none where there is no file."""
-        path = self.rejects_folder / f"{name}.csv"
-        if not path.exists():
+        """The rows that the last run refused, as dicts."""
+        path = self.rejects_file(name)
+        if path is None:
             return []
         with path.open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))

@@ -231,10 +231,10 @@ NO_ROOM = """
 import resource, sys
 from migration_job import job, main
 write = job.write_rejects
-def limited(engine, table, *given):
-    if table.name == "hired_employees":
+def limited(engine, task, *given):
+    if task.table.name == "hired_employees":
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
-    return write(engine, table, *given)
+    return write(engine, task, *given)
 job.write_rejects = limited
 sys.exit(main.main(sys.argv[1:]))
 """

@@ -8,12 +8,12 @@ import sys
 from datetime import datetime
 
 import pytest
-from sqlalchemy import make_url, update
+from sqlalchemy import delete, make_url, update
 
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine, transaction
 from hiring_api.data.locks import named_lock
-from hiring_api.data.tables import Department
+from hiring_api.data.tables import Department, Employee
 from migration_job.__main__ import main
 from tests.conftest import on_record
 
@@ -180,7 +180,7 @@ def test_it_runs_without_flask():
 def test_a_corrected_rejects_file_is_loaded_and_resolves_its_rejects(job):
     job.files(employee(1) + employee(2, "") + employee(3, department=77) + "4,short\n")
     job()
-    path = job.rejects_folder / "hired_employees.csv"
+    path = job.rejects_file()
     text = path.read_text()
     path.write_text(text.replace("2,,2021", "2,Bo,2021").replace("Z,77,", "Z,88,"))
     status, output, _ = job("--table", "employees", source=path)
@@ -202,7 +202,7 @@ def test_a_file_corrected_in_place_resolves_its_rejects(job):
     job.files(employee(1) + employee(2, "Bo") + employee(3, department=2))
     job()
     assert job.refused() == []
-    assert not (job.rejects_folder / "hired_employees.csv").exists()
+    assert len(job.rejects_files()) == 2
 
 
 def test_another_file_of_the_same_name_resolves_nothing(job):
@@ -210,4 +210,90 @@ def test_another_file_of_the_same_name_resolves_nothing(job):
     job()
     job.files(employee(1) + employee(7, "Cy", when="2022-01-01T00:00:00Z"))
     job()
-    assert [row["id"] for row in job.refused()] == ["2"]
+    assert (job.refused(), still_open(job)) == ([], [2])
+    assert len(job.rejects_files()) == 1
+
+
+def still_open(job):
+    """The lines of the rejects on record that nothing has resolved."""
+    return [one["line"] for one in on_record(job.engine) if one["resolved_at"] is None]
+
+
+WRONG = (
+    employee(1)
+    + employee(2, "")
+    + employee(3, department=77)
+    + employee(4, job=3)
+    + "5,short\n"
+    + employee("x")
+    + employee(2, "Later")
+)
+EVERY_WAY = [(), ("--max-rejects", "100"), ("--dry-run",)]
+
+
+def told(job, *arguments):
+    """What a run says: the figures and the rejects with their reasons."""
+    status, output, error = job(*arguments)
+    assert status == 0, error
+    refused = [(row["line"], row["codes"], row["reasons"]) for row in job.refused()]
+    return figures(output)["hired_employees"], refused
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+def test_every_run_on_the_same_files_tells_the_same_of_each_refused_row(job, way):
+    job.files(WRONG)
+    (read, *_, rejected), first = told(job)
+    assert (read, rejected) == (7, 4)
+    assert [line for line, *_ in first] == ["2", "3", "5", "6"]
+    for _ in range(2):
+        assert told(job, *way) == ((7, 0, 0, 3, 4), first)
+    assert still_open(job) == [2, 3, 5, 6]
+
+
+def repaired(job):
+    """The figure of the printed summary."""
+    _, output, _ = job()
+    [line] = [line for line in output.splitlines() if line.startswith("hired_employees")]
+    return int(line.split()[6])
+
+
+@pytest.mark.parametrize("way", EVERY_WAY)
+def test_rows_that_were_repaired_are_not_refused_anew(job, way):
+    rows = WRONG.replace(employee(2, "Later"), "")
+    job.files(rows)
+    job()
+    text = job.rejects_file().read_text()
+    text = text.replace("2,,2021", "2,Bo,2021").replace(",77,", ",2,").replace("\nx,", "\n9,")
+    path = job.write("given back", text.replace("5,short,,,,", "5,Di,2021-07-27T12:00:00Z,1,1,"))
+    assert figures(job("--table", "employees", source=path)[1])["hired_employees"] == (4, 4, 0, 0, 0)
+    stored = job.rows("hired_employees")
+    assert ([row[0] for row in stored], still_open(job)) == ([1, 2, 3, 4, 5, 9], [])
+    path.unlink()
+    for _ in range(2):
+        assert told(job, *way) == ((6, 0, 0, 2, 0), [])
+        assert repaired(job) == 4
+    assert (job.rows("hired_employees"), still_open(job), len(on_record(job.engine))) == (stored, [], 4)
+
+
+def test_a_repaired_row_that_somebody_deleted_is_refused_again(job):
+    job.files(employee(1) + employee(2, "") + employee(3, ""))
+    job()
+    before = [(row["line"], row["reasons"]) for row in job.refused()]
+    job.files(employee(1) + employee(2, "Bo") + employee(3, "Cy"))
+    job()
+    table = Employee.__table__
+    transaction(job.engine, lambda connection: connection.execute(delete(table).where(table.c.id == 2)))
+    job.files(employee(1) + employee(2, "") + employee(3, ""))
+    assert repaired(job) == 1
+    assert [(row["line"], row["reasons"]) for row in job.refused()] == before[:1]
+    assert still_open(job) == [2]
+    assert repaired(job) == 1
+    assert still_open(job) == [2]
+
+
+def test_a_line_that_is_blank_now_or_has_another_id_repairs_nothing(job):
+    job.files(employee(1) + "2,short\n" + "3,short\n" + employee(4, ""))
+    job()
+    job.files(employee(1) + "\n" + employee(7) + ",,,,\n")
+    job()
+    assert (still_open(job), job.refused()) == ([2, 3, 4], [])

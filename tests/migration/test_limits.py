@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from sqlalchemy import select
@@ -104,11 +105,30 @@ def test_a_report_of_a_failed_run_says_why(job, tmp_path):
     assert "has no file for departments, jobs, hired_employees: it is empty" in report["error"]
 
 
-def test_a_rejects_file_that_somebody_edits_is_not_lost(job):
+def test_each_run_that_refuses_something_has_a_file_of_its_own(job):
     job.files(MIXED)
     job()
-    path = job.rejects_folder / "hired_employees.csv"
-    edited = path.read_text().replace("2,,", "2,Half done,")
-    path.write_text(edited)
+    first = job.rejects_file()
+    assert re.fullmatch(r"hired_employees-20\d{6}T\d{6}Z\.csv", first.name)
+    edited = first.read_text().replace("2,,", "2,Half done,")
+    first.write_text(edited)
+    for arguments in ((), ("--dry-run",), ("--max-rejects", "0")):
+        job(*arguments)
+        assert [row["line"] for row in job.refused()] == ["2", "4"]
+    job.files(employee(1))
     job()
-    assert (job.rejects_folder / "hired_employees.previous.csv").read_text() == edited
+    assert job.rejects_file() is None
+    assert (len(job.rejects_files()), first.read_text()) == (4, edited)
+    assert not [path for path in job.rejects_folder.iterdir() if path.suffix != ".csv"]
+
+
+def test_of_a_table_of_which_nothing_was_kept_nothing_is_told_as_inserted(job, tmp_path):
+    job.files(employee(1))
+    job()
+    job.files(MIXED)
+    status, output, _ = job("--max-rejects", "1", "--report", str(tmp_path / "report.json"))
+    assert (status, figures(output)["hired_employees"]) == (3, (4, 0, 0, 1, 2))
+    source = job.folder / "hired_employees.csv"
+    assert f"nothing of {source} was kept: it has too many refused rows\n" in output
+    table = json.loads((tmp_path / "report.json").read_text())["tables"][-1]
+    assert [table[name] for name in ("kept", "inserted", "updated", "unchanged")] == [False, 0, 0, 1]

@@ -58,6 +58,7 @@ def test_right_rows_go_in_and_refused_ones_are_answered_and_kept(parents):
         "updated": 0,
         "unchanged": 0,
         "rejected": 1,
+        "repaired": 0,
         "blank": 0,
         "rejects": [refused],
         "all_rejects": "/rejects?run=first",
