@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from itertools import count
 
 import pytest
+from sqlalchemy import delete
 
-from hiring_api.data import load, packs
+from hiring_api.data import load, packs, repairs
 from hiring_api.data.csv_files import Choices, inspect, on_disk
+from hiring_api.data.database import transaction
 from hiring_api.data.reject_files import EXTRA, write_rejects
 from hiring_api.data.rejects import Origin
 from hiring_api.data.tables import Department, kinds
@@ -143,3 +145,63 @@ def test_two_who_repair_rows_of_one_pack_at_a_time_resolve_all_of_them(engine, c
         )
     assert [(answer.status_code, answer.json["inserted"]) for answer in answers] == [(201, 50), (201, 50)]
     assert len(resolved(engine)) == 100
+
+
+def test_an_upload_resolves_no_other_uploads_rejects_that_were_in_the_same_line(engine, client):
+    """All uploads have one source: their lines have nothing in common."""
+    for data in ("1,Sales\n2,\n", "1,Sales\n2,Law\n", "1,Sales\n2,\n"):
+        client.post("/upload/departments", data=data, content_type="text/csv")
+    found = [(reject["line"], reject["row"], reject["resolved_at"]) for reject in on_record(engine)]
+    assert found == [(2, ["2", ""], None)] * 2
+
+
+def by_key(*rows):
+    """A file of rows that were given back: id, name, the reject's number."""
+    return ("id", "department", "reject"), *rows
+
+
+def test_the_last_reject_of_a_thousand_and_the_first_of_the_next_are_found_by_their_numbers(engine, given):
+    given(*[(str(key), "") for key in range(1, 1003)])
+    keys = [reject["id"] for reject in on_record(engine)]
+    chosen = (0, 999, 1000)
+    given(*by_key(*[(place + 1, "Law", keys[place]) for place in chosen]), name="repaired.csv")
+    assert resolved(engine) == [1, 1000, 1001]
+
+
+@pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "0", "-1", "\u0663", "1e3"])
+def test_a_number_that_no_reject_has_resolves_nothing(engine, client, given, number):
+    given(("1", ""))
+    assert given(*by_key((1, "Law", number)), name="repaired.csv").inserted == 1
+    text = io.StringIO()
+    csv.writer(text).writerows(by_key((2, "Law", number)))
+    answer = client.post("/upload/departments", data=text.getvalue().encode(), content_type="text/csv")
+    assert (answer.status_code, resolved(engine)) == (201, [])
+
+
+def test_what_a_second_repair_at_the_same_time_finds_resolved_stays_as_it_is(
+    engine, given, tmp_path, monkeypatch
+):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has one writer at a time")
+    given(("1", ""), ("2", ""))
+    keys = [reject["id"] for reject in on_record(engine)]
+    real = repairs._change
+
+    def change(connection, changed):
+        """Before the first repair writes what it resolved, another one has done so."""
+        monkeypatch.setattr(repairs, "_change", real)
+        given(*by_key((51, "Other", keys[0])), name="other.csv")
+        before.extend(on_record(engine))
+        real(connection, changed)
+
+    before = []
+    monkeypatch.setattr(repairs, "_change", change)
+    given(*by_key((1, "Law", keys[0]), (2, "Law", keys[1])), name="repaired.csv")
+    assert [reject["resolved_at"] is None for reject in before] == [False, True]
+    after = on_record(engine)
+    assert after[0] == before[0]
+    assert after[1]["resolved_at"] is not None
+    transaction(
+        engine, lambda connection: connection.execute(delete(departments).where(departments.c.id == 1))
+    )
+    assert given(("1", ""), ("2", "")).repaired == 2
