@@ -36,6 +36,9 @@ class Settings:
     backup_before_replace: bool
     max_body: int
     max_upload: int
+    head_seconds: int
+    body_seconds: int
+    answer_seconds: int
     database_wait: float
     idempotency_hours: int
     log_level: str
@@ -78,6 +81,9 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         backup_before_replace=values.choice("BACKUP_BEFORE_REPLACE", "YES", ("YES", "NO")) == "YES",
         max_body=values.whole("MAX_BODY_BYTES", 8 * MIB),
         max_upload=values.whole("MAX_UPLOAD_BYTES", 1024 * MIB),
+        head_seconds=values.whole("REQUEST_HEAD_SECONDS", 20),
+        body_seconds=values.whole("REQUEST_BODY_SECONDS", 1800),
+        answer_seconds=values.whole("ANSWER_STALL_SECONDS", 60),
         idempotency_hours=values.whole("IDEMPOTENCY_HOURS", 24),
         database_wait=values.whole("DATABASE_WAIT_SECONDS", 60),
         log_level=values.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),

@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from flask import current_app, request
+from werkzeug.datastructures import Authorization
 
-from .extensions import auth
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OPEN = ("/health/", "/docs/")
 _OPEN_EXACTLY = {"/openapi.json", "/docs"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
+_CHALLENGE = {"WWW-Authenticate": 'Basic realm="hiring"'}
 _WINDOW = 60  # seconds
 _MOST_GUESSES = 100  # a window and address: enough for clients that are set up wrong, too few to guess
 _MOST_ADDRESSES = 10_000
@@ -47,9 +48,30 @@ class Guesses:
         return self._counts[address] >= _MOST_GUESSES and time.monotonic() <= self._until
 
 
+class Credentials:
+    """The user and password that callers need."""
+
+    def __init__(self, user: str, password: str) -> None:
+        self._user, self._password = _digest(user), _digest(password)
+
+    def are_in(self, header: str | None) -> bool:
+        """Whether a header Authorization holds them, or None for none. Both comparisons always run, on
+        digests of one length: their time tells nothing.
+        """
+        try:
+            sent = Authorization.from_header(header)
+        except ValueError:  # letters beyond ASCII
+            return False
+        if sent is None or sent.type != "basic":
+            return False
+        right_user = hmac.compare_digest(_digest(sent.username or ""), self._user)
+        right_password = hmac.compare_digest(_digest(sent.password or ""), self._password)
+        return right_user and right_password
+
+
 def guard(app: Flask, user: str, password: str) -> None:
     """Puts `app` behind `user` and `password`."""
-    app.config["CREDENTIALS"] = (_digest(user), _digest(password))
+    app.extensions["credentials"] = Credentials(user, password)
     app.extensions["guesses"] = Guesses()
     app.before_request(_refuse_cross_site)
     app.before_request(_require_credentials)
@@ -60,23 +82,6 @@ def _guesses(app: Flask) -> Guesses:
     return found
 
 
-@auth.verify_password
-def _verify(user: str, password: str) -> str | None:
-    """Both comparisons always run, on digests of one length: their time tells nothing."""
-    expected_user, expected_password = current_app.config["CREDENTIALS"]
-    right_user = hmac.compare_digest(_digest(user), expected_user)
-    right_password = hmac.compare_digest(_digest(password), expected_password)
-    return user if right_user and right_password else None
-
-
-@auth.error_handler
-def _refused(status: int) -> Response:
-    if "Authorization" in request.headers:
-        log.warning("wrong credentials from %s", request.remote_addr)
-        _guesses(current_app).count(request.remote_addr or "")
-    return problem(status, "send the API's user and password by HTTP Basic")
-
-
 def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
@@ -85,15 +90,15 @@ def _require_credentials() -> Response | None:
     if request.path.startswith(_OPEN) or request.path in _OPEN_EXACTLY:
         return None
     if _guesses(current_app).too_many(request.remote_addr or ""):
-        headers = {"Retry-After": str(_WINDOW), "WWW-Authenticate": auth.authenticate_header()}
+        headers = {"Retry-After": str(_WINDOW), **_CHALLENGE}
         return problem(401, "too many wrong passwords from your address: wait a minute", headers)
-    if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
-        sent = auth.get_auth()
-        known = sent is not None and _verify(sent.username or "", sent.password or "")
-        refusal: Response | None = None if known else auth.auth_error_callback(401)
-        return refusal
-    answer: Response | None = auth.login_required(lambda: None)()
-    return answer
+    credentials: Credentials = current_app.extensions["credentials"]
+    if credentials.are_in(request.headers.get("Authorization")):
+        return None
+    if "Authorization" in request.headers:
+        log.warning("wrong credentials from %s", request.remote_addr)
+        _guesses(current_app).count(request.remote_addr or "")
+    return problem(401, "send the API's user and password by HTTP Basic", _CHALLENGE)
 
 
 def _refuse_cross_site() -> Response | None:

@@ -12,6 +12,8 @@ from flask import current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+from hiring_api.data.backup import room
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -48,6 +50,7 @@ def pieces(limit: int) -> Iterator[bytes]:
         BadRequest: the client hung up before the end of the body, its chunks are malformed, or it is not the
             gzip that it says.
         UnsupportedMediaType: the encoding is none of gzip and identity.
+        StorageFull: there was no room to receive it.
     """
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding == "identity":
@@ -78,7 +81,8 @@ def _read() -> bytes:
     gunicorn raises errors of its own where a chunked body is cut short or its chunks are malformed.
     """
     try:
-        return request.stream.read(PIECE)
+        with room("there is no room left for the body: nothing was kept"):
+            return request.stream.read(PIECE)
     except (OSError, ParseException):
         raise BadRequest("the body ended before its end, or its chunks are malformed") from None
 
@@ -114,7 +118,7 @@ def read_body() -> bytes:
     """The whole body, at most `Settings.max_body` bytes, inflated.
 
     Raises:
-        RequestEntityTooLarge, BadRequest, UnsupportedMediaType: see `pieces`.
+        RequestEntityTooLarge, BadRequest, UnsupportedMediaType, StorageFull: see `pieces`.
     """
     return b"".join(pieces(settings().max_body))
 

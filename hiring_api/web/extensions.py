@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
-from flask_httpauth import HTTPBasicAuth
 from flask_smorest import Blueprint
 from flask_sqlalchemy import SQLAlchemy
 from webargs.flaskparser import FlaskParser
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 
 db = SQLAlchemy(metadata=Base.metadata)
-auth = HTTPBasicAuth(realm="hiring")
 
 
 def engine() -> Engine:

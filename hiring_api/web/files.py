@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import tempfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, BinaryIO, cast
@@ -16,7 +15,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from hiring_api.data.errors import StorageFull
+from hiring_api.data.backup import room
 
 from .bodies import PIECE, pieces, settings, too_large
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 _FORM = "multipart/form-data"
 _PART = "file"
 _PARTS = 4
-_AROUND = 64 * 1024  # bytes of a form that are not the file's
+AROUND = 64 * 1024  # bytes of a form that are not the file's
 
 
 @contextmanager
@@ -43,18 +42,14 @@ def sent_file(types: Collection[str]) -> Iterator[BinaryIO]:
     if request.mimetype not in {_FORM, *types}:
         raise UnsupportedMediaType(f"send the file as {', '.join(types)}, or as the part {_PART!r} of a form")
     limit, form = settings().max_upload, request.mimetype == _FORM
-    body = pieces(limit + _AROUND if form else limit)
+    body = pieces(limit + AROUND if form else limit)
     with tempfile.TemporaryFile() as file:
-        try:
+        with room():
             for piece in _parts(body) if form else body:
                 file.write(piece)
                 if file.tell() > limit:
                     raise too_large(limit)
             file.flush()
-        except OSError as error:
-            if error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}:
-                raise StorageFull("there is no room left for the file: nothing was kept") from error
-            raise
         if not file.tell():
             raise UnprocessableEntity("the file is empty")
         file.seek(0)
@@ -67,7 +62,7 @@ def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
     if not boundary:
         raise BadRequest("the form has no boundary")
     # Counted is what waits for the end of a part's head, and the piece that is added to it
-    decoder = MultipartDecoder(boundary, max_form_memory_size=_AROUND + PIECE, max_parts=_PARTS)
+    decoder = MultipartDecoder(boundary, max_form_memory_size=AROUND + PIECE, max_parts=_PARTS)
     found = 0
     try:
         for event in _events(decoder, body):
@@ -93,7 +88,7 @@ def _events(decoder: MultipartDecoder, body: Iterator[bytes]) -> Iterator[object
         try:
             decoder.receive_data(piece)
         except RequestEntityTooLarge:
-            raise BadRequest(f"the form has more than {_AROUND} bytes around its file") from None
+            raise BadRequest(f"the form has more than {AROUND} bytes around its file") from None
         while not isinstance(event := decoder.next_event(), NeedData):
             yield event
     decoder.receive_data(None)

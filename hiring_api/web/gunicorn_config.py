@@ -7,6 +7,7 @@ machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's de
 from __future__ import annotations
 
 import os
+import resource
 import sys
 from typing import Any
 
@@ -31,6 +32,11 @@ worker_class = "hiring_api.web.worker.Worker"
 timeout = 120
 # Below the 30 s after which docker-compose.yml lets Docker kill the container
 graceful_timeout = 25
+# A connection takes a file descriptor, and its request another one while its body is on disk
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+_files = min(_most_files, 65536) if _most_files != resource.RLIM_INFINITY else 65536
+resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _most_files))
+worker_connections = max(100, min(10_000, (_files - 200) // 2))
 # Above the idle times of common proxies, which would otherwise send a request into a closing connection
 keepalive = 75
 # Workers show that they are alive by touching a file: on a disk that can block for seconds

@@ -26,7 +26,7 @@ PROBLEMS = {
 }
 _OF_ALL = {422, 500, 503}
 _OF_CHANGES = {403, 409}
-_OF_BODIES = {400, 413, 415}
+_OF_BODIES = {400, 413, 415, 507}
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "format": "binary"}
 ETAG_PARAMETER = {"in": "header", "name": "If-None-Match", "schema": TEXT}

@@ -11,9 +11,6 @@ import pytest
 import requests
 import urllib3
 
-from hiring_api.data.database import open_engine
-from hiring_api.settings import read_settings
-from tests.conftest import empty
 from tests.serving import Serving
 
 KB, MB = 1024, 1024 * 1024
@@ -27,6 +24,11 @@ def api(root, tmp_path_factory, database_url):
     url = database_url.render_as_string(hide_password=False)
     with Serving(root, url, tmp_path_factory.mktemp("forms"), MAX_UPLOAD_BYTES=str(LIMIT)) as api:
         yield api
+
+
+@pytest.fixture(autouse=True)
+def _empty_tables(engine):
+    """What other tests have left is in nobody's way."""
 
 
 def csv_of(size):
@@ -89,9 +91,6 @@ def test_a_file_that_is_a_byte_over_the_limit_is_refused(api, tmp_path, send):
 
 @pytest.mark.parametrize("send", CLIENTS)
 def test_a_form_with_an_avro_file_restores_it(api, tmp_path, send):
-    engine = open_engine(read_settings({"DATABASE_URL": api.environ["DATABASE_URL"]}).database_url)
-    empty(engine)
-    engine.dispose()
     content, rows = csv_of(3 * MB)
     assert send(api, "/upload/departments", content, tmp_path)[0] == 201
     status, _, saved = api.call("GET", "/backup/departments?codec=null")

@@ -1,0 +1,111 @@
+"""Where the body of a request ends on the wire (RFC 9112, sections 6 and 7), found in pieces of any size.
+
+Nothing is decoded or judged here: gunicorn's parser does that with the same bytes once they are all there.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\r]*)?\r\n")
+_LONGEST_LINE = 8190  # as gunicorn: of a chunk's size with its extensions
+_MOST_TRAILERS = 32 * 1024
+_OVERHEAD = 8  # bytes of framing for each byte of content: one-byte chunks have five
+_FREE_OVERHEAD = 64 * 1024
+_END = b"\r\n"
+
+
+class Framing(Protocol):
+    """How far a body has come."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of content so far."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing is missing."""
+
+    @property
+    def broken(self) -> bool:
+        """Whether no end can be found."""
+
+    def take(self, data: bytes) -> int:
+        """Goes on with `data`; answers how many of its bytes are the body's: all, unless it ends there."""
+
+
+class Length:
+    """A body of as many bytes as its Content-Length says."""
+
+    def __init__(self, length: int) -> None:
+        self._length = length
+        self.size = 0
+        self.broken = False
+
+    @property
+    def ended(self) -> bool:
+        """Whether all bytes came."""
+        return self.size == self._length
+
+    def take(self, data: bytes) -> int:
+        """See `Framing`."""
+        taken = min(len(data), self._length - self.size)
+        self.size += taken
+        return taken
+
+
+class Chunks:
+    """A chunked body: chunks of a size and as many bytes, the last one empty; trailers; a line end."""
+
+    def __init__(self) -> None:
+        self.size = 0
+        self.ended = self.broken = False
+        self._missing = 0  # bytes of the present chunk
+        self._line = bytearray()  # the present line, as far as it came
+        self._read = self._size_line
+        self._trailers = self._taken = 0
+
+    def take(self, data: bytes) -> int:
+        """See `Framing`."""
+        start = 0
+        while start < len(data) and not (self.ended or self.broken):
+            start = self._content(data, start) if self._missing else self._rest_of_line(data, start)
+        self._taken += start
+        self.broken |= self._taken - self.size > _OVERHEAD * self.size + _FREE_OVERHEAD
+        return start
+
+    def _content(self, data: bytes, start: int) -> int:
+        taken = min(self._missing, len(data) - start)
+        self.size += taken
+        self._missing -= taken
+        return start + taken
+
+    def _rest_of_line(self, data: bytes, start: int) -> int:
+        end = data.find(b"\n", start) + 1 or len(data)
+        self._line += data[start:end]
+        if self._line.endswith(b"\n"):
+            line = bytes(self._line)
+            self._line.clear()
+            self.broken = not line.endswith(_END)
+            if not self.broken:
+                self._read(line)
+        else:
+            self.broken = len(self._line) > _LONGEST_LINE
+        return end
+
+    def _size_line(self, line: bytes) -> None:
+        found = _LINE.fullmatch(line)
+        self.broken = found is None
+        if found:
+            self._missing = int(found[1], 16)
+            self._read = self._line_after_content if self._missing else self._trailer
+
+    def _line_after_content(self, line: bytes) -> None:
+        self.broken = line != _END
+        self._read = self._size_line
+
+    def _trailer(self, line: bytes) -> None:
+        self.ended = line == _END
+        self._trailers += len(line)
+        self.broken = self._trailers > _MOST_TRAILERS
