@@ -44,11 +44,13 @@ class BatchRows:
         every = list(zip(*[self.columns[name] for name in names], strict=True))
         return every if len(places) == len(every) else [every[place] for place in places]
 
-    def one(self, place: int) -> BatchRows:
-        """The row at this place, alone."""
-        columns: dict[str, Sequence[Any]] = {name: [column[place]] for name, column in self.columns.items()}
-        errors = {0: self.errors[place]} if place in self.errors else {}
-        return BatchRows([self.raws[place]], columns, errors)
+    def part(self, places: Sequence[int]) -> BatchRows:
+        """The rows at these places, in this order."""
+        columns: dict[str, Sequence[Any]] = {
+            name: [column[place] for place in places] for name, column in self.columns.items()
+        }
+        errors = {new: self.errors[place] for new, place in enumerate(places) if place in self.errors}
+        return BatchRows([self.raws[place] for place in places], columns, errors)
 
 
 def by_column(table: Table, rows: Sequence[Judged]) -> BatchRows:

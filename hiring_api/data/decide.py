@@ -7,7 +7,7 @@ already with the same content is unchanged.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 from pyroaring import BitMap
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .spelled import Spelled, Values
 
 OnConflict = Literal["error", "update"]
+CHUNK: Final = 1_000_000  # rows: more than a chunk can have
 
 
 @dataclass(slots=True)
@@ -32,7 +33,8 @@ class Target:
     """Where rows go, and what happens to those whose id is taken.
 
     `parents` has, by the referring column, ids that were seen in the table it refers to, perhaps long ago.
-    With a shadow, what it holds counts as stored. `contended`: other clients were in the way of a load.
+    With a shadow, what it holds counts as stored. `contended`: other clients were in the way of a load. At
+    `most` so many rows are tried at once: fewer after other clients wrote the same ids meanwhile.
     """
 
     table: Table
@@ -40,6 +42,7 @@ class Target:
     shadow: Shadow | None = None
     parents: dict[str, BitMap] = field(default_factory=dict)
     contended: bool = False
+    most: int = CHUNK
 
     def __post_init__(self) -> None:
         self.parents = {name: self.parents.get(name, BitMap()) for name in references(self.table)}

@@ -2,7 +2,8 @@
 
 The way in: look up which ids are taken and which references exist, refuse what cannot go in with all its
 errors, then one INSERT a table for the rest. Where another writer got in between, the INSERT fails, all is
-undone, and the look-up is done again; after several lost races each row is tried alone.
+undone, and the look-up is done again; after several lost races the rows go in by parts, and by smaller ones
+where that fails again.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     Place = Callable[[Connection, Sequence[Batch], Options], list[Report]]
 
 _RACES = 3
+_FEWER = 4  # times fewer rows are tried at once after a lost race
 
 
 def take(
@@ -67,7 +69,7 @@ def take(
     for _ in range(_RACES):
         with suppress(IntegrityError):  # another writer got in between: all of it is undone
             return transaction(engine, partial(work, _place))
-    return transaction(engine, partial(work, _place_one_by_one))
+    return transaction(engine, partial(work, _place_in_parts))
 
 
 def _rejects(batch: Batch, report: Report) -> list[Reject]:
@@ -227,18 +229,15 @@ def _among(ids: set[int]) -> str:
     return f"id IN ({', '.join(map(str, ids))})"
 
 
-def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
-    """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
+def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+    """Parts of the rows, each in a savepoint of its own: exact whatever others write meanwhile.
+
+    The parts are as large as others let them be, because the rows that are in stay locked until all are.
+    """
     reports = []
     with connection.begin_nested() as everything:
         for batch in batches:
-            seen: set[int] = set()
-            outcomes: dict[int, Outcome] = {}
-            # Those without an id last: none shall be given the id that another row brings
-            ids = batch.rows.columns["id"]
-            for place in sorted(range(len(ids)), key=lambda place: ids[place] is None):
-                one = Batch(batch.table, batch.rows.one(place))
-                outcomes[place] = _place_row(connection, one, options, seen)
+            outcomes = _place_parts_of(connection, batch, options)
             reports.append(Report(batch.table, options, [outcomes[place] for place in sorted(outcomes)]))
         if not _refused(reports, options):
             return reports
@@ -246,21 +245,48 @@ def _place_one_by_one(connection: Connection, batches: Sequence[Batch], options:
     return _rolled_back(reports)
 
 
-def _place_row(connection: Connection, one: Batch, options: Options, seen: set[int]) -> Outcome:
-    for _ in range(_RACES):
+def _place_parts_of(connection: Connection, batch: Batch, options: Options) -> dict[int, Outcome]:
+    """What came of each row of a batch, by its place."""
+    seen: set[int] = set()
+    outcomes: dict[int, Outcome] = {}
+    # Those without an id last: none shall be given the id that another row brings
+    ids = batch.rows.columns["id"]
+    rest = sorted(range(len(ids)), key=lambda place: ids[place] is None)
+    most = len(rest)
+    while rest:
+        part = rest[:most]
+        placed = _place_part(connection, Batch(batch.table, batch.rows.part(part)), options, seen)
+        if placed is None:
+            most = len(part) // _FEWER or 1
+            continue
+        outcomes |= zip(part, placed, strict=True)
+        del rest[: len(part)]
+        most *= 2
+    return outcomes
+
+
+def _place_part(
+    connection: Connection, part: Batch, options: Options, seen: set[int]
+) -> list[Outcome] | None:
+    """The outcomes of rows that go in or not; None where others were faster with some of them, unless it is
+    a single row: then it is refused.
+    """
+    ids = part.rows.columns["id"]
+    for _ in range(_RACES if len(ids) == 1 else 1):
         seen_by_now = set(seen)
-        [outcome] = _decide(connection, one, options, {}, seen_by_now)
+        outcomes = _decide(connection, part, options, {}, seen_by_now)
         try:
             with connection.begin_nested():
-                write(connection, one, [outcome])
+                write(connection, part, outcomes)
         except IntegrityError:
             continue
         seen |= seen_by_now
-        return outcome
-    [row_id] = one.rows.columns["id"]
-    if row_id is None:
+        return outcomes
+    if len(ids) > 1:
+        return None
+    if ids[0] is None:
         error = RowError("id", "out_of_range", "the table has no id left to give")
     else:
-        message = f"id {row_id} is being written into {one.table.name} by others"
+        message = f"id {ids[0]} is being written into {part.table.name} by others"
         error = RowError("id", "already_exists", message)
-    return Outcome("failed", None, (error,))
+    return [Outcome("failed", None, (error,))]

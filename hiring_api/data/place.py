@@ -1,7 +1,8 @@
 """A judged chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
 
-Where another writer got in between, the whole chunk is undone and looked at again; after several lost races
-each row is tried alone.
+Where another writer got in between, what was tried is undone, looked at again and tried in smaller parts,
+which take less time and are seldom hit again. Rows that are in stay locked until all are: others would wait
+for minutes if thousands were tried one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from . import bulk, stored
 from .csv_judge import JudgedChunk
-from .decide import Placed, decide
+from .decide import CHUNK, Placed, decide
 from .errors import Unproven
 from .held import references_held
 from .rows import Judged, RowError
@@ -29,8 +30,9 @@ if TYPE_CHECKING:
 
     from .decide import Target
 
-_RACES: Final = 3  # lost with a whole chunk before its rows are tried one by one
-_ROW_RACES: Final = 3
+_ROW_RACES: Final = 3  # lost with a single row before it is refused
+_FEWER: Final = 4  # times fewer rows are tried at once after a lost race
+_MORE: Final = 4  # a fourth more after each that went well
 
 
 def _free() -> None:
@@ -55,16 +57,27 @@ def place(
         enter: called each time before locks are taken.
         hold: called when no locks are left to be taken but those of new rows.
     """
-    for _ in range(_RACES):
-        placed = decide(connection, target, judged, taken)
+    done: list[Placed] = []
+    first, end, lost = 0, len(judged.chunk.fields), 0
+    while first < end:
+        rows = min(target.most, end - first)
+        part = judged if rows == end else _part(judged, first, first + rows)
+        placed = decide(connection, target, part, taken)
         enter()
         try:
-            _write(connection, target, placed, hold)
+            _write(connection, target, placed, hold if rows == end else _free)
         except IntegrityError:
-            _look_again(target, judged)
-            continue
-        return placed
-    return _place_one_by_one(connection, target, judged, taken)
+            _look_again(target, part)
+            target.most = max(1, rows // _FEWER)
+            lost += rows == 1
+            if lost < _ROW_RACES:
+                continue
+            placed = _refused(target, part)
+        done.append(placed)
+        taken = taken | placed.accepted
+        first, lost = first + rows, 0
+        target.most = min(CHUNK, target.most + 1 + target.most // _MORE)
+    return _together(judged, done)
 
 
 def _write(connection: Connection, target: Target, placed: Placed, hold: Callable[[], None] = _free) -> None:
@@ -98,42 +111,31 @@ def _look_again(target: Target, judged: JudgedChunk) -> None:
         target.parents[name].difference_update(judged.rows.distinct(name))
 
 
-def _place_one_by_one(connection: Connection, target: Target, judged: JudgedChunk, taken: BitMap) -> Placed:
-    """Each row in a savepoint of its own: slow, and exact whatever others write meanwhile."""
-    none = judged.rows.take([])
-    every = Placed(none, none)
-    new, changed = [none], [none]
-    rows: dict[int, int | Judged] = {index: row for row, index in enumerate(judged.places.tolist())}
-    rows |= judged.refused
-    for index, row in sorted(rows.items(), key=_index):
-        if isinstance(row, Judged):
-            one = JudgedChunk(judged.chunk, none, refused={index: row})
-        else:
-            one = JudgedChunk(judged.chunk, judged.rows.take([row]), np.array([index]))
-        placed = _place_row(connection, target, one, taken | every.accepted)
-        new.append(placed.new)
-        changed.append(placed.changed)
-        every.unchanged += placed.unchanged
-        every.refused |= placed.refused
-        every.accepted |= placed.accepted
-        every.proven += placed.proven
-    every.new, every.changed = joined(new), joined(changed)
-    return every
+def _part(judged: JudgedChunk, first: int, end: int) -> JudgedChunk:
+    """The records of a chunk from the index `first` to before `end`."""
+    start, stop = np.searchsorted(judged.places, [first, end]).tolist()
+    refused = {index: row for index, row in judged.refused.items() if first <= index < end}
+    return JudgedChunk(judged.chunk, judged.rows.take(range(start, stop)), judged.places[start:stop], refused)
 
 
-def _index(item: tuple[int, int | Judged]) -> int:
-    return item[0]
-
-
-def _place_row(connection: Connection, target: Target, one: JudgedChunk, taken: BitMap) -> Placed:
-    for _ in range(_ROW_RACES):
-        _look_again(target, one)
-        placed = decide(connection, target, one, taken)
-        try:
-            _write(connection, target, placed)
-        except IntegrityError:
-            continue
-        return placed
+def _refused(target: Target, one: JudgedChunk) -> Placed:
+    """A row that others wrote or took the parents of, each time it was tried."""
     error = RowError("id", "already_exists", f"the row is being written into {target.table.name} by others")
     none = one.rows.take([])
     return Placed(none, none, refused={int(one.places[0]): Judged(None, {}, [error])})
+
+
+def _together(judged: JudgedChunk, parts: list[Placed]) -> Placed:
+    """What came of all the parts of a chunk."""
+    if len(parts) == 1:
+        return parts[0]
+    none = judged.rows.take([])
+    every = Placed(
+        joined([none, *(part.new for part in parts)]), joined([none, *(part.changed for part in parts)])
+    )
+    for part in parts:
+        every.unchanged += part.unchanged
+        every.refused |= part.refused
+        every.accepted |= part.accepted
+        every.proven += part.proven
+    return every

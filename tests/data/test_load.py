@@ -6,19 +6,25 @@ import csv
 import gzip
 import io
 import random
+from dataclasses import asdict, replace
 from datetime import datetime
+from functools import partial
 from operator import itemgetter
 
 import pytest
 import zstandard
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from pyroaring import BitMap
 from sqlalchemy import delete, insert, select
 
 from hiring_api.data import csv_records, load, place
 from hiring_api.data.csv_files import Choices, inspect, on_disk
 from hiring_api.data.database import transaction
+from hiring_api.data.decide import Target
+from hiring_api.data.loads import load_ids
 from hiring_api.data.rejects import Origin
+from hiring_api.data.rows import RowError
 from hiring_api.data.tables import Department, Employee, Job
 from hiring_api.data.tasks import Limit, Task
 from tests.conftest import empty, on_record
@@ -55,40 +61,71 @@ def left(engine):
     return rows, sorted(refused, key=itemgetter(0))
 
 
-ids = st.sampled_from(["1", "2", "3", "4", "5", "x", ""])
-names = st.sampled_from(["Ana", "Bo", ""])
-parents = st.sampled_from(["1", "1", "1", "9", ""])
-line = st.tuples(ids, names, st.sampled_from(["2021-07-27T12:00:00Z", "2021-07-27"]), parents, parents)
+# Most rows are right and most ids stand more than once, so that rows meet each other across chunks
+ids = st.sampled_from(["1", "2", "3", "4", "5", "5", "6", "x"])
+names = st.sampled_from(["Ana", "Bo", "Ana", "Bo", ""])
+parents = st.sampled_from(["1", "1", "1", "1", "1", "1", "1", "9", ""])
+line = st.tuples(ids, names, st.just("2021-07-27T12:00:00Z"), parents, st.just("1"))
 stored = st.dictionaries(st.integers(1, 4), st.sampled_from(["Ana", "Bo"]))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(line, max_size=12), stored, st.sampled_from(["error", "update"]), st.booleans())
-def test_chunks_rows_one_by_one_and_dry_runs_come_to_the_same(
-    engine, tmp_path, lines, present, conflict, many
-):
-    rows = [
+def expected(lines, present, on_conflict):
+    """What the rules say, row by row: the figures, the names stored by id, and the lines refused."""
+    table, taken, refused = dict(present), set(), []
+    figures = dict.fromkeys(("inserted", "updated", "unchanged"), 0)
+    for number, (row_id, name, _, department, _) in enumerate(lines, start=1):
+        key = int(row_id) if row_id.isdecimal() else None
+        other = key in table and table[key] != name
+        if not (key and name and department == "1") or (other and (key in taken or on_conflict == "error")):
+            refused.append(number)
+            continue
+        figures["inserted" if key not in table else "updated" if other else "unchanged"] += 1
+        table[key] = name
+        taken.add(key)
+    return {"read": len(lines), **figures, "rejected": len(refused), "blank": 0}, table, refused
+
+
+def rows_of(present):
+    return [
         {"id": key, "name": name, "datetime": NOON, "department_id": 1, "job_id": 1}
         for key, name in present.items()
     ]
+
+
+# Bytes of a chunk, so that all rows are one or each is one of its own; how many chunks are under way at a
+# time; and how many rows are tried at once
+WAYS = [(1_000_000, 2, 1000), (1_000_000, 2, 1), (80, 1, 1000), (80, 2, 1000), (150, 2, 1)]
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(line, max_size=14), stored, st.sampled_from(["error", "update"]))
+@example([LATER := ("5", "Ana", "2021-07-27T12:00:00Z", "1", "1"), ("5", "Bo", *LATER[2:])], {}, "update")
+@example([LATER, ("6", *LATER[1:]), ("5", "Bo", *LATER[2:]), LATER], {5: "Bo"}, "update")
+def test_however_a_file_is_cut_into_chunks_the_rules_are_the_same(engine, tmp_path, lines, present, conflict):
     task = task_of(tmp_path / "employees.csv", lines, conflict)
-    results = []
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_records, "BLOCK", 100 if many else 1_000_000)
-        fill(engine, rows)
-        told = []
-        dry = load.check(engine, task, lambda _, refused: told.extend(refused.values()))
-        for way in (load.load, load.load_at_once):
-            for races in (3, 0):
-                patch.setattr(place, "_RACES", races)
-                patch.setattr(place, "_ROW_RACES", 3)
-                fill(engine, rows)
-                results.append((way(engine, task).counts, left(engine)))
-    assert all(result == results[0] for result in results)
-    assert dry.counts == results[0][0]
-    assert [(reject.line, reject.raw) for reject in told] == [
-        (line, raw) for line, _, raw, _ in results[0][1][1]
-    ]
+    figures, table, refused = expected(lines, present, conflict)
+    reasons = []
+    for block, lanes, most in WAYS:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(csv_records, "BLOCK", block)
+            if lanes == 1:  # SQLite never has two
+                patch.setattr(load, "_lanes", lambda _engine: 1)
+            patch.setattr(load, "Target", partial(Target, most=most))
+            told = []
+            fill(engine, rows_of(present))
+            dry = load.check(engine, task, lambda _, rejects, told=told: told.extend(rejects.values()))
+            assert asdict(dry.counts) == figures
+            reasons.append(
+                [(reject.line, reject.raw, [*map(RowError.to_json, reject.errors)]) for reject in told]
+            )
+            for way in (load.load, load.load_at_once):
+                fill(engine, rows_of(present))
+                assert asdict(way(engine, task).counts) == figures
+                rows, rejects = left(engine)
+                assert {row[0]: row[1] for row in rows} == table
+                reasons.append([(line, raw, errors) for line, _, raw, errors in rejects])
+    assert [line for line, _, _ in reasons[0]] == refused
+    assert all(each == reasons[0] for each in reasons)
 
 
 def employee(key, name="Ana"):
@@ -153,17 +190,21 @@ def test_a_parent_that_appears_while_a_file_is_loaded_is_known(engine, tmp_path,
     assert (counts.inserted, counts.unchanged, counts.rejected) == (2, 19, 0)
 
 
-def test_a_file_that_changes_while_it_is_read_is_not_proven(engine, tmp_path):
+@pytest.mark.parametrize("way", [load.load, load.load_at_once])
+@pytest.mark.parametrize("rows", [[1, 2, 3], [1]])
+def test_a_file_that_grows_or_shrinks_while_it_is_read_is_not_proven(engine, tmp_path, way, rows):
     fill(engine, [])
     path = tmp_path / "employees.csv"
-    task = task_of(path, [employee(1)])
-    path.write_text(path.read_text() + ",".join(employee(2)) + "\n")
+    task = task_of(path, [employee(1), employee(2)])
+    path.write_text("".join(",".join(employee(key)) + "\n" for key in rows))
     with pytest.raises(load.Unproven, match="was not read to its end"):
-        load.load_at_once(engine, task)
-    assert left(engine)[0] == []
+        way(engine, task)
+    if way is load.load_at_once:
+        assert left(engine)[0] == []
 
 
-def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkeypatch):
+@pytest.mark.parametrize("way", [load.load, load.load_at_once])
+def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkeypatch, way):
     fill(engine, [])
     real = place.bulk.load
 
@@ -174,8 +215,81 @@ def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkey
     monkeypatch.setattr(place.bulk, "load", damaging)
     task = task_of(tmp_path / "employees.csv", [employee(1), employee(2)])
     with pytest.raises(load.Unproven, match="what hired_employees holds is not what was read"):
-        load.load(engine, task)
+        way(engine, task)
     assert left(engine) == ([], [])
+
+
+class _Killed(Exception):
+    """Stands for what ends a load in the middle."""
+
+
+def killed(engine, task):
+    """Loads the first chunk and no more."""
+
+    def tell(_progress):
+        raise _Killed
+
+    with pytest.raises(_Killed):
+        load.load(engine, task, tell)
+
+
+def test_a_load_goes_on_with_its_own_progress_and_nobody_elses(engine, tmp_path, monkeypatch):
+    fill(engine, [])
+    monkeypatch.setattr(csv_records, "BLOCK", 80)
+    monkeypatch.setattr(load, "_lanes", lambda _engine: 1)
+    task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 21)])
+    killed(engine, task)
+    there = len(left(engine)[0])
+    assert 0 < there < 20
+    assert ids_on_record(engine) == set(range(1, there + 1))
+    again = load.load(engine, replace(task, origin=Origin("copy.csv", "other")))
+    assert (again.counts.read, again.counts.inserted, again.counts.unchanged) == (20, 20 - there, there)
+    on = load.load(engine, task)  # what it had inserted before counts
+    assert (on.counts.read, on.counts.inserted, on.counts.unchanged) == (20, there, 20 - there)
+    assert on.accepted == again.accepted == BitMap(range(1, 21))
+    assert ids_on_record(engine) == set()
+
+
+def test_the_content_of_a_file_is_part_of_its_progress(engine, tmp_path, monkeypatch):
+    fill(engine, [])
+    monkeypatch.setattr(csv_records, "BLOCK", 80)
+    killed(engine, task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 21)]))
+    there = len(left(engine)[0])
+    other = task_of(tmp_path / "employees.csv", [employee(1, "Other"), *map(employee, range(2, 21))])
+    counts = load.load(engine, other).counts
+    assert (counts.read, counts.unchanged, counts.rejected) == (20, there - 1, 1)
+
+
+def ids_on_record(engine):
+    """The ids that loads under way have taken."""
+    with engine.connect() as connection:
+        every = connection.execute(select(load_ids.c.ids)).scalars().all()
+    return {key for ids in every for key in BitMap.deserialize(ids)}
+
+
+def test_where_a_limit_undid_the_table_nothing_counts_as_repaired(engine, tmp_path):
+    fill(engine, [])
+    path = tmp_path / "employees.csv"
+    load.load(engine, task_of(path, [employee(1, ""), employee(2, ""), employee(3, "")]))
+    repaired = [employee(1), employee(2, ""), employee(3, "")]
+    undone = load.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=1)))
+    assert (undone.kept, undone.counts.rejected) == (False, 2)
+    assert left(engine)[0] == []
+    assert [reject["resolved_at"] for reject in on_record(engine)] == [None] * 3
+    kept = load.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=2)))
+    assert (kept.kept, kept.counts.inserted) == (True, 1)
+    assert [reject["resolved_at"] is None for reject in on_record(engine)] == [False, True, True]
+
+
+def test_a_chunk_that_is_looked_at_again_has_left_nothing(engine, two_writers, tmp_path, monkeypatch):
+    """New rows are in already when one that would be overwritten loses its parent."""
+    fill(engine, rows_of({3: "Bo"}))
+    transaction(engine, lambda other: other.execute(insert(departments), [{"id": 7, "department": "Old"}]))
+    lines = [employee(1), employee(2), ("3", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
+    meanwhile(monkeypatch, engine, delete(departments).where(departments.c.id == 7))
+    counts = load.load(engine, task_of(tmp_path / "employees.csv", lines, "update")).counts
+    assert (counts.inserted, counts.updated, counts.unchanged, counts.rejected) == (2, 0, 0, 1)
+    assert [row[1] for row in left(engine)[0]] == ["Ana", "Ana", "Bo"]
 
 
 def test_many_rejects_are_kept_as_few_are(engine, tmp_path):

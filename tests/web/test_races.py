@@ -151,6 +151,39 @@ def test_races_that_do_not_end_are_settled_row_by_row(app, client, server):
     assert names == {**expected, generated: "Without an id"}
 
 
+def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(app, client, server):
+    """The rows that are in stay locked until all are, and others wait for them."""
+
+    def take(number):
+        execute(server, Department.__table__.insert().values(id=500 + number, department="Theirs"))
+
+    rows = [{"id": number, "department": "Ours"} for number in range(1, 1001)]
+    with (
+        meanwhile(app, "INSERT INTO departments", take, times=8),
+        meanwhile(app, "INSERT INTO departments", lambda _number: None, times=10_000) as tries,
+    ):
+        response = client.post("/departments?return=summary", json=rows)
+        assert 8 < tries() < 100
+    assert (response.json["inserted"], response.json["failed"]) == (992, 8)
+    assert count(server, "departments") == 1000
+
+
+@pytest.mark.parametrize("on_conflict", ["error", "skip", "update"])
+def test_an_id_that_stands_twice_is_so_too_where_races_do_not_end(app, client, server, on_conflict):
+    def take(number):
+        execute(server, Department.__table__.insert().values(id=20 + number, department="Theirs"))
+
+    rows = [{"id": 20 + number, "department": "Ours"} for number in range(12)]
+    rows = [{"id": 99, "department": "First"}, *rows, {"id": 99, "department": "Second"}]
+    with meanwhile(app, "INSERT INTO departments", take, times=5) as races:
+        response = client.post(f"/departments?on_conflict={on_conflict}", json=rows)
+        assert races() == 5
+    twice = {"field": "id", "code": "duplicate_id", "message": "id 99 stands in this request before"}
+    found = outcomes(response)
+    assert (found[0], found[-1]) == (("inserted", None), ("failed", [twice]))
+    assert client.get("/departments/99").json["department"] == "First"
+
+
 def test_endless_races_refuse_an_atomic_batch_as_a_whole(app, client, server):
     def take(number):
         execute(server, Department.__table__.insert().values(id=20 + number, department="Theirs"))
