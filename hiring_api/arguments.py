@@ -13,15 +13,15 @@ from .data.verify import LEVELS
 
 _STATUSES: Final = """exit status:
   0  done
-  1  failed: no such backup, no database, no room; nothing was changed
-  2  wrong usage or settings
+  1  failed: no such backup, no database, no room, or the answer was no; nothing was changed
+  2  wrong usage or settings, or --yes is missing where nobody can be asked; nothing was changed
   3  a file is damaged, or rows of it break the row rules; nothing was changed
-  4  the rows do not fit what is in the database; nothing was changed
+  4  the rows do not fit what is in the database, or are another database's; nothing was changed
   5  another restore is under way: try again later
 130  interrupted; nothing was changed
 """
 NEWEST: Final = "newest"
-_FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest kept one"
+_FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest that was asked for"
 _JSON: Final[dict[str, Any]] = {"action": "store_true", "help": "print JSON instead of a table"}
 
 
@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_restore(commands)
     _add_backups(commands)
+    _add(commands, "migrate", "make the schema of the database, or bring it up to date")
     commands.add_parser("serve", help="serve the API until it is stopped")
     return main
 
@@ -68,6 +69,10 @@ def _add_restore(commands: Any) -> None:
     command = _add(commands, "restore", "bring the rows of a backup into the tables, all or none")
     command.add_argument("file", metavar="FILE", help=_FILE_HELP)
     command.add_argument("--mode", choices=MODES, default=MODES[0])
+    command.add_argument("--yes", action="store_true", help="replace rows without asking: for scripts")
+    command.add_argument(
+        "--other-database", action="store_true", help="take a backup of another database than this one"
+    )
     command.add_argument("--dry-run", action="store_true", help="report what would be done")
     command.add_argument("--no-keep", action="store_true", help="do not keep what is replaced")
     command.add_argument("--ignore-extra", action="store_true", help="leave out fields that the table lacks")

@@ -7,20 +7,19 @@ import sys
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from .arguments import NEWEST
-from .data import catalogue
-from .data.archive import open_archive, tables_in
-from .data.avro_rows import AvroRows, table_of
+from .confirm import confirm
+from .data import catalogue, identity, schema
 from .data.database import open_engine, snapshot
-from .data.errors import NotFound
+from .data.errors import DatabaseUnavailable, NotFound
 from .data.restore import restore
 from .data.store import open_store
 from .data.tables import resource, tables
 from .data.verify import verify
+from .named_files import opened
 from .settings import read_settings
 from .shown import bar, on_terminal, reading, show
 
@@ -29,11 +28,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Engine, Table
+    from sqlalchemy import URL, Engine, Table
 
-    from .data.store import Store
+    from .data.avro_rows import AvroRows
+    from .data.identity import Database
+    from .settings import Settings
 
-_ZIP: Final = b"PK"
 GUNICORN: Final = ("-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config")
 
 
@@ -53,19 +53,22 @@ def backup(options: argparse.Namespace) -> None:
 
 def verify_files(options: argparse.Namespace) -> None:
     """Verifies files and kept backups; prints the rows of each. The first one that is damaged ends it."""
+    settings = read_settings()
     done: list[dict[str, Any]] = []
     with ExitStack() as stack:
         engine = stack.enter_context(_engine()) if options.level == "restore" else None
         for name in options.files:
-            with _opened(name, tolerant=True) as (files, kept), _verifying(files, options.level):
-                called = kept.name if kept else name
+            with (
+                opened(name, settings, partial(_here, settings), tolerant=True) as file,
+                _verifying(file.files, options.level),
+            ):
                 try:
-                    rows = verify(engine, files, options.level)
+                    rows = verify(engine, file.files, options.level)
                 except catalogue.DAMAGED as error:
-                    _mark(kept, options.level, ok=False)
-                    raise type(error)(f"{called}: {error.message}", **error.details) from error
-                _mark(kept, options.level, ok=True)
-            done.append({"file": called, "level": options.level, "ok": True, "rows": rows})
+                    _mark(file.kept, options.level, ok=False)
+                    raise type(error)(f"{file.name}: {error.message}", **error.details) from error
+                _mark(file.kept, options.level, ok=True)
+            done.append({"file": file.name, "level": options.level, "ok": True, "rows": rows})
     lines = [{"file": one["file"], "result": "ok", "level": one["level"], **one["rows"]} for one in done]
     show(lines, done, as_json=options.json)
 
@@ -79,13 +82,30 @@ def restore_file(options: argparse.Namespace) -> None:
     """Restores a file or a kept backup; prints the report of each table."""
     settings = read_settings()
     keeping = None
-    with _engine() as engine, _opened(options.file, tolerant=options.ignore_extra) as (files, _):
-        if settings.backup_before_replace and not options.no_keep:
+    with ExitStack() as stack:
+        engine = stack.enter_context(_engine(new=not options.dry_run))
+        here = partial(_here, settings)
+        file = stack.enter_context(opened(options.file, settings, here, tolerant=options.ignore_extra))
+        if not options.other_database and (own := here()):
+            identity.require_own(own, file.database, "--other-database")
+        if settings.backup_before_replace and not options.no_keep and options.mode == "replace":
             keeping = partial(catalogue.kept_before, engine, open_store(settings.backup_dir))
-        with reading("restoring", files):
-            reports = restore(engine, files, options.mode, dry_run=options.dry_run, keeping=keeping)
+        if not options.dry_run and not options.yes:
+            confirm(engine, file, options.mode, keeps=keeping is not None)
+        with reading("restoring", file.files):
+            reports = restore(engine, file.files, options.mode, dry_run=options.dry_run, keeping=keeping)
     found = [report.to_json() for report in reports]
     show(found, found, as_json=options.json)
+
+
+def migrate(options: argparse.Namespace) -> None:
+    """Makes the schema or brings it up to date; prints its revision, before and now."""
+    with _engine(new=True) as engine:
+        with snapshot(engine) as connection:
+            before = schema.revision(connection)
+        schema.upgrade(engine)
+    done = [{"revision": schema.newest(), "before": before}]
+    show([{"revision": schema.newest(), "before": before or "none"}], done, as_json=options.json)
 
 
 def list_backups(options: argparse.Namespace) -> None:
@@ -110,17 +130,38 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "verify": verify_files,
     "restore": restore_file,
     "backups": list_backups,
+    "migrate": migrate,
     "serve": serve,
 }
 
 
 @contextmanager
-def _engine() -> Iterator[Engine]:
-    engine = open_engine(read_settings().database_url)
+def _engine(*, new: bool = False) -> Iterator[Engine]:
+    """The database of the settings; a file is made only where it may be a new one."""
+    url = read_settings().database_url
+    if not new and not _is_there(url):
+        raise DatabaseUnavailable(f"there is no database {url.database}: DATABASE_URL names the one to use")
+    engine = open_engine(url)
     try:
         yield engine
     finally:
         engine.dispose()
+
+
+def _is_there(url: URL) -> bool:
+    """Whether an SQLite file exists, which opening it would make; of a server it is found out by asking."""
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
+def _here(settings: Settings) -> Database | None:
+    """The database of the settings, as far as it can be asked."""
+    if not _is_there(settings.database_url):
+        return None
+    try:
+        with _engine() as engine:
+            return identity.database_of(engine)
+    except DatabaseUnavailable:
+        return None
 
 
 def _count(engine: Engine, chosen: Iterable[Table]) -> int:
@@ -136,33 +177,6 @@ def _table(name: str) -> Table:
     raise NotFound(f"there is no table {name}: choose from {', '.join(map(resource, tables()))}")
 
 
-@contextmanager
-def _opened(name: str, *, tolerant: bool) -> Iterator[tuple[list[AvroRows], catalogue.Kept | None]]:
-    """The files in a file, or in a kept backup of that name, and its entry."""
-    path = Path(name)
-    if not path.exists():
-        store = open_store(read_settings().backup_dir)
-        kept = _newest(store) if name == NEWEST else catalogue.find(store, name)
-        with catalogue.opened(store, kept) as files:
-            yield files, kept
-        return
-    with path.open("rb") as opened:
-        file = cast("BinaryIO", opened)
-        start = file.read(len(_ZIP))
-        file.seek(0)
-        if start == _ZIP:
-            with open_archive(file, tables_in(file), ignore_extra=tolerant) as files:
-                yield files, None
-        else:
-            yield [AvroRows(file, table_of(file, path.name), ignore_extra=tolerant)], None
-
-
-def _newest(store: Store) -> catalogue.Kept:
-    for kept in catalogue.listed(store):
-        return kept
-    raise NotFound("there are no backups: the command backup keeps one")
-
-
 def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:
     if kept is not None:
         catalogue.mark(open_store(read_settings().backup_dir), kept, level, ok=ok)
@@ -171,4 +185,6 @@ def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:
 def _line(kept: catalogue.Kept) -> dict[str, Any]:
     """The columns of a kept backup that fit on a terminal."""
     verified = f"{kept.verified.level}{'' if kept.verified.ok else ' FAILED'}" if kept.verified else "no"
-    return {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified, "reason": kept.reason}
+    of = identity.described(kept.database) if kept.database else ""
+    line = {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified, "reason": kept.reason}
+    return {**line, "database": of}

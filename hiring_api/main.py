@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from .arguments import parser
 from .commands import COMMANDS
+from .confirm import NotWanted
 from .data.errors import (
     Busy,
     Conflict,
@@ -47,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for item in error.details.get("errors", []):
             print(f"  {item}", file=sys.stderr)
         return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    except NotWanted as error:
+        print(error, file=sys.stderr)
+        return error.status
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2

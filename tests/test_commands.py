@@ -10,6 +10,7 @@ import pytest
 
 import hiring_api
 from hiring_api.__main__ import main
+from hiring_api.data import schema
 from tests.rows_of_all import EMPLOYEES, everything, fill
 from tests.terminal import Terminal
 
@@ -41,7 +42,7 @@ def test_back_up_wreck_restore(filled, capsys):
     assert main(["--json", "restore", kept["name"], "--dry-run"]) == 0
     assert [report["updated"] for report in said(capsys)] == [0, 0, 1]
     assert everything(filled) != before
-    assert main(["--json", "restore", kept["name"]]) == 0
+    assert main(["--json", "restore", "--yes", kept["name"]]) == 0
     assert [report["updated"] for report in said(capsys)] == [0, 0, 1]
     assert everything(filled) == before
     assert main(["--json", "backups"]) == 0
@@ -58,17 +59,17 @@ def test_one_table_goes_to_another_folder(filled, capsys, tmp_path):
     path = tmp_path / "there" / f"{kept['name']}.zip"
     assert main(["--json", "verify", str(path)]) == 0
     assert said(capsys) == [{"file": str(path), "level": "decode", "ok": True, "rows": {"jobs": 1}}]
-    assert main(["--json", "restore", "--no-keep", str(path)]) == 0
+    assert main(["--json", "restore", "--yes", "--no-keep", str(path)]) == 0
     assert said(capsys)[0]["unchanged"] == 1
 
 
 def test_an_avro_file_is_restored_and_refused(filled, capsys, tmp_path):
     path = tmp_path / "departments.avro"
     path.write_bytes(filled.get("/backup/departments").data)
-    assert main(["restore", str(path), "--mode", "merge"]) == 0
+    assert main(["restore", "--yes", str(path), "--mode", "merge"]) == 0
     assert "departments" in capsys.readouterr().out
     path.write_bytes(path.read_bytes()[:-1])
-    assert main(["restore", str(path)]) == 3
+    assert main(["restore", "--yes", str(path)]) == 3
     assert capsys.readouterr().err == "the file is not a readable backup: it is cut short\n"
     assert main(["verify", str(path)]) == 3
 
@@ -78,7 +79,7 @@ def test_departments_that_are_needed_end_with_their_own_status(filled, capsys, t
     path.write_bytes(filled.get("/backup/departments").data)
     filled.post("/departments", json=[{"id": 9, "department": "New"}])
     filled.post("/employees", json=[{**EMPLOYEES[0], "id": 77, "department_id": 9}])
-    assert main(["restore", str(path)]) == 4
+    assert main(["restore", "--yes", str(path)]) == 4
     assert "1 rows of hired_employees need rows of departments" in capsys.readouterr().err
 
 
@@ -191,7 +192,10 @@ def test_without_backups_it_says_so_and_how_to_keep_one(filled, capsys):
     assert main(["--json", "backups"]) == 0
     assert capsys.readouterr() == ("[]\n", hint)
     assert main(["verify", "newest"]) == 1
-    assert capsys.readouterr() == ("", "there are no backups: the command backup keeps one\n")
+    assert capsys.readouterr() == (
+        "",
+        "there are no backups that were asked for: the command backup keeps one\n",
+    )
 
 
 def test_the_newest_backup_need_not_be_named(filled, capsys):
@@ -203,7 +207,132 @@ def test_the_newest_backup_need_not_be_named(filled, capsys):
     assert main(["--json", "backups"]) == 0
     newest, other = said(capsys)
     assert (newest["name"], bool(newest["verified"]), other["verified"]) == (kept["name"], True, None)
-    assert main(["restore", "newest", "--no-keep"]) == 0
+    assert main(["restore", "newest", "--yes", "--no-keep"]) == 0
+
+
+def test_the_newest_is_the_newest_that_was_asked_for_not_what_a_restore_kept(filled, capsys):
+    assert main(["--json", "backup"]) == 0
+    [asked] = said(capsys)
+    before = everything(filled)
+    for _ in range(2):
+        filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "name": "Wrecked"}])
+        assert main(["restore", "newest", "--yes"]) == 0
+        assert everything(filled) == before
+    capsys.readouterr()
+    assert main(["--json", "verify", "newest"]) == 0
+    assert [one["file"] for one in said(capsys)] == [asked["name"]]
+
+
+def restoring(*arguments):
+    return Terminal(sys.executable, "-m", "hiring_api", "restore", *arguments)
+
+
+def test_on_a_terminal_a_restore_says_what_it_will_replace_and_asks(filled, capsys):
+    assert main(["--json", "backup"]) == 0
+    [kept] = said(capsys)
+    filled.post("/jobs", json=[{"id": 9, "job": "Cook"}])
+    wrecked = everything(filled)
+    with restoring("newest") as terminal:
+        terminal.until(r"Go on\? \[y/N\] ")
+        lines = [line.split() for line in terminal.shown.splitlines()]
+        assert ["jobs", "2", "1"] in lines
+        assert ["employees", "3", "3"] in lines
+        assert f"those of {kept['name']} of {kept['time']}, a backup of " in terminal.shown
+        assert "What is replaced is kept as a backup first." in terminal.shown
+        terminal.type(b"n\n")
+        assert terminal.end() == 1
+        assert "not restored: nothing was changed" in terminal.shown
+    assert everything(filled) == wrecked
+    with restoring("newest", "--no-keep") as terminal:
+        terminal.until(r"NOT kept")
+        terminal.type(b"yes\n")
+        assert terminal.end() == 0, terminal.shown
+        assert "restoring: 100%" in terminal.shown
+    assert everything(filled) != wrecked
+
+
+def test_without_a_terminal_a_restore_wants_to_be_told_yes(filled, capsys, tmp_path):
+    path = tmp_path / "all.zip"
+    path.write_bytes(filled.get("/backup/all").data)
+    assert main(["restore", str(path)]) == 2
+    output = capsys.readouterr()
+    assert (output.out, output.err.count("\n")) == ("", 1)
+    assert "say --yes" in output.err
+    assert main(["restore", str(path), "--dry-run"]) == 0
+    assert main(["restore", str(path), "--yes"]) == 0
+
+
+@pytest.fixture
+def elsewhere(monkeypatch, tmp_path):
+    """Makes the commands use another database, which is not there yet; its path."""
+    path = tmp_path / "elsewhere" / "hiring.db"
+    path.parent.mkdir()
+    return lambda: monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}") or path
+
+
+def test_a_schema_is_made_and_brought_up_to_date_by_hand(elsewhere, capsys):
+    elsewhere()
+    assert main(["--json", "migrate"]) == 0
+    assert said(capsys) == [{"revision": schema.newest(), "before": None}]
+    assert main(["migrate", "--json"]) == 0
+    assert said(capsys) == [{"revision": schema.newest(), "before": schema.newest()}]
+    assert main(["backup"]) == 0
+
+
+def test_a_restore_into_a_database_without_a_schema_makes_it(filled, elsewhere, capsys, tmp_path):
+    path = tmp_path / "all.zip"
+    path.write_bytes(filled.get("/backup/all").data)
+    elsewhere()
+    assert main(["--json", "restore", str(path)]) == 0
+    assert [report["inserted"] for report in said(capsys)] == [2, 1, 3]
+    assert main(["--json", "backup"]) == 0
+    assert said(capsys)[0]["rows"] == {"departments": 2, "jobs": 1, "hired_employees": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status"),
+    [
+        ("backup", 1),
+        ("verify --level restore newest", 1),
+        ("verify newest", 0),
+        ("restore --dry-run newest", 1),
+        ("backups", 0),
+    ],
+)
+def test_commands_that_read_never_make_a_database(filled, elsewhere, capsys, arguments, status):
+    assert main(["backup"]) == 0
+    path = elsewhere()
+    capsys.readouterr()
+    assert main(arguments.split()) == status
+    told = f"there is no database {path}: DATABASE_URL names the one to use\n"
+    assert capsys.readouterr().err == (told if status else "")
+    assert list(path.parent.iterdir()) == []
+
+
+def test_a_backup_of_another_database_is_restored_only_when_asked_for_by_name(filled, elsewhere, capsys):
+    assert main(["--json", "backup"]) == 0
+    [kept] = said(capsys)
+    home = os.environ["DATABASE_URL"]
+    elsewhere()
+    assert main(["migrate"]) == 0
+    assert main(["restore", kept["name"], "--yes"]) == 4
+    assert "say --other-database" in capsys.readouterr().err
+    assert main(["restore", "newest", "--yes"]) == 1
+    assert main(["verify", "newest"]) == 1
+    capsys.readouterr()
+    assert main(["--json", "backup"]) == 0
+    [empty] = said(capsys)
+    assert kept["database"]["id"] != empty["database"]["id"]
+    assert main(["restore", kept["name"], "--yes", "--other-database"]) == 0
+    os.environ["DATABASE_URL"] = home
+    capsys.readouterr()
+    assert main(["verify", "newest", "--json"]) == 0
+    assert said(capsys)[0]["file"] == kept["name"]
+    refused = filled.post(f"/backups/{empty['name']}/restore")
+    assert refused.status_code == 409
+    assert "another database, hiring.db (sqlite), not of" in refused.json["detail"]
+    dry = filled.post(f"/backups/{empty['name']}/restore?other_database=true&dry_run=true")
+    assert dry.json["employees"]["deleted"] == 3
 
 
 def test_a_bucket_that_is_away_is_told_in_our_own_words(filled, s3, capsys, monkeypatch):

@@ -62,7 +62,7 @@ def restoring(engine, path):
     """A process that restores the file."""
     url = engine.url.render_as_string(hide_password=False)
     environment = {**os.environ, "DATABASE_URL": url, "PYTHONPATH": "."}
-    command = [sys.executable, "-m", "hiring_api", "restore", "--no-keep", str(path)]
+    command = [sys.executable, "-m", "hiring_api", "restore", "--yes", "--no-keep", str(path)]
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 

@@ -110,16 +110,35 @@ def _entries(archive: ZipFile, names: Sequence[str]) -> dict[str, ZipInfo]:
     return {entry.filename: entry for entry in found}
 
 
+def manifest_of(file: BinaryIO) -> dict[str, Any]:
+    """What the manifest says of the whole zip, which `open_archive` has read: `time`, `database`, and more.
+
+    Raises:
+        InvalidFile: it cannot be read.
+    """
+    try:
+        with ZipFile(file) as archive:
+            return _said(archive, archive.getinfo(MANIFEST))
+    except _DAMAGED as error:
+        raise InvalidFile(NOT_READABLE) from error
+
+
 def _manifest(archive: ZipFile, entry: ZipInfo) -> dict[str, dict[str, Any]]:
     """What the manifest says of each table's file."""
+    try:
+        return {item["table"]: {**item} for item in _said(archive, entry)["files"]}
+    except (TypeError, KeyError):
+        raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is not one of ours") from None
+
+
+def _said(archive: ZipFile, entry: ZipInfo) -> dict[str, Any]:
     if entry.file_size > _MANIFEST_BYTES:
         raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is too large")
     with archive.open(entry) as opened:
         text = opened.read(_MANIFEST_BYTES + 1)
     try:
-        files = json.loads(text)["files"]
-        return {item["table"]: {**item} for item in files}
-    except (ValueError, TypeError, KeyError, RecursionError):
+        return {**json.loads(text)}
+    except (ValueError, TypeError, RecursionError):
         raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is not one of ours") from None
 
 

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from . import dump, schema
+from . import dump, identity, schema
 from .avro import avro_schema
 from .container import Content, write
 from .database import snapshot
@@ -49,10 +49,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is in a backup, from which revision of the schema, and when (UTC) it was taken."""
+    """What is in a backup, of which database and revision of its schema, and when (UTC) it was taken."""
 
     time: str
     revision: str | None
+    database: dict[str, Any]
     codec: str
     files: list[Entry]
     format: int = FORMAT
@@ -118,7 +119,8 @@ def backup_all(
         with snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
             revision = schema.revision(connection)
             entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
-            manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, codec, entries)
+            database = identity.identify(connection).to_json()
+            manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
             text = json.dumps(manifest.to_json(), indent=2)
             archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
             archive.comment = EMPTY_SEAL

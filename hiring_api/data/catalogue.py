@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from .archive import open_archive
 from .backup import Manifest, backup_all
 from .errors import Conflict, InvalidFile, InvalidRows, NotFound
+from .identity import is_other
 from .tables import tables
 
 if TYPE_CHECKING:
@@ -27,10 +28,12 @@ if TYPE_CHECKING:
 
     from .avro_rows import AvroRows
     from .backup import Tell
+    from .identity import Database
     from .store import Store
 
 log = logging.getLogger(__name__)
 
+REQUESTED, BEFORE_RESTORE = "requested", "before restore"  # why a backup was kept
 DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what a verification finds
 _NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _LEFT_ALONE: Final = timedelta(days=1)  # a zip without entry may be one that is being written
@@ -58,6 +61,7 @@ class Kept:
     rows: dict[str, int]
     codec: str
     revision: str | None
+    database: dict[str, Any] | None = None
     verified: Verified | None = None
     format: int = field(default=1)
 
@@ -73,7 +77,7 @@ class Kept:
 def keep(
     engine: Engine,
     store: Store,
-    reason: str = "requested",
+    reason: str = REQUESTED,
     *,
     chosen: Sequence[Table] | None = None,
     codec: str = "deflate",
@@ -97,7 +101,7 @@ def keep(
     store.put(f"{name}.zip", write)
     [(manifest, size, digest)] = made
     rows = {entry.table: entry.rows for entry in manifest.files}
-    kept = Kept(name, manifest.time, reason, size, digest, rows, codec, manifest.revision)
+    kept = Kept(name, manifest.time, reason, size, digest, rows, codec, manifest.revision, manifest.database)
     _note(store, kept)
     return kept
 
@@ -130,6 +134,18 @@ def listed(store: Store) -> list[Kept]:
         except NotFound:  # deleted meanwhile, or not an entry of ours
             continue
     return entries
+
+
+def newest(store: Store, here: Database | None = None) -> Kept:
+    """The newest backup that somebody asked for, of this database as far as that is known.
+
+    Raises:
+        NotFound: there is none.
+    """
+    for kept in listed(store):
+        if kept.reason == REQUESTED and not is_other(here, kept.database):
+            return kept
+    raise NotFound("there are no backups that were asked for: the command backup keeps one")
 
 
 def find(store: Store, name: str) -> Kept:
@@ -223,7 +239,7 @@ def kept_before(engine: Engine, store: Store, chosen: Sequence[Table]) -> Iterat
         Conflict: a stored row is so wrong that no file could hold it.
     """
     try:
-        kept = keep(engine, store, "before restore", chosen=chosen)
+        kept = keep(engine, store, BEFORE_RESTORE, chosen=chosen)
     except Conflict as error:
         raise Conflict(f"{error.message}; or restore with keep=false, which forgets it") from error
     try:

@@ -42,7 +42,7 @@ _UNSURE = (
     "send it again with the same Idempotency-Key"
 )
 _NO_TABLE = 1146
-_NO_SCHEMA = "the database's schema is not up to date: run the migration job"
+NO_SCHEMA = "the database's schema is not up to date: run the migration job, or python -m hiring_api migrate"
 _POOL = f"{QueuePool.__module__}.{QueuePool.__name__}"  # as SQLAlchemy names its logger
 _NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
 
@@ -227,7 +227,7 @@ def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | Sto
         return StorageFull("the database has no room left on its disk; nothing was kept")
     if number in _AWAY or (isinstance(error, DBAPIError) and error.connection_invalidated):
         return DatabaseUnavailable("the database cannot be reached: try again later")
-    return DatabaseUnavailable(_NO_SCHEMA) if number == _NO_TABLE else None
+    return DatabaseUnavailable(NO_SCHEMA) if number == _NO_TABLE else None
 
 
 def _sqlite_translation(code: int, told: str) -> DatabaseUnavailable | StorageFull | None:
@@ -239,4 +239,4 @@ def _sqlite_translation(code: int, told: str) -> DatabaseUnavailable | StorageFu
         return DatabaseUnavailable("the database file cannot be opened or written")
     if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
         return DatabaseUnavailable("the database file is damaged, or none of SQLite's")
-    return DatabaseUnavailable(_NO_SCHEMA) if told.startswith("no such table") else None
+    return DatabaseUnavailable(NO_SCHEMA) if told.startswith("no such table") else None

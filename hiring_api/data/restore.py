@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from . import bulk, staging
+from . import bulk, schema, staging
 from .check import Checker, check, require_references, require_unneeded
 from .database import transaction
 from .errors import Busy, InvalidRows
@@ -72,6 +72,8 @@ def restore(
 ) -> list[Report]:
     """Brings the files' rows into their tables; the reports in the order of the files.
 
+    An empty database gets its schema first.
+
     Args:
         engine: the database.
         files: one for each table, parents before the tables that refer to them.
@@ -90,6 +92,8 @@ def restore(
     with named_lock(engine, "restore") as held:
         if not held:
             raise Busy("another restore is under way: try again when it is done")
+        if not dry_run:
+            schema.make(engine)
         if not dry_run and (reports := _into_empty(engine, files, mode)):
             return reports
         checked = [check(file) for file in files]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
 
-from .errors import Busy
+from .database import translated
+from .errors import Busy, DatabaseUnavailable
 from .locks import named_lock
 
 if TYPE_CHECKING:
@@ -18,8 +19,13 @@ _LOCK_SECONDS = 60
 
 
 def newest() -> str:
-    """The revision that this program needs: the files of revisions begin with their numbers."""
-    return max(path.name.split("_")[0] for path in (REVISIONS / "versions").glob("*_*.py"))
+    """The revision that this program needs."""
+    return max(_known())
+
+
+def _known() -> set[str]:
+    """The revisions that lead to it: their files begin with their numbers."""
+    return {path.name.split("_")[0] for path in (REVISIONS / "versions").glob("*_*.py")}
 
 
 def revision(connection: Connection) -> str | None:
@@ -42,10 +48,17 @@ def upgrade(engine: Engine) -> None:
 
     Raises:
         Busy: another program is still changing the schema after a minute.
+        DatabaseUnavailable: a newer version of this program has made the schema; or it cannot be reached.
     """
-    with engine.connect() as connection:
-        if is_current(connection):
-            return
+    with translated(), engine.connect() as connection:
+        found = revision(connection)
+    if found == newest():
+        return
+    if found is not None and found not in _known():
+        raise DatabaseUnavailable(
+            f"the database's schema has the revision {found[:32]}, which this program does not know: "
+            "use the version of the program that made it, or a newer one"
+        )
     from . import revisions  # mostly not needed, and Alembic takes a fifth of the job's start
 
     with named_lock(engine, "schema", _LOCK_SECONDS) as held:
@@ -54,3 +67,11 @@ def upgrade(engine: Engine) -> None:
         with engine.connect() as connection:
             revisions.upgrade(connection)
             connection.commit()
+
+
+def make(engine: Engine) -> None:
+    """Makes the schema where there is none; one that is there stays as it is. Raises as `upgrade`."""
+    with translated(), engine.connect() as connection:
+        empty = revision(connection) is None
+    if empty:
+        upgrade(engine)

@@ -9,7 +9,7 @@ from flask import jsonify
 from marshmallow import fields
 
 from hiring_api.data import schema
-from hiring_api.data.database import snapshot
+from hiring_api.data.database import NO_SCHEMA, snapshot
 from hiring_api.data.errors import DatabaseUnavailable
 
 from . import telemetry
@@ -50,5 +50,5 @@ def ready() -> Any:
     """The database can be reached and has the schema that this program needs; else 503."""
     with snapshot(engine()) as connection:
         if not schema.is_current(connection):
-            raise DatabaseUnavailable("the database's schema is not up to date: run the migration job")
+            raise DatabaseUnavailable(NO_SCHEMA)
     return jsonify(status="ok")

@@ -8,7 +8,7 @@ import marshmallow
 from flask import Response, jsonify
 from marshmallow import fields
 
-from hiring_api.data import catalogue
+from hiring_api.data import catalogue, identity
 from hiring_api.data.errors import HiringError
 from hiring_api.data.restore import restore
 from hiring_api.data.verify import LEVELS, verify
@@ -16,7 +16,7 @@ from hiring_api.data.verify import LEVELS, verify
 from .bodies import settings
 from .extensions import Routes, engine
 from .operations import problems
-from .parameters import Query, Whole, choice
+from .parameters import Query, Whole, choice, flag
 from .representations import link, listing, wanted
 from .transfers import (
     ZIP,
@@ -47,17 +47,29 @@ class VerifiedSchema(marshmallow.Schema):
     ok = fields.Boolean(required=True)
 
 
+class DatabaseSchema(marshmallow.Schema):
+    """The database that a backup is of."""
+
+    kind = fields.String(required=True, metadata={"example": "mysql"})
+    host = fields.String(required=True, allow_none=True, metadata={"example": "database"})
+    name = fields.String(required=True, metadata={"example": "hiring"})
+    id = fields.String(
+        required=True, allow_none=True, metadata={"description": "Made once, with the database's schema"}
+    )
+
+
 class KeptSchema(marshmallow.Schema):
     """A kept backup."""
 
     name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c4d"})
     time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
-    reason = fields.String(required=True, metadata={"enum": ["requested", "before restore"]})
+    reason = fields.String(required=True, metadata={"enum": [catalogue.REQUESTED, catalogue.BEFORE_RESTORE]})
     bytes = fields.Integer(required=True)
     sha256 = fields.String(required=True)
     rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     codec = fields.String(required=True)
     revision = fields.String(required=True, allow_none=True)
+    database = fields.Nested(DatabaseSchema, required=True, allow_none=True)
     verified = fields.Nested(VerifiedSchema, required=True, allow_none=True)
     format = fields.Integer(required=True)
 
@@ -90,6 +102,10 @@ class VerifyQuery(Query):
 
 class KeptRestoreQuery(RestoreQuery):
     """How a kept backup is restored."""
+
+    other_database = flag(
+        load_default=False, metadata={"description": "Take a backup of another database than this one"}
+    )
 
     class Meta(RestoreQuery.Meta):
         """A kept backup has no extra fields."""
@@ -162,9 +178,12 @@ def verify_backup(name: str, level: Level) -> Response:
 @routes.query(KeptRestoreQuery)
 @routes.response(200, all_restored())
 @problems(routes, 404, 409, 507)
-def restore_backup(name: str, mode: Mode, dry_run: bool, keep: bool | None) -> Response:
+def restore_backup(name: str, mode: Mode, dry_run: bool, keep: bool | None, other_database: bool) -> Response:
     """Restores the tables that are in a kept backup, all of them or none."""
-    with catalogue.opened(store(), catalogue.find(store(), name)) as files:
+    kept = catalogue.find(store(), name)
+    if not other_database:
+        identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
+    with catalogue.opened(store(), kept) as files:
         return restored(restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep)))
 
 

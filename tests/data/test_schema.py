@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
 
@@ -14,13 +16,17 @@ from alembic.script import ScriptDirectory
 from pyroaring import BitMap
 from sqlalchemy import MetaData, inspect, make_url, text
 
-from hiring_api.data import revisions, schema
+from hiring_api.data import identity, revisions, schema
+from hiring_api.data.avro_rows import AvroRows
 from hiring_api.data.database import open_engine
+from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.data.loads import load_ids, unfinished
 from hiring_api.data.packs import reject_packs
 from hiring_api.data.rejects import Origin
+from hiring_api.data.restore import restore
 from hiring_api.data.tables import Base, Employee
 from tests.conftest import on_record
+from tests.data.avro_files import DEPARTMENTS, ROWS, saved
 
 employees = Employee.__table__
 BEGUN = (
@@ -181,3 +187,31 @@ def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
         connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
     schema.upgrade(bare)
     assert len(on_record(bare)) == 1004
+
+
+def test_a_restore_into_an_empty_database_makes_the_schema(bare):
+    file = AvroRows(io.BytesIO(saved()), DEPARTMENTS)
+    with pytest.raises(DatabaseUnavailable, match="hiring_api migrate"):
+        restore(bare, [file], dry_run=True)
+    [report] = restore(bare, [file])
+    assert (report.inserted, report.rows_before) == (len(ROWS), 0)
+    with bare.connect() as connection:
+        assert schema.is_current(connection)
+
+
+def test_each_schema_has_an_id_of_its_own_that_stays(bare):
+    first = [identity.database_of(bare) for _ in range(2) if schema.upgrade(bare) is None]
+    assert first[0] == first[1]
+    assert re.fullmatch("[0-9a-f]{32}", first[0].id)
+    drop_everything(bare)
+    assert identity.database_of(bare).id is None
+    schema.upgrade(bare)
+    assert identity.database_of(bare).id not in {None, first[0].id}
+
+
+def test_a_schema_of_a_newer_program_is_left_alone_and_told(bare):
+    schema.upgrade(bare)
+    with bare.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(DatabaseUnavailable, match="revision 9999, which this program does not know"):
+        schema.upgrade(bare)

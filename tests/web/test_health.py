@@ -7,7 +7,7 @@ import sqlite3
 import pytest
 
 from hiring_api.data import schema
-from hiring_api.data.database import snapshot
+from hiring_api.data.database import NO_SCHEMA, snapshot
 from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
@@ -29,7 +29,7 @@ def test_a_database_that_is_behind_is_not_ready(client, engine):
         with engine.begin() as connection:
             connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{schema.newest()}'")
     assert answer.status_code == 503
-    assert answer.json["detail"] == "the database's schema is not up to date: run the migration job"
+    assert answer.json["detail"] == NO_SCHEMA
     assert answer.headers["Retry-After"] == "5"
 
 
@@ -45,13 +45,13 @@ def test_an_empty_database_is_not_ready(tmp_path):
         client.get("/backup/all", auth=("a", "b")),
     ):
         assert call.status_code == 503
-        assert call.json["detail"] == "the database's schema is not up to date: run the migration job"
+        assert call.json["detail"] == NO_SCHEMA
 
 
 def test_a_table_that_is_gone_is_told_on_every_database(engine):
     with pytest.raises(DatabaseUnavailable) as told, snapshot(engine) as connection:
         connection.exec_driver_sql("SELECT * FROM no_such_table")
-    assert told.value.message == "the database's schema is not up to date: run the migration job"
+    assert told.value.message == NO_SCHEMA
 
 
 def test_a_database_that_is_away_is_one_line_of_the_log_with_the_cause(caplog):
@@ -100,4 +100,4 @@ def test_a_database_without_tables_is_one_line_of_the_log_that_ends_with_the_sen
     with app.app_context():
         db.engine.dispose()
     assert len(caplog.messages) == 1
-    assert caplog.messages[0].endswith("run the migration job")
+    assert caplog.messages[0].endswith(NO_SCHEMA)
