@@ -15,6 +15,7 @@ from hiring_api.data.reject_lists import Chosen, rejects_page
 from hiring_api.data.tables import Base
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from tests import documented
 
 BACKENDS = ("sqlite", "server")
 
@@ -109,7 +110,10 @@ def app(engine, settings):
 
 
 class Client:
-    """The Flask test client, with the right credentials on every request unless `auth` says otherwise."""
+    """The Flask test client, with the right credentials on every request unless `auth` says otherwise.
+
+    Every answer is compared with the OpenAPI document.
+    """
 
     def __init__(self, app):
         self._client = app.test_client()
@@ -117,7 +121,10 @@ class Client:
     def __getattr__(self, method):
         def call(path, auth=("tester", "correct horse"), **kwargs):
             # Buffered answers are closed, and with them the files that they came from
-            return getattr(self._client, method)(path, auth=auth, buffered=True, **kwargs)
+            answer = getattr(self._client, method)(path, auth=auth, buffered=True, **kwargs)
+            sent = answer.request
+            documented.check(sent.method, sent.path, answer.status_code, answer.headers, answer.data)
+            return answer
 
         return call
 

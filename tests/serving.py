@@ -18,10 +18,12 @@ import sys
 import time
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine
 from hiring_api.settings import read_settings
+from tests import documented
 
 _START = 60  # seconds
 # What a client sees of a server that dies
@@ -99,7 +101,9 @@ class Serving:
         try:
             connection.request(method, path, data, sent)
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            content = response.read()
+            documented.check(method, urlsplit(path).path, response.status, response.headers, content)
+            return response.status, response.headers, content
         finally:
             connection.close()
 

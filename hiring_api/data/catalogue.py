@@ -9,7 +9,7 @@ import json
 import logging
 import re
 import secrets
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -177,12 +177,24 @@ def opened(store: Store, kept: Kept) -> Iterator[list[AvroRows]]:
     Raises:
         InvalidFile: it is damaged.
     """
-    with store.open(f"{kept.name}.zip") as file:
+    with open_zip(store, kept) as file, open_archive(file, kept.tables()) as files:
+        yield files
+
+
+def open_zip(store: Store, kept: Kept) -> BinaryIO:
+    """The zip of a kept backup, at its beginning; the caller closes it.
+
+    Raises:
+        InvalidFile: its bytes are not those that were kept.
+    """
+    file = store.open(f"{kept.name}.zip")
+    with ExitStack() as on_error:
+        on_error.callback(file.close)
         if _digest(file) != kept.sha256:
             raise InvalidFile(f"the backup {kept.name} is damaged: its bytes are not those that were kept")
         file.seek(0)
-        with open_archive(file, kept.tables()) as files:
-            yield files
+        on_error.pop_all()
+    return file
 
 
 def mark(store: Store, kept: Kept, level: str, *, ok: bool) -> Kept:

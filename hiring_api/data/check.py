@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from .errors import Conflict, InvalidRows
 from .rows import Judged, RowError
-from .tables import kinds, references, tables
+from .tables import kinds, references, resource, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,7 +149,7 @@ def _unresolved(file: Checked, name: str, parent: Table, missing: BitMap) -> Con
 
 def _dangling(table: Table, row_id: int, name: str, value: int, parent: Table) -> dict[str, Any]:
     error = RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
-    return {"table": table.name, "id": row_id, "errors": [error.to_json()]}
+    return {"table": resource(table), "id": row_id, "errors": [error.to_json()]}
 
 
 def require_unneeded(connection: Connection, files: Iterable[Checked]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from .packs import pack_of, reject_packs, unpacked
+from .tables import resource, tables
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .packs import Kept
 
 _FETCHED: Final = 4  # packs a time
+_IN_URLS: Final = {table.name: resource(table) for table in tables()}
 CSV_COLUMNS: Final = (
     "id",
     "table",
@@ -101,7 +103,7 @@ def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
 def _to_json(pack: Row[Any], kept: Kept) -> dict[str, Any]:
     return {
         "id": kept.key,
-        "table": pack.table_name,
+        "table": _IN_URLS.get(pack.table_name, pack.table_name),
         "source": pack.source,
         "run": pack.run,
         "line": kept.reject.line,

@@ -43,6 +43,9 @@ class _Api(Api):
     def _register_error_handlers(self) -> None:
         """`problems.register` has done it."""
 
+    def _register_pagination_header(self) -> None:
+        """Lists have the path of their next page in the body and in `Link`."""
+
     def handle_http_exception(self, error: HTTPException) -> Any:
         return problems.http_problem(error)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Response, jsonify
 
@@ -14,10 +14,9 @@ from hiring_api.data.tables import resource, tables
 
 from .extensions import Routes, engine
 from .files import sent_file
-from .operations import BINARY, file_body, problems
+from .media_types import AVRO, ZIP
+from .operations import BINARY, UNCHANGED, file_body, problems
 from .transfers import (
-    AVRO,
-    ZIP,
     CodecQuery,
     RestoredSchema,
     RestoreQuery,
@@ -47,18 +46,15 @@ def routes() -> Routes:
     return blueprint
 
 
-def _download(media_type: str) -> Any:
-    content = {media_type: {"schema": BINARY}}
-    return {"responses": {200: {"description": "The file", "content": content}}}
-
-
 def _add_backup(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/backup/{name}", endpoint=f"backup_{name}")
-    @blueprint.query(CodecQuery)
+    @blueprint.query(CodecQuery, (AVRO,))
+    @blueprint.response(200, BINARY, content_type=AVRO, description="The file")
+    @blueprint.alt_response(304, description=UNCHANGED)
     @problems(blueprint, 409, 507)
-    @blueprint.doc(**_download(AVRO), operationId=f"backup_{name}")
+    @blueprint.doc(operationId=f"backup_{name}")
     def get(codec: str) -> Response:
         """All rows of the table as an Avro file, from one snapshot."""
         return sent(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
@@ -68,9 +64,11 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
 
 def _add_backup_all(blueprint: Routes) -> None:
     @blueprint.route("/backup/all", endpoint="backup_all")
-    @blueprint.query(CodecQuery)
+    @blueprint.query(CodecQuery, (ZIP,))
+    @blueprint.response(200, BINARY, content_type=ZIP, description="The file")
+    @blueprint.alt_response(304, description=UNCHANGED)
     @problems(blueprint, 409, 507)
-    @blueprint.doc(**_download(ZIP), operationId="backup_all")
+    @blueprint.doc(operationId="backup_all")
     def get(codec: str) -> Response:
         """A zip of an Avro file for each table and a manifest, all from one snapshot."""
         return sent(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
@@ -86,7 +84,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
     @blueprint.response(200, RestoredSchema)
     @problems(blueprint, 400, 409, 413, 415, 507)
     @blueprint.doc(requestBody=file_body(_AVRO_TYPES), operationId=f"restore_{name}")
-    def post(mode: Mode, dry_run: bool, keep: bool | None, ignore_extra: bool) -> Response:
+    def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Brings the rows of an Avro file into the table, all of them or none."""
         with sent_file(_AVRO_TYPES) as file:
             rows = AvroRows(file, table, ignore_extra=ignore_extra)
@@ -102,7 +100,7 @@ def _add_restore_all(blueprint: Routes) -> None:
     @blueprint.response(200, all_restored())
     @problems(blueprint, 400, 409, 413, 415, 507)
     @blueprint.doc(requestBody=file_body(_ZIP_TYPES), operationId="restore_all")
-    def post(mode: Mode, dry_run: bool, keep: bool | None, ignore_extra: bool) -> Response:
+    def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
         with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:
             reports = restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep))

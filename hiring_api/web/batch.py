@@ -25,8 +25,9 @@ from .batch_schemas import (
     example_of_all,
 )
 from .bodies import read_body
-from .extensions import JSON, Routes, engine
+from .extensions import Routes, engine
 from .idempotency import exactly_once
+from .media_types import JSON
 from .requests import request_id
 from .telemetry import count_rows
 

@@ -15,7 +15,7 @@ from hiring_api.data.rows import judge_fields
 from hiring_api.data.tables import kinds, resource, tables
 
 from .bodies import decoded, parse_json
-from .extensions import CSV, JSON, NDJSON
+from .media_types import CSV, JSON, NDJSON
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -12,12 +12,13 @@ from hiring_api.data.rows import schema
 from hiring_api.data.tables import kinds, resource, tables
 
 from .batch_bodies import MOST_ROWS
-from .extensions import CSV, JSON, NDJSON
+from .media_types import CSV, JSON, NDJSON
 from .parameters import Query, choice, flag
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
+_FREE_ID = 9001  # in the sample data
 _STATUSES = ["inserted", "updated", "skipped", "failed", "rolled_back"]
 
 
@@ -86,7 +87,8 @@ def body_of(table: Table) -> dict[str, Any]:
     """The request body of a table's batch route."""
     row = schema(table, id_required=False)
     sample, text = _sample(table), {"type": "string"}
-    header, line = (",".join(map(str, part)) for part in (sample, sample.values()))
+    with_id = {"id": _FREE_ID, **sample}
+    header, line = (",".join(map(str, part)) for part in (with_id, with_id.values()))
     content = {
         JSON: {"schema": {"oneOf": [_array(row), row]}, "example": [sample]},
         NDJSON: {"schema": text, "example": json.dumps(sample)},
@@ -104,7 +106,8 @@ def body_of_all() -> dict[str, Any]:
 
 
 def _sample(table: Table) -> dict[str, Any]:
-    return {name: kind.sample() for name, kind in kinds(table).items()}
+    """A row without an id, so that it is taken again and again."""
+    return {name: kind.sample() for name, kind in kinds(table).items() if name != "id"}
 
 
 def example_of(table: Table) -> dict[str, Any]:

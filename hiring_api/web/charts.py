@@ -14,10 +14,10 @@ from flask import Response, render_template
 
 from hiring_api.data.metrics import QUARTERS
 
+from .media_types import SVG
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-SVG: Final = "image/svg+xml"
 
 _COLORS: Final = ("#12355b", "#7fb7be", "#8c3b0c", "#f2b84b")
 _TEXT_COLORS: Final = ("#ffffff", "#1d2b33", "#ffffff", "#1d2b33")  # of a figure on each of them

@@ -9,6 +9,7 @@ from flask import Response, render_template, send_from_directory
 from hiring_api.data.tables import resource, tables
 
 from .extensions import Routes
+from .media_types import CSS, HTML, JAVASCRIPT
 
 _FILES = Path(__file__).parent / "console"
 # Nothing from other sites, no inline script: a name with markup in it stays text
@@ -21,8 +22,8 @@ routes = Routes("console", __name__, template_folder=str(_FILES), description="A
 
 
 @routes.route("/")
-@routes.query()
-@routes.response(200, {"type": "string"}, content_type="text/html")
+@routes.query(forms=(HTML,))
+@routes.response(200, {"type": "string"}, content_type=HTML)
 def page() -> Response:
     """The console, with the tables that there are."""
     response = Response(render_template("console.html", resources=[resource(table) for table in tables()]))
@@ -31,16 +32,16 @@ def page() -> Response:
 
 
 @routes.route("/console.css")
-@routes.query()
-@routes.response(200, {"type": "string"}, content_type="text/css")
+@routes.query(forms=(CSS,))
+@routes.response(200, {"type": "string"}, content_type=CSS)
 def style() -> Response:
     """What the console looks like."""
     return send_from_directory(_FILES, "console.css")
 
 
 @routes.route("/console.js")
-@routes.query()
-@routes.response(200, {"type": "string"}, content_type="text/javascript")
+@routes.query(forms=(JAVASCRIPT,))
+@routes.response(200, {"type": "string"}, content_type=JAVASCRIPT)
 def script() -> Response:
     """What moves the console."""
     return send_from_directory(_FILES, "console.js")

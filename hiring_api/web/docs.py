@@ -23,9 +23,12 @@ unknown or given twice are refused. Every answer has an `X-Request-ID`, which th
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Hiring API",
     "API_VERSION": "1",
-    "OPENAPI_VERSION": "3.0.3",
+    "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
-    "API_SPEC_OPTIONS": {"info": {"description": _DESCRIPTION}},
+    "API_SPEC_OPTIONS": {
+        "info": {"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        "servers": [{"url": "/", "description": "The server that this document came from"}],
+    },
 }
 
 

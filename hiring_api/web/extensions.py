@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import marshmallow
+from flask import g
 from flask_smorest import Blueprint
 from flask_sqlalchemy import SQLAlchemy
 from webargs.flaskparser import FlaskParser
@@ -12,15 +14,13 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.data.tables import Base
 
+from .media_types import JSON, wanted
 from .operations import complete
 from .parameters import Query
 
 if TYPE_CHECKING:
     from flask import Request
     from sqlalchemy import Engine
-
-# Media types of bodies and answers
-JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
 
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -56,16 +56,37 @@ class Routes(Blueprint):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(complete)
 
-    def query(self, schema: type[marshmallow.Schema] | None = None, **kwargs: Any) -> Any:
-        """The decorator that every route has: its query parameters, none by default, as keyword arguments."""
-        arguments = self.arguments(schema or NoParameters, location="query", as_kwargs=True, **kwargs)
+    def query(self, schema: type[marshmallow.Schema] | None = None, forms: tuple[str, ...] = (JSON,)) -> Any:
+        """The decorator that every route has.
+
+        Args:
+            schema: of its query parameters, which the view gets as keyword arguments; by default it has none.
+            forms: the media types of its answers, the usual one first. A client that wants none of them is
+                answered 406 before anything is done; `form()` says which one it wants.
+        """
+        arguments = self.arguments(schema or NoParameters, location="query", as_kwargs=True)
 
         def decorate(view: Any) -> Any:
             decorated = arguments(view)
             decorated._apidoc["name"] = f"{self.name}_{view.__name__}"  # noqa: SLF001  # flask-smorest's notes
-            return decorated
+
+            @wraps(decorated)
+            def negotiated(*args: Any, **kwargs: Any) -> Any:
+                g.form = wanted(*forms)
+                response = decorated(*args, **kwargs)
+                if len(forms) > 1:
+                    response.vary.add("Accept")
+                return response
+
+            return negotiated
 
         return decorate
+
+
+def form() -> str:
+    """The media type that the client of the present request wants."""
+    found: str = g.form
+    return found
 
 
 class NoParameters(Query):

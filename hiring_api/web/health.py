@@ -14,6 +14,7 @@ from hiring_api.data.errors import DatabaseUnavailable
 
 from . import telemetry
 from .extensions import Routes, engine
+from .media_types import TEXT
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
 
@@ -34,8 +35,8 @@ def live() -> Any:
 
 
 @routes.route("/metrics")
-@routes.query()
-@routes.response(200, {"type": "string"}, content_type="text/plain")
+@routes.query(forms=(TEXT,))
+@routes.response(200, {"type": "string"}, content_type=TEXT)
 @routes.doc(security=[])
 def metrics() -> Any:
     """Counts and times of requests and rows, for Prometheus."""

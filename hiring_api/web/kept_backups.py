@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from flask import Response, jsonify
@@ -11,23 +11,16 @@ from marshmallow import fields
 from hiring_api.data import catalogue, identity
 from hiring_api.data.errors import HiringError
 from hiring_api.data.restore import restore
+from hiring_api.data.tables import resource
 from hiring_api.data.verify import LEVELS, verify
 
 from .bodies import settings
-from .extensions import Routes, engine
-from .operations import problems
+from .extensions import Routes, engine, form
+from .media_types import JSON, ZIP
+from .operations import BINARY, TEXT, UNCHANGED, problems
 from .parameters import Query, Whole, choice, flag
-from .representations import link, listing, wanted
-from .transfers import (
-    ZIP,
-    CodecQuery,
-    RestoreQuery,
-    all_restored,
-    keeping,
-    restored,
-    sent,
-    store,
-)
+from .representations import conditional, link, listing
+from .transfers import CodecQuery, RestoreQuery, all_restored, download, keeping, restored, store
 
 if TYPE_CHECKING:
     from hiring_api.data.restore import Mode
@@ -35,8 +28,8 @@ if TYPE_CHECKING:
 
 routes = Routes("backups", __name__, url_prefix="/backups", description="Backups that the service keeps")
 
-_JSON = "application/json"
-_PIECE = 1024 * 1024
+_SAVED = {"Content-Disposition": {"schema": TEXT, "description": "The zip's name: `{name}.zip`"}}
+_MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
 
 
 class VerifiedSchema(marshmallow.Schema):
@@ -115,13 +108,13 @@ class KeptRestoreQuery(RestoreQuery):
 
 @routes.route("", methods=["POST"])
 @routes.query(CodecQuery)
-@routes.response(201, KeptSchema, description="The backup is kept")
+@routes.response(201, KeptSchema, description="The backup is kept", headers=_MADE)
 @problems(routes, 409, 507)
 def keep(codec: str) -> Response:
     """Keeps a backup of all tables, then deletes those that are too many or too old."""
     kept = catalogue.keep(engine(), store(), codec=codec)
     catalogue.prune(store(), settings().backup_keep, settings().backup_keep_days)
-    response = jsonify(kept.to_json())
+    response = jsonify(_described(kept))
     response.status_code = 201
     response.headers["Location"] = f"/backups/{kept.name}"
     return response
@@ -130,31 +123,36 @@ def keep(codec: str) -> Response:
 @routes.route("", methods=["GET"])
 @routes.query(KeptListQuery)
 @routes.response(200, KeptListSchema)
+@routes.alt_response(304, description=UNCHANGED)
 def kept_backups(limit: int, after: str | None = None) -> Response:
     """The kept backups, newest first."""
     found = [kept for kept in catalogue.listed(store()) if after is None or kept.name < after]
     page = found[:limit]
     following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
-    return listing([kept.to_json() for kept in page], following)
+    return listing([_described(kept) for kept in page], following)
 
 
 @routes.route("/<name>", methods=["GET"])
-@routes.query()
-@routes.response(200, KeptSchema)
-@problems(routes, 404)
+@routes.query(forms=(ZIP, JSON))
+@routes.response(200, BINARY, content_type=ZIP, description="The backup, or what is in it", headers=_SAVED)
+@routes.alt_response(200, schema=KeptSchema, content_type=JSON)
+@routes.alt_response(304, description=UNCHANGED)
+@problems(routes, 404, 507)
 def kept_backup(name: str) -> Response:
-    """What is in a kept backup; with `Accept: application/zip` the backup itself."""
+    """A kept backup as a zip; with `Accept: application/json` what is in it.
+
+    The zip is compared with its checksum before the first byte is sent: a damaged one is a 422.
+    """
     kept = catalogue.find(store(), name)
-    if wanted(_JSON, ZIP) == ZIP:
-        return sent(ZIP, None, lambda file: _copy(kept, file), name=f"{name}.zip")
-    return jsonify(kept.to_json())
+    if form() == JSON:
+        return conditional(jsonify(_described(kept)))
+    return download(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
 
 
-def _copy(kept: catalogue.Kept, target: BinaryIO) -> str:
-    with store().open(f"{kept.name}.zip") as file:
-        while piece := file.read(_PIECE):
-            target.write(piece)
-    return kept.sha256
+def _described(kept: catalogue.Kept) -> dict[str, Any]:
+    """What is in a kept backup, with the tables' names in URLs."""
+    rows = {resource(table): kept.rows[table.name] for table in kept.tables()}
+    return {**kept.to_json(), "rows": rows}
 
 
 @routes.route("/<name>/verify", methods=["POST"])
@@ -171,14 +169,16 @@ def verify_backup(name: str, level: Level) -> Response:
         if isinstance(error, catalogue.DAMAGED):
             catalogue.mark(store(), kept, level, ok=False)
         raise
-    return jsonify(catalogue.mark(store(), kept, level, ok=True).to_json())
+    return jsonify(_described(catalogue.mark(store(), kept, level, ok=True)))
 
 
 @routes.route("/<name>/restore", methods=["POST"])
 @routes.query(KeptRestoreQuery)
 @routes.response(200, all_restored())
 @problems(routes, 404, 409, 507)
-def restore_backup(name: str, mode: Mode, dry_run: bool, keep: bool | None, other_database: bool) -> Response:
+def restore_backup(
+    name: str, mode: Mode, dry_run: bool, other_database: bool, keep: bool | None = None
+) -> Response:
     """Restores the tables that are in a kept backup, all of them or none."""
     kept = catalogue.find(store(), name)
     if not other_database:

@@ -15,10 +15,11 @@ from hiring_api.data.lists import Selection
 from hiring_api.data.rows import schema
 from hiring_api.data.tables import kinds, resource
 
-from .extensions import CSV, JSON, NDJSON, Routes, engine
-from .operations import ETAG_HEADER, ETAG_PARAMETER, PROBLEMS, TEXT, UNCHANGED
+from .extensions import Routes, engine, form
+from .media_types import CSV, JSON, NDJSON
+from .operations import TEXT, UNCHANGED, problems
 from .parameters import Moment, PageQuery, Query, Whole
-from .representations import conditional, link, listing, wanted
+from .representations import conditional, link, listing
 from .representations import table as as_table
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     )
 
     @blueprint.route(f"/{name}", methods=["GET"])
-    @blueprint.query(_query(table))
+    @blueprint.query(_query(table), (JSON, CSV, NDJSON))
     @blueprint.response(200, page_schema, headers=_PAGE_HEADERS)
     @blueprint.alt_response(200, schema=TEXT, content_type=CSV)
     @blueprint.alt_response(200, schema=TEXT, content_type=NDJSON)
@@ -51,29 +52,23 @@ def add_routes(blueprint: Routes, table: Table) -> None:
         summary=f"List {name}",
         description=_DESCRIPTION,
         operationId=f"list_{name}",
-        parameters=[ETAG_PARAMETER],
     )
     def rows(**parameters: Any) -> Response:
-        form = wanted(JSON, CSV, NDJSON)
-        if form != JSON:
-            return as_table(list(kinds(table)), _stream(table, parameters), form)
+        if form() != JSON:
+            return as_table(list(kinds(table)), _stream(table, parameters), form())
         return _page(table, parameters)
 
     @blueprint.route(f"/{name}/<int(max={MAX_ID}):row_id>", methods=["GET"])
     @blueprint.query()
-    @blueprint.response(200, row, headers=ETAG_HEADER)
+    @blueprint.response(200, row)
     @blueprint.alt_response(304, description=UNCHANGED)
-    @blueprint.alt_response(
-        404, schema="Problem", content_type="application/problem+json", description=PROBLEMS[404]
-    )
-    @blueprint.doc(
-        summary=f"One row of {name}", operationId=f"get_row_of_{name}", parameters=[ETAG_PARAMETER]
-    )
+    @problems(blueprint, 404)
+    @blueprint.doc(summary=f"One row of {name}", operationId=f"get_row_of_{name}")
     def one(row_id: int) -> Response:
         with snapshot(engine()) as connection:
             found = lists.find(connection, table, row_id)
         if found is None:
-            raise NotFound(f"there is no id {row_id} in {table.name}")
+            raise NotFound(f"there is no id {row_id} in {name}")
         return conditional(jsonify(found))
 
     _ = rows, one
@@ -85,7 +80,7 @@ _DESCRIPTION = (
 )
 
 
-_PAGE_HEADERS = {**ETAG_HEADER, "Link": {"schema": TEXT, "description": "The next page, where there is one"}}
+_PAGE_HEADERS = {"Link": {"schema": TEXT, "description": "The next page, where there is one"}}
 
 
 def _query(table: Table) -> type[Query]:

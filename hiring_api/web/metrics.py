@@ -11,10 +11,11 @@ from hiring_api.data import metrics
 from hiring_api.data.database import snapshot
 
 from . import charts
-from .extensions import CSV, JSON, Routes, engine
-from .operations import ETAG_HEADER, ETAG_PARAMETER, TEXT, UNCHANGED
+from .extensions import Routes, engine, form
+from .media_types import CSV, JSON, SVG
+from .operations import TEXT, UNCHANGED
 from .parameters import YearQuery
-from .representations import conditional, listing, table, wanted
+from .representations import conditional, listing, table
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,11 +53,12 @@ def _list_of(row: type[marshmallow.Schema], name: str) -> type[marshmallow.Schem
 
 
 @routes.route("/hired-by-quarter")
-@routes.query(YearQuery)
-@routes.response(200, _list_of(QuartersSchema, "HiredByQuarter"), headers=ETAG_HEADER)
+@routes.query(YearQuery, (JSON, CSV, SVG))
+@routes.response(200, _list_of(QuartersSchema, "HiredByQuarterPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
-@routes.doc(operationId="hired_by_quarter", parameters=[ETAG_PARAMETER])
+@routes.doc(operationId="hired_by_quarter")
 def hired_by_quarter(year: int) -> Response:
     """Hires of a year for each department and job, by quarter; by department, then job.
 
@@ -67,11 +69,12 @@ def hired_by_quarter(year: int) -> Response:
 
 
 @routes.route("/above-mean")
-@routes.query(YearQuery)
-@routes.response(200, _list_of(AboveMeanSchema, "AboveMean"), headers=ETAG_HEADER)
+@routes.query(YearQuery, (JSON, CSV, SVG))
+@routes.response(200, _list_of(AboveMeanSchema, "AboveMeanPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
-@routes.doc(operationId="above_mean", parameters=[ETAG_PARAMETER])
+@routes.doc(operationId="above_mean")
 def above_mean(year: int) -> Response:
     """The departments that hired more in a year than the mean over all departments, most first.
 
@@ -84,7 +87,6 @@ def above_mean(year: int) -> Response:
 def _answer(metric: Metric, year: int, row: type[marshmallow.Schema], picture: Picture) -> Response:
     with snapshot(engine()) as connection:
         rows = metric(connection, year)
-    form = wanted(JSON, CSV, charts.SVG)
-    if form == CSV:
+    if form() == CSV:
         return table(list(row().fields), rows, CSV)
-    return conditional(picture(rows, year)) if form == charts.SVG else listing(rows)
+    return conditional(picture(rows, year)) if form() == SVG else listing(rows)

@@ -16,26 +16,49 @@ PROBLEMS = {
     401: "No or wrong credentials",
     403: "A browser sent this from another site",
     404: "There is no such thing",
+    406: "The answer comes in none of the media types that `Accept` asks for",
+    408: "The request did not arrive in time",
     409: "What is in the database forbids it, or another such request is under way",
+    412: "The content is not what `If-Match` asks for",
     413: "The body is larger than the limit",
+    414: "The address is longer than 4094 bytes",
     415: "The Content-Type or Content-Encoding is not one of those taken",
     422: "The request is well formed but wrong; the detail says what to send",
+    429: "Too many wrong passwords came from this address",
+    431: "The headers are too many or too long",
     500: "A defect of the program; nothing was committed",
     503: "The database cannot be reached; nothing was committed unless the detail says that it may have been",
     507: "A disk is full; nothing was kept",
 }
-_OF_ALL = {422, 500, 503}
-_OF_CHANGES = {403, 409}
-_OF_BODIES = {400, 413, 415, 507}
+_OF_ALL = {406, 408, 414, 422, 431, 500, 503}
+_OF_USERS = {401, 429}
+_OF_CHANGES = {403, 409, 507}
+_OF_BODIES = {400, 413, 415}
+_UNCHANGED, _UNMET = 304, 412
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "format": "binary"}
-ETAG_PARAMETER = {"in": "header", "name": "If-None-Match", "schema": TEXT}
-ETAG_HEADER = {"ETag": {"schema": TEXT, "description": "For `If-None-Match`"}}
 UNCHANGED = "What the client has under `If-None-Match` is what would be answered"
+_ETAG = {"ETag": {"schema": TEXT, "description": "For `If-None-Match` and `If-Match`"}}
+_PRECONDITIONS = [
+    {
+        "in": "header",
+        "name": "If-None-Match",
+        "schema": TEXT,
+        "description": "An ETag: 304 where it is still so",
+    },
+    {
+        "in": "header",
+        "name": "If-Match",
+        "schema": TEXT,
+        "description": "An ETag: 412 where it is no longer so",
+    },
+]
+_SECONDS = {"type": "integer", "minimum": 0}
 _HEADERS = {
     401: {"WWW-Authenticate": {"schema": TEXT, "description": "How to send credentials (RFC 9110)"}},
-    409: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds, where waiting helps"}},
-    503: {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds"}},
+    409: {"Retry-After": {"schema": _SECONDS, "description": "Seconds, where waiting helps"}},
+    429: {"Retry-After": {"schema": _SECONDS, "description": "Seconds"}},
+    503: {"Retry-After": {"schema": _SECONDS, "description": "Seconds"}},
 }
 
 
@@ -72,20 +95,26 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
     doc["parameters"] = [*doc.get("parameters", []), *manual.pop("parameters", [])]
     doc["operationId"] = info["name"]  # what the view says itself takes its place
     responses = doc.setdefault("responses", {})
-    for status in _statuses(method, manual):
+    statuses = _statuses(method, manual)
+    if _UNCHANGED in responses:
+        statuses.add(_UNMET)
+        doc["parameters"] += _PRECONDITIONS
+        responses[200]["headers"] = responses[200].get("headers", {}) | _ETAG
+        responses[_UNCHANGED]["headers"] = _ETAG
+    for status in sorted(statuses):
         responses[status] = _with_problem(status, responses.get(status))
     return doc
 
 
-def _statuses(method: str, manual: dict[str, Any]) -> list[int]:
+def _statuses(method: str, manual: dict[str, Any]) -> set[int]:
     statuses = set(_OF_ALL)
     if manual.get("security") != []:
-        statuses.add(401)
+        statuses |= _OF_USERS
     if method in {"post", "delete"}:
         statuses |= _OF_CHANGES
     if "requestBody" in manual:
         statuses |= _OF_BODIES
-    return sorted(statuses)
+    return statuses
 
 
 def _with_problem(status: int, response: Any) -> dict[str, Any]:

@@ -33,7 +33,12 @@ _STATUSES: dict[type[errors.HiringError], int] = {
 
 
 class ProblemSchema(marshmallow.Schema):
-    """RFC 9457, section 3.1."""
+    """RFC 9457, section 3.1; some problems have further members, such as the first rows that are wrong."""
+
+    class Meta:
+        """Further members are allowed."""
+
+        unknown = marshmallow.INCLUDE
 
     type = fields.String(required=True, metadata={"example": "about:blank"})
     title = fields.String(required=True, metadata={"example": "Unprocessable Content"})

@@ -13,10 +13,11 @@ from hiring_api.data.reject_lists import CSV_COLUMNS, Chosen, rejects_page, reje
 from hiring_api.data.tables import resource, tables
 
 from .batch_schemas import RowErrorSchema
-from .extensions import CSV, JSON, Routes, engine
-from .operations import TEXT
+from .extensions import Routes, engine, form
+from .media_types import CSV, JSON
+from .operations import TEXT, UNCHANGED
 from .parameters import Query, Whole, choice, flag
-from .representations import link, listing, wanted
+from .representations import link, listing
 from .representations import table as as_table
 
 if TYPE_CHECKING:
@@ -29,31 +30,28 @@ routes = Routes("rejects", __name__, description="What was refused, and why")
 
 
 def _text(longest: int, what: str) -> fields.String:
-    return fields.String(
-        load_default=None, validate=validate.Length(1, longest), metadata={"description": what}
-    )
+    return fields.String(validate=validate.Length(1, longest), metadata={"description": what})
 
 
-# By the name in URLs and by the one that a reject shows
-_TABLES = {name: table for table in tables() for name in (resource(table), table.name)}
+_TABLES = {resource(table): table for table in tables()}
 
 
 class RejectsQuery(Query):
     """Which rejects, and how many a page."""
 
-    table = choice(tuple(_TABLES), load_default=None)
+    table = choice(tuple(_TABLES))
     source = _text(512, "A route such as `POST /employees`, or the path of a file")
     run = _text(64, "The X-Request-ID of a request, or the run of a migration")
-    resolved = flag(load_default=None, metadata={"description": "Whether the row was taken later"})
-    limit = Whole(1, 1000, load_default=None, metadata={"description": "Rejects a page, 100 by default"})
-    before = Whole(1, _MOST, load_default=None, metadata={"description": "Rejects with a lower id"})
+    resolved = flag(metadata={"description": "Whether the row was taken later"})
+    limit = Whole(1, 1000, metadata={"description": "Rejects a page, 100 by default"})
+    before = Whole(1, _MOST, metadata={"description": "Rejects with a lower id"})
 
 
 class RejectSchema(marshmallow.Schema):
     """A refused row."""
 
     id = fields.Integer(required=True)
-    table = fields.String(required=True, metadata={"example": "hired_employees"})
+    table = fields.String(required=True, metadata={"example": "employees"})
     source = fields.String(required=True)
     run = fields.String(required=True)
     line = fields.Integer(
@@ -74,20 +72,21 @@ class RejectsSchema(marshmallow.Schema):
 
 
 @routes.route("/rejects", methods=["GET"])
-@routes.query(RejectsQuery)
+@routes.query(RejectsQuery, (JSON, CSV))
 @routes.response(200, RejectsSchema)
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(304, description=UNCHANGED)
 @routes.doc(summary="List refused rows", operationId="list_rejects")
 def get(**parameters: Any) -> Response:
     """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream."""
-    parameters["table"] = _TABLES.get(parameters["table"])
-    if wanted(JSON, CSV) == CSV:
+    parameters["table"] = _TABLES.get(parameters.get("table", ""))
+    if form() == CSV:
         return as_table(list(CSV_COLUMNS), _stream(Chosen(**parameters)), CSV)
     return _page(parameters)
 
 
 def _page(parameters: dict[str, Any]) -> Response:
-    limit = parameters.pop("limit") or _DEFAULT_LIMIT
+    limit = parameters.pop("limit", None) or _DEFAULT_LIMIT
     with snapshot(engine()) as connection:
         found = rejects_page(connection, Chosen(**parameters, limit=limit + 1))
     if len(found) <= limit:

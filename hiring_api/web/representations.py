@@ -5,22 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
-from .extensions import CSV
+from .media_types import CSV
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from wsgiref.types import WSGIEnvironment
 
 _BUFFERED = 64 * 1024
-
-
-def wanted(*offered: str) -> str:
-    """The media type that the client likes best of `offered`; the first where it says nothing we have."""
-    return request.accept_mimetypes.best_match(offered, default=offered[0])
+_TAG = re.compile(r'(?:^|(?<=,))[ \t]*((?:W/)?"[^"]*")[ \t]*(?=,|$)')
 
 
 def link(path: str, parameters: dict[str, Any]) -> str:
@@ -37,11 +35,27 @@ def listing(items: list[dict[str, Any]], following: str | None = None) -> Respon
 
 
 def conditional(response: Response) -> Response:
-    """`response` with an ETag and `Vary: Accept`, or 304 where the client has it already."""
+    """`response` with an ETag and `Vary: Accept`; 304 where the client has it already, 412 where it asks for
+    another one.
+    """
     response.vary.add("Accept")
     response.add_etag()
-    response.make_conditional(request)
+    response.make_conditional(_preconditions())
     return response
+
+
+def _preconditions() -> WSGIEnvironment:
+    """The request as RFC 9110, section 13.1, reads its preconditions.
+
+    Werkzeug takes tags without quotes for tags, and for `If-Match: *` nothing that there is.
+    """
+    environ = dict(request.environ)
+    if environ.get("HTTP_IF_MATCH", "").strip() == "*":
+        del environ["HTTP_IF_MATCH"]
+    for name in ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH"):
+        if name in environ and environ[name].strip() != "*":
+            environ[name] = ", ".join(_TAG.findall(environ[name])) or '""'  # which is no content's tag
+    return environ
 
 
 def table(names: list[str], rows: Iterable[dict[str, Any]], form: str) -> Response:

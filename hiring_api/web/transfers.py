@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime
 from functools import cache, partial
-from http import HTTPStatus
+from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import marshmallow
@@ -22,6 +22,7 @@ from hiring_api.data.tables import resource, tables
 from .bodies import settings
 from .extensions import engine
 from .parameters import Query, choice, flag
+from .representations import conditional
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
 
     from hiring_api.data.restore import Keeping, Report
     from hiring_api.data.store import Store
-
-AVRO, ZIP = "application/avro", "application/zip"
 
 
 class CodecQuery(Query):
@@ -50,8 +49,10 @@ class RestoreQuery(Query):
     )
     dry_run = flag(load_default=False, metadata={"description": "Report what would be done, and do nothing"})
     keep = flag(
-        load_default=None,
-        metadata={"description": "Keep what is replaced as a stored backup first (BACKUP_BEFORE_REPLACE)"},
+        metadata={
+            "description": "Keep what is replaced as a stored backup first; by default as "
+            "`BACKUP_BEFORE_REPLACE` says"
+        }
     )
     ignore_extra = flag(
         load_default=False, metadata={"description": "Leave out fields that the table does not have"}
@@ -91,9 +92,7 @@ def all_restored() -> marshmallow.Schema:
     return marshmallow.Schema.from_dict(members, name="AllRestoredSchema")()
 
 
-def sent(
-    media_type: str, table: Table | None, write: Callable[[BinaryIO], str], name: str | None = None
-) -> Response:
+def sent(media_type: str, table: Table | None, write: Callable[[BinaryIO], str]) -> Response:
     """The answer with the file that `write` writes; what it returns tells equal contents apart from others.
 
     The file is complete before the first byte of the answer. Without a name on disk it is gone with the
@@ -101,17 +100,27 @@ def sent(
     """
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
     try:
-        content, size = write(file), file.tell()
+        content = write(file)
     except BaseException:
         file.close()
         raise
+    return download(file, media_type, backup.file_name(table, datetime.now(UTC)), content)
+
+
+def download(file: BinaryIO, media_type: str, name: str, content: str) -> Response:
+    """The answer with all of `file`, to be saved as `name`; the file is closed with it.
+
+    `content` tells equal contents apart from others.
+    """
+    size = file.seek(0, SEEK_END)
     file.seek(0)
-    name = name or backup.file_name(table, datetime.now(UTC))
-    response = send_file(file, media_type, as_attachment=True, download_name=name, etag=f"{content}-{size}")
-    if response.status_code == HTTPStatus.OK:
-        response.content_length = size
+    etag = f"{content}-{size}"
+    response = send_file(
+        file, media_type, as_attachment=True, download_name=name, etag=etag, conditional=False
+    )
+    response.content_length = size
     response.headers["Cache-Control"] = "no-cache"
-    return response
+    return conditional(response)
 
 
 def store() -> Store:

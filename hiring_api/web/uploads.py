@@ -19,8 +19,9 @@ from hiring_api.data.tables import resource, tables
 from hiring_api.data.tasks import Limit, Loaded, Task, limit_of
 
 from .batch_schemas import RowErrorSchema
-from .extensions import CSV, Routes, engine
+from .extensions import Routes, engine
 from .files import sent_file
+from .media_types import CSV
 from .operations import TEXT, file_body, problems
 from .parameters import Query, choice, flag
 from .requests import request_id
@@ -53,8 +54,10 @@ class UploadQuery(Query):
         metadata={"description": "What to do with a row whose id has other content in the table"},
     )
     max_rejects = LimitField(
-        load_default=Limit(),
-        metadata={"description": "More refused rows than this (`100` or `5%`), and no row is kept"},
+        metadata={
+            "description": "More refused rows than this (`100` or `5%`), and no row is kept; "
+            "any number by default"
+        }
     )
 
 
@@ -122,10 +125,14 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
     _ = post
 
 
-def _upload(table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit) -> Response:
+def _upload(
+    table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
+) -> Response:
     content = Content("the file", lambda: _again(file), compressed=False)
     origin = Origin(f"POST /upload/{resource(table)}", request_id())
-    task = Task(table, inspect(content, table, Choices()), origin, on_conflict, max_rejects, replaces=False)
+    task = Task(
+        table, inspect(content, table, Choices()), origin, on_conflict, max_rejects or Limit(), replaces=False
+    )
     with snapshot(engine()) as connection:
         refuse_mislabelled(connection, table, task.file)
     loaded = check(engine(), task, _forget) if dry_run else load_at_once(engine(), task)

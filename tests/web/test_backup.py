@@ -110,7 +110,7 @@ def test_departments_that_employees_need_stay(filled):
     )
     assert response.json["total"] == 2
     assert response.json["errors"][0] == {
-        "table": "hired_employees",
+        "table": "employees",
         "id": 1,
         "errors": [
             {

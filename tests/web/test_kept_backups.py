@@ -17,14 +17,14 @@ def test_a_backup_is_kept_listed_restored_and_deleted(filled, settings):
     assert kept.status_code == 201
     name = kept.json["name"]
     assert kept.headers["Location"] == f"/backups/{name}"
-    assert kept.json["rows"] == {"departments": 2, "jobs": 1, "hired_employees": 3}
+    assert kept.json["rows"] == {"departments": 2, "jobs": 1, "employees": 3}
     assert kept.json["verified"] is None
     assert sorted(path.name for path in Path(settings.backup_dir).iterdir()) == [
         f"{name}.json",
         f"{name}.zip",
     ]
     assert filled.get("/backups").json == {"items": [kept.json], "next": None}
-    assert filled.get(f"/backups/{name}").json == kept.json
+    assert described(filled, name) == kept.json
     before = everything(filled)
     filled.post("/employees", json=[{**EMPLOYEES[0], "id": 77}])
     restored = filled.post(f"/backups/{name}/restore")
@@ -35,14 +35,50 @@ def test_a_backup_is_kept_listed_restored_and_deleted(filled, settings):
     assert filled.get(f"/backups/{name}").status_code == 404
 
 
-def test_a_kept_backup_can_be_downloaded_and_restored_elsewhere(filled):
+def described(client, name):
+    """What the API says of a kept backup."""
+    return client.get(f"/backups/{name}", headers={"Accept": "application/json"}).json
+
+
+@pytest.mark.parametrize("accept", [None, "*/*", "application/zip", "text/html,*/*;q=0.8"])
+def test_a_kept_backup_can_be_downloaded_and_restored_elsewhere(filled, settings, accept):
     name = filled.post("/backups").json["name"]
-    response = filled.get(f"/backups/{name}", headers={"Accept": "application/zip"})
-    assert response.content_type == "application/zip"
+    response = filled.get(f"/backups/{name}", headers={"Accept": accept} if accept else {})
+    assert (response.status_code, response.content_type) == (200, "application/zip")
     assert response.headers["Content-Disposition"] == f"attachment; filename={name}.zip"
+    assert response.headers["Vary"] == "Accept"
+    assert response.data == (Path(settings.backup_dir) / f"{name}.zip").read_bytes()
+    assert response.content_length == len(response.data)
+    known = filled.get(f"/backups/{name}", headers={"If-None-Match": response.headers["ETag"]})
+    assert (known.status_code, known.data) == (304, b"")
     again = filled.post("/restore/all", data=response.data, content_type="application/zip")
     assert again.status_code == 200
     assert [report["unchanged"] for report in again.json.values()] == [2, 1, 3]
+
+
+@pytest.mark.parametrize("place", [0, 0.5, -1])
+def test_a_damaged_backup_is_never_sent(filled, settings, place):
+    name = filled.post("/backups").json["name"]
+    path = Path(settings.backup_dir) / f"{name}.zip"
+    data = bytearray(path.read_bytes())
+    data[int(len(data) * place) if place > 0 else place] ^= 1
+    path.write_bytes(data)
+    for call in (filled.get, filled.head):
+        assert call(f"/backups/{name}").status_code == 422
+    refused = filled.get(f"/backups/{name}")
+    assert refused.json["detail"] == f"the backup {name} is damaged: its bytes are not those that were kept"
+    path.write_bytes(b"")
+    assert filled.get(f"/backups/{name}").status_code == 422
+    assert described(filled, name)["name"] == name
+
+
+def test_a_backup_in_neither_form_is_not_acceptable(filled):
+    name = filled.post("/backups").json["name"]
+    refused = filled.get(f"/backups/{name}", headers={"Accept": "text/csv"})
+    assert (refused.status_code, refused.json["detail"]) == (
+        406,
+        "the answer comes as application/zip or application/json: ask for that in Accept, or for */*",
+    )
 
 
 def test_what_a_replace_replaces_is_kept_and_undone_by_one_call(filled):
@@ -51,7 +87,7 @@ def test_what_a_replace_replaces_is_kept_and_undone_by_one_call(filled):
     changed = everything(filled)
     kept = filled.post("/restore/employees", data=saved, content_type="application/avro").json["kept"]
     [entry] = filled.get("/backups").json["items"]
-    assert (entry["name"], entry["reason"], entry["rows"]) == (kept, "before restore", {"hired_employees": 4})
+    assert (entry["name"], entry["reason"], entry["rows"]) == (kept, "before restore", {"employees": 4})
     assert everything(filled) != changed
     undone = filled.post(f"/backups/{kept}/restore?keep=false")
     assert undone.status_code == 200
@@ -88,7 +124,7 @@ def test_verification_finds_a_whole_backup_whole_and_a_damaged_one_damaged(fille
     damaged = filled.post(f"/backups/{name}/verify?level={level}")
     assert damaged.status_code == 422
     assert damaged.json["detail"] == f"the backup {name} is damaged: its bytes are not those that were kept"
-    assert filled.get(f"/backups/{name}").json["verified"]["ok"] is False
+    assert described(filled, name)["verified"]["ok"] is False
     assert filled.post(f"/backups/{name}/restore").status_code == 422
 
 

@@ -1,13 +1,17 @@
 """The OpenAPI document: complete, true to what the API does, and of use to those who generate clients."""
 
 import importlib
+import json
 import os
 import re
 import subprocess
 import sys
 from contextlib import suppress
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import jsonschema_rs
+import openapi_spec_validator
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -24,6 +28,8 @@ from schemathesis.specs.openapi.checks import (
 
 from hiring_api.data.tables import resource, tables
 from hiring_api.web.extensions import Routes
+from migration_job import samples
+from tests import documented
 from tests.serving import Serving
 
 NAMES = [resource(table) for table in tables()]
@@ -71,14 +77,18 @@ def test_every_operation_names_its_problems_and_who_may_call_it(document):
     assert document["components"]["securitySchemes"] == {"basic": {"type": "http", "scheme": "basic"}}
     for method, path, operation in operations(document):
         assert operation.get("summary"), path
-        expected = {"422", "500", "503"}
+        expected = {"406", "408", "414", "422", "431", "500", "503"}
         if path in OPEN:
             assert operation["security"] == []
         else:
             assert "security" not in operation
-            expected.add("401")
+            expected |= {"401", "429"}
         if method in {"post", "delete"}:
-            expected.add("403")
+            expected |= {"403", "409", "507"}
+        if "304" in operation["responses"]:
+            expected.add("412")
+        if "{" in path:
+            expected.add("404")
         if "requestBody" in operation:
             expected |= {"400", "413", "415"}
         assert expected <= operation["responses"].keys(), path
@@ -86,17 +96,80 @@ def test_every_operation_names_its_problems_and_who_may_call_it(document):
             assert "application/problem+json" in operation["responses"][status]["content"], path
 
 
-def test_the_examples_of_bodies_are_taken(client, document):
-    for name in NAMES:
+def test_the_examples_of_bodies_are_taken_on_the_sample_data(client, document, tmp_path):
+    samples.write(tmp_path)
+    for table in tables():
+        file = (tmp_path / f"{table.name}.csv").read_bytes()
+        assert client.post(f"/upload/{resource(table)}", data=file, content_type="text/csv").json["inserted"]
+    for name in [*NAMES, "batch"]:
         content = document["paths"][f"/{name}"]["post"]["requestBody"]["content"]
-        for index, (media_type, described) in enumerate(content.items()):
-            sent = {"data": described["example"], "content_type": media_type}
-            if media_type == "application/json":
-                sent = {"json": described["example"]}
-            response = client.post(f"/{name}?on_conflict=update", **sent)
-            assert (response.status_code, response.json["updated"]) == (201, int(index > 0))
-    body = document["paths"]["/batch"]["post"]["requestBody"]["content"]["application/json"]["example"]
-    assert client.post("/batch?on_conflict=skip", json=body).status_code == 201
+        for media_type, described in content.items():
+            text = described["example"]
+            data = text if isinstance(text, str) else json.dumps(text)
+            assert client.post(f"/{name}", data=data, content_type=media_type).status_code == 201, media_type
+
+
+def test_the_document_is_valid_and_its_examples_match_their_schemas(document):
+    openapi_spec_validator.validate(document)
+    for _, _, operation in operations(document):
+        for response in operation["responses"].values():
+            described = response.get("content", {}).get("application/json", {})
+            if "example" in described:
+                schema = {"components": document["components"], **described["schema"]}
+                jsonschema_rs.Draft202012Validator(schema).validate(described["example"])
+
+
+def references(value):
+    """The names of the schemas that a part of the document refers to."""
+    if isinstance(value, dict):
+        if "$ref" in value:
+            yield value["$ref"].rpartition("/")[2]
+        for member in value.values():
+            yield from references(member)
+    if isinstance(value, list):
+        for member in value:
+            yield from references(member)
+
+
+def test_no_schema_contains_itself(document):
+    schemas = document["components"]["schemas"]
+    order = TopologicalSorter({name: set(references(schema)) for name, schema in schemas.items()})
+    assert set(order.static_order()) == schemas.keys()
+
+
+def test_defaults_are_values_of_their_parameters(document):
+    for method, path, operation in operations(document):
+        for parameter in operation["parameters"]:
+            schema = parameter["schema"]
+            jsonschema_rs.Draft202012Validator({"properties": {"value": schema}}).validate(
+                {"value": schema["default"]} if "default" in schema else {}
+            )
+            assert not {"Limit(", "None"} & set(map(str, schema.values())), (method, path, schema)
+            assert "null" not in schema["type"], (method, path, parameter["name"])
+
+
+def test_each_parameter_that_a_route_takes_is_in_the_document(document):
+    def names(method, path):
+        return {parameter["name"] for parameter in document["paths"][path][method]["parameters"]}
+
+    assert {"mode", "dry_run", "ignore_extra", "keep"} == names("post", "/restore/all")
+    assert {"mode", "dry_run", "keep", "other_database"} == names("post", "/backups/{name}/restore")
+    assert {"resolved", "before", "limit", "run", "source", "table"} <= names("get", "/rejects")
+    assert {"If-None-Match", "If-Match"} <= names("get", "/rejects")
+
+
+def test_an_answer_that_is_not_in_the_document_fails_a_test():
+    headers = {"X-Request-ID": "r", "Content-Type": "application/json"}
+    documented.check("GET", "/health/live", 200, headers, b'{"status": "ok"}')
+    for status, media_type, body in (
+        (202, "application/json", b'{"status": "ok"}'),
+        (200, "text/plain", b'{"status": "ok"}'),
+        (200, "application/json", b'{"status": 1}'),
+        (200, "application/json", b'{"status": "ok", "more": 1}'),
+        (503, "application/problem+json", b'{"status": 503}'),
+    ):
+        with pytest.raises(AssertionError):
+            documented.check("GET", "/health/live", status, {**headers, "Content-Type": media_type}, body)
 
 
 @pytest.mark.filterwarnings("ignore:.*unclosed file")  # schemathesis does not close answers

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 
+import pytest
+
 
 def refuse(client, resource, rows, run):
     body = "".join(f"{row}\n" for row in rows)
@@ -34,16 +36,23 @@ def test_rejects_come_newest_first_and_by_what_is_asked_for(client):
     assert len(shown(client, "?resolved=false")) == 4
 
 
-def test_the_name_that_a_reject_shows_filters_as_well_as_the_one_in_urls(client):
+def test_a_reject_names_its_table_as_urls_do(client):
     client.post("/employees", json=[{}])
-    for name in ("employees", "hired_employees"):
-        [item] = client.get(f"/rejects?table={name}").json["items"]
-        assert item["table"] == "hired_employees"
+    [item] = client.get("/rejects?table=employees").json["items"]
+    assert item["table"] == "employees"
+    [row] = csv.DictReader(io.StringIO(client.get("/rejects", headers={"Accept": "text/csv"}).text))
+    assert row["table"] == "employees"
+    assert client.get("/rejects?table=hired_employees").status_code == 422
 
 
-def test_pages_follow_each_other_without_gap_or_repetition(client):
+@pytest.mark.parametrize("limit", [1, 2, 5, 6])
+def test_pages_follow_each_other_without_gap_or_repetition_with_all_filters(client, limit):
+    refuse(client, "jobs", ["x,Clerk"], "one")  # each filter keeps out what the others let through
+    refuse(client, "departments", ["x,Sales"], "two")
+    client.post("/departments", json=[{}], headers={"X-Request-ID": "one"})
     refuse(client, "departments", ["x,Sales"] * 5, "one")
-    lines, path = [], "/rejects?limit=2&table=departments"
+    source = "source=POST+/upload/departments"
+    lines, path = [], f"/rejects?limit={limit}&table=departments&run=one&{source}&resolved=false"
     while path:
         page = client.get(path)
         lines += [item["line"] for item in page.json["items"]]
