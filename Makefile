@@ -79,7 +79,7 @@ up: .env  ## the same with MySQL in Docker: build, start, wait, and say how to c
 	$$compose exec -T api python -m hiring_api.welcome "http://$$($$compose port api 8000)"
 
 .PHONY: down
-down:  ## stop the containers; data, backups and rejects stay (docker compose down --volumes deletes them)
+down:  ## stop the containers; the data stay (docker compose down --volumes deletes them)
 	@$(COMPOSE) down
 
 .PHONY: logs
@@ -106,5 +106,6 @@ $(UV):
 	@umask 077; secret() { od -An -N18 -tx1 /dev/urandom | tr -d ' \n'; }; { \
 	  echo "# Written by make up; .env.example explains every setting"; \
 	  echo "API_USER=hiring"; echo "API_PASS=$$(secret)"; \
-	  echo "MYSQL_PASSWORD=$$(secret)"; echo "MYSQL_ROOT_PASSWORD=$$(secret)"; } > .env.part; \
+	  echo "MYSQL_PASSWORD=$$(secret)"; echo "MYSQL_ROOT_PASSWORD=$$(secret)"; \
+	  echo "# Sample data; a folder such as ./mine instead loads your own"; echo "CSV_DIR=samples"; } > .env.part; \
 	mv .env.part .env; echo "Wrote .env with new passwords"

@@ -1,5 +1,7 @@
 """What is around the program: every setting is documented and reaches it in Docker; secrets stay out."""
 
+import json
+import os
 import re
 import shlex
 import subprocess
@@ -7,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 import hiring_api
 from hiring_api import arguments as api_arguments
@@ -46,15 +49,70 @@ def test_every_setting_is_in_the_example_and_in_no_other_words(root):
 
 def test_the_example_has_no_working_password(root):
     given = {name: value for name, value in example(root).items() if value is not None}
-    assert given == {"API_USER": "hiring", "API_PASS": "", "MYSQL_PASSWORD": "", "MYSQL_ROOT_PASSWORD": ""}
+    assert given == {
+        "API_USER": "hiring",
+        "API_PASS": "",
+        "MYSQL_PASSWORD": "",
+        "MYSQL_ROOT_PASSWORD": "",
+        "CSV_DIR": "samples",
+    }
+
+
+def services(root):
+    return yaml.safe_load((root / "docker-compose.yml").read_text(encoding="utf-8"))["services"]
+
+
+AWS = {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_DEFAULT_REGION"}
 
 
 def test_every_setting_reaches_the_programs_in_docker(root):
-    compose = (root / "docker-compose.yml").read_text(encoding="utf-8")
-    # In Docker the database is MySQL on its usual port, and the folders are volumes
-    elsewhere = {"DATABASE_URL", "MYSQL_PORT", "BACKUP_DIR", "REJECTS_DIR"}
-    missing = {name for name in settings_names() - elsewhere if not re.search(rf"\b{name}\b", compose)}
-    assert not missing
+    api, migration = (services(root)[name]["environment"].keys() for name in ("api", "migration"))
+    published = {"API_HOST", "API_PORT"}  # the address on the host
+    assert settings_names() - published - api == {"CSV_SOURCE"}
+    assert {"API_USER_FILE", "API_PASS_FILE"} <= api
+    assert {"CSV_SOURCE", "REJECTS_DIR", "LOG_LEVEL", "DATABASE_WAIT_SECONDS"} <= migration
+    for environment in (api, migration):
+        assert {"DATABASE_URL", "DATABASE_URL_FILE", "MYSQL_PASSWORD_FILE", "AWS_ENDPOINT_URL"} | AWS <= (
+            environment
+        )
+    assert not {"API_PASS", "MYSQL_ROOT_PASSWORD"} & migration
+    assert "MYSQL_ROOT_PASSWORD" not in api
+
+
+def test_in_docker_backups_and_rejects_are_folders_of_the_host_that_a_clone_has(root):
+    mounts = {name: services(root)[name]["volumes"] for name in ("api", "migration")}
+    assert {"./backups:/app/backups", "./rejects:/app/rejects"} <= set(mounts["api"])
+    assert "./rejects:/app/rejects" in mounts["migration"]
+    assert "${CSV_DIR:-./csv}:/csv:ro" in mounts["migration"]
+    for name in ("backups", "rejects", "csv", "secrets"):
+        assert (root / name / ".gitkeep").exists()
+
+
+START = ["sh", "hiring_api/docker-entrypoint.sh"]
+
+
+def started(root, command, **environ):
+    """What a command prints that a container starts, here: by a user who is not root."""
+    as_nobody = ["setpriv", "--reuid", "65534", "--clear-groups"] if os.getuid() == 0 else []
+    script = (root / START[1]).read_text(encoding="utf-8")
+    done = subprocess.run(
+        [*as_nobody, "sh", "-s", "--", "sh", "-c", command],
+        cwd="/",
+        env={"PATH": os.environ["PATH"], **environ},
+        input=script,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
+def test_a_database_that_is_named_by_its_address_takes_the_place_of_dockers_own(root):
+    told = "echo ${MYSQL_HOST-none}"
+    assert started(root, told, MYSQL_HOST="database") == "database\n"
+    assert started(root, told, MYSQL_HOST="database", DATABASE_URL="mysql://…") == "none\n"
+    assert started(root, told, MYSQL_HOST="database", DATABASE_URL_FILE="/run/secrets/url") == "none\n"
+    assert started(root, told, MYSQL_HOST="mine", DATABASE_URL="mysql://…") == "mine\n"
 
 
 def test_make_lists_its_targets_and_every_target_says_what_it_does(root):
@@ -71,7 +129,8 @@ PROGRAMS = {"api": ("hiring_api", api_arguments.parser), "migration": ("migratio
 def test_what_the_readme_runs_in_docker_are_arguments_of_the_images_program(root, service):
     program, parser = PROGRAMS[service]
     image = (root / f"Dockerfile.{service}").read_text(encoding="utf-8")
-    assert f'ENTRYPOINT ["python", "-m", "{program}"]' in image
+    start = json.dumps([*START, "python", "-m", program])
+    assert f"ENTRYPOINT {start}" in image
     default = re.findall(r"^CMD (.*)$", image, re.MULTILINE)
     assert default == (['["serve"]'] if service == "api" else [])
     readme = (root / "README.md").read_text(encoding="utf-8")
@@ -89,12 +148,21 @@ def test_the_version_is_the_projects(root):
 @pytest.mark.skipif(not Path(".git").exists(), reason="this is no clone")
 def test_environment_files_never_reach_git_or_an_image(root):
     ignored = subprocess.run(
-        ["git", "check-ignore", ".env", ".local/credentials", "rejects/jobs.csv", "backups/b.zip"],
+        [
+            "git",
+            "check-ignore",
+            ".env",
+            ".local/credentials",
+            "secrets/url",
+            "csv/jobs.csv",
+            "rejects/jobs.csv",
+            "backups/b.zip",
+        ],
         cwd=root,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert len(ignored.stdout.splitlines()) == 4
+    assert len(ignored.stdout.splitlines()) == 6
     allowed = [line for line in (root / ".dockerignore").read_text().splitlines() if line.startswith("!")]
     assert allowed == ["!hiring_api", "!migration_job"]
