@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -62,7 +63,7 @@ def rejects_file(folder: Path, table: Table, when: datetime) -> Iterator[Rejects
             os.fdopen(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file,
         ):
             writer = csv.writer(file)
-            writer.writerow([*kinds(table), *EXTRA])
+            writer.writerow(header_of(table))
             head = file.tell()
             one = RejectsFile(writer.writerows)
             yield one
@@ -112,13 +113,35 @@ def _umask() -> int:
     return mask
 
 
+def header_of(table: Table) -> list[str]:
+    """The names of the fields of `line_of`."""
+    return [*kinds(table), *EXTRA]
+
+
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
     """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
     width = len(table.columns)
-    came = reject.raw if isinstance(reject.raw, list) else [str(reject.raw)]
+    came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
     fields = [*came, *[""] * width][:width]
     place = (key, source, reject.line, reject.record)
-    return [*fields, *place, *_reasons(tuple(reject.errors)), " | ".join(came[width:])]
+    return [*fields, *place, *_reasons(tuple(reject.errors)), " | ".join(map(str, came[width:]))]
+
+
+def _fields(table: Table, raw: Any) -> list[str]:
+    """The fields of a JSON row: a member for each column, then those that are no columns."""
+    if not isinstance(raw, dict):
+        return [_field(raw)]
+    columns = kinds(table)
+    others = [f"{_field(name)}={_field(value)}" for name, value in raw.items() if name not in columns]
+    return [*(_field(raw.get(name)) for name in columns), *others]
+
+
+def _field(value: Any) -> str:
+    """A JSON value as a CSV field; a lone surrogate, which UTF-8 cannot hold, as its escape."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
 
 
 @lru_cache(1000)

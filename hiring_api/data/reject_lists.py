@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from .packs import pack_of, reject_packs, unpacked
+from .reject_files import line_of
 from .tables import resource, tables
 
 if TYPE_CHECKING:
@@ -39,12 +40,16 @@ CSV_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which rejects: those that have all that is given; below the id `before`, at most `limit`."""
+    """Which rejects: those that have all that is given; refused at `since` or later and before `until` (naive
+    instants in UTC); below the id `before`, at most `limit`.
+    """
 
     table: Table | None = None
     source: str | None = None
     run: str | None = None
     resolved: bool | None = None
+    since: datetime | None = None
+    until: datetime | None = None
     before: int | None = None
     limit: int | None = None
 
@@ -66,24 +71,51 @@ def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str,
         yield shown
 
 
+def rejects_count(connection: Connection, chosen: Chosen) -> int:
+    """How many rejects there are, on all pages."""
+    pack = reject_packs.c
+    size = {None: pack.size, False: pack.unresolved, True: pack.size - pack.unresolved}[chosen.resolved]
+    conditions = _conditions(replace(chosen, before=None))
+    return int(connection.execute(select(func.coalesce(func.sum(size), 0)).where(*conditions)).scalar_one())
+
+
+def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterator[list[Any]]:
+    """Rejects of `table` as lines of a rejects file, in the order in which they were refused.
+
+    `before` and `limit` are not looked at.
+    """
+    chosen = replace(chosen, table=table, before=None)
+    for pack in _packs(connection, chosen, newest_first=False):
+        for kept in unpacked(pack):
+            if _has_state(kept, chosen):
+                yield line_of(table, pack.source, kept.reject, kept.key)
+
+
+def _has_state(kept: Kept, chosen: Chosen) -> bool:
+    return chosen.resolved is None or chosen.resolved == (kept.resolved_at is not None)
+
+
 def _shown(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
     every = (
         _to_json(pack, kept)
         for pack in _packs(connection, chosen)
         for kept in reversed(unpacked(pack))
         if chosen.before is None or kept.key < chosen.before
-        if chosen.resolved is None or chosen.resolved == (kept.resolved_at is not None)
+        if _has_state(kept, chosen)
     )
     return islice(every, chosen.limit)
 
 
-def _packs(connection: Connection, chosen: Chosen) -> Iterator[Row[Any]]:
-    """The packs that have such rejects, newest first."""
-    query = select(reject_packs).where(*_conditions(chosen)).order_by(reject_packs.c.id.desc())
-    found = connection.execute(query.limit(_FETCHED)).all()
+def _packs(connection: Connection, chosen: Chosen, *, newest_first: bool = True) -> Iterator[Row[Any]]:
+    """The packs that have such rejects."""
+    pack = reject_packs.c
+    order = pack.id.desc() if newest_first else pack.id
+    query = select(reject_packs).where(*_conditions(chosen)).order_by(order).limit(_FETCHED)
+    found = connection.execute(query).all()
     while found:
         yield from found
-        found = connection.execute(query.where(reject_packs.c.id < found[-1].id).limit(_FETCHED)).all()
+        last = found[-1].id
+        found = connection.execute(query.where(pack.id < last if newest_first else pack.id > last)).all()
 
 
 def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
@@ -96,6 +128,10 @@ def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
         yield pack.run == chosen.run
     if chosen.resolved is not None:
         yield pack.unresolved < pack.size if chosen.resolved else pack.unresolved > 0
+    if chosen.since is not None:
+        yield pack.refused_at >= chosen.since
+    if chosen.until is not None:
+        yield pack.refused_at < chosen.until
     if chosen.before is not None:
         yield pack.id <= pack_of(chosen.before)
 

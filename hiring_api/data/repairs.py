@@ -247,9 +247,10 @@ def _has_same_id(table: Table, layout: Layout, old: Reject, fields: list[str]) -
 def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
     """Whether a line that was wrong as a whole is given back with the fields that the rejects file shows.
 
-    Where nothing but empty fields was too much, those that are shown are all of it.
+    Where nothing but empty fields was too much, those that are shown are all of it. Of a JSON row, members
+    that are no columns and letters that no CSV file can hold are such wrongs, too.
     """
-    if all(error.field is not None for error in old.errors):
+    if all(error.field in kinds(table) and error.code != "invalid_characters" for error in old.errors):
         return False
     *shown, surplus = [str(text).strip() for text in line_of(table, "", old)]
     if not surplus and {error.code for error in old.errors} == {"column_count"}:

@@ -2,28 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import marshmallow
 from flask import Response, request
 from marshmallow import fields, validate
+from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.data.database import snapshot
-from hiring_api.data.reject_lists import CSV_COLUMNS, Chosen, rejects_page, rejects_stream
+from hiring_api.data.reject_files import header_of
+from hiring_api.data.reject_lists import (
+    CSV_COLUMNS,
+    Chosen,
+    rejects_count,
+    rejects_page,
+    rejects_stream,
+    repair_lines,
+)
 from hiring_api.data.tables import resource, tables
 
 from .batch_schemas import RowErrorSchema
 from .extensions import Routes, engine, form
-from .media_types import CSV, JSON
+from .media_types import CSV, JSON, wanted
 from .operations import TEXT, UNCHANGED
-from .parameters import Query, Whole, choice, flag
-from .representations import link, listing
-from .representations import table as as_table
+from .parameters import Moment, Query, Whole, choice, flag
+from .representations import csv_file, link, listing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
 
 _DEFAULT_LIMIT = 100
+_Line = TypeVar("_Line")
 _MOST = 2**53 - 1  # more than that, JSON readers do not tell apart
 
 routes = Routes("rejects", __name__, description="What was refused, and why")
@@ -45,6 +58,22 @@ class RejectsQuery(Query):
     resolved = flag(metadata={"description": "Whether the row was taken later"})
     limit = Whole(1, 1000, metadata={"description": "Rejects a page, 100 by default"})
     before = Whole(1, _MOST, metadata={"description": "Rejects with a lower id"})
+    since = Moment(metadata={"description": "Refused at this instant or later"})
+    until = Moment(metadata={"description": "Refused before this instant"})
+    count = flag(
+        load_default=False, metadata={"description": "Say in `total` how many there are on all pages"}
+    )
+    purpose = choice(
+        ("repair",),
+        data_key="format",
+        metadata={
+            "description": "`repair`: a CSV file of the rejects of one `table` that are not resolved yet, to "
+            "be corrected and uploaded again"
+        },
+    )
+    bom = flag(
+        load_default=False, metadata={"description": "Begin a CSV with a byte order mark, for spreadsheets"}
+    )
 
 
 class RejectSchema(marshmallow.Schema):
@@ -69,6 +98,7 @@ class RejectsSchema(marshmallow.Schema):
 
     items = fields.List(fields.Nested(RejectSchema), required=True)
     next = fields.String(required=True, allow_none=True)
+    total = fields.Integer(metadata={"description": "With `count=true`: how many there are on all pages"})
 
 
 @routes.route("/rejects", methods=["GET"])
@@ -77,29 +107,61 @@ class RejectsSchema(marshmallow.Schema):
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(summary="List refused rows", operationId="list_rejects")
-def get(**parameters: Any) -> Response:
-    """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream."""
+def get(purpose: str | None = None, **parameters: Any) -> Response:
+    """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream.
+
+    With `format=repair` they come as a CSV with the table's columns, and the reasons behind them, in the
+    order in which they were refused. Corrected and uploaded, or given to the migration job, the rows that are
+    taken resolve their rejects.
+    """
     parameters["table"] = _TABLES.get(parameters.get("table", ""))
+    if purpose is not None:
+        return _to_repair(parameters)
+    bom, count = parameters.pop("bom"), parameters.pop("count")
     if form() == CSV:
-        return as_table(list(CSV_COLUMNS), _stream(Chosen(**parameters)), CSV)
-    return _page(parameters)
+        _refuse(count, "count", "the total is part of a page in JSON")
+        rows = _stream(partial(rejects_stream, chosen=Chosen(**parameters)))
+        return csv_file(CSV_COLUMNS, ([row[name] for name in CSV_COLUMNS] for row in rows), bom=bom)
+    _refuse(bom, "bom", "JSON has none: ask for text/csv")
+    return _page(parameters, count=count)
 
 
-def _page(parameters: dict[str, Any]) -> Response:
+def _refuse(given: object, name: str, why: str) -> None:
+    if given:
+        raise UnprocessableEntity(f"query parameter {name}: {why}")
+
+
+def _page(parameters: dict[str, Any], *, count: bool) -> Response:
     limit = parameters.pop("limit", None) or _DEFAULT_LIMIT
+    chosen = Chosen(**parameters, limit=limit + 1)
     with snapshot(engine()) as connection:
-        found = rejects_page(connection, Chosen(**parameters, limit=limit + 1))
+        found = rejects_page(connection, chosen)
+        total = rejects_count(connection, chosen) if count else None
     if len(found) <= limit:
-        return listing(found)
+        return listing(found, total=total)
     following = {**request.args, "limit": limit, "before": found[limit - 1]["id"]}
-    return listing(found[:limit], link(request.path, following))
+    return listing(found[:limit], link(request.path, following), total)
 
 
-def _stream(chosen: Chosen) -> Iterator[dict[str, Any]]:
+def _to_repair(parameters: dict[str, Any]) -> Response:
+    wanted(CSV)
+    bom, table = parameters.pop("bom"), parameters.pop("table")
+    _refuse(table is None, "table", "format=repair needs the table whose columns the file has")
+    for name in ("limit", "before", "count"):
+        _refuse(parameters.pop(name, None), name, "format=repair gives all rejects in one file")
+    chosen = Chosen(**{"resolved": False, **parameters})
+    lines = _stream(partial(repair_lines, table=table, chosen=chosen))
+    response = csv_file(header_of(table), lines, bom=bom)
+    name = f"{table.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return response
+
+
+def _stream(read: Callable[[Connection], Iterator[_Line]]) -> Iterator[_Line]:
     database = engine()
 
-    def rows() -> Iterator[dict[str, Any]]:
+    def lines() -> Iterator[_Line]:
         with snapshot(database) as connection:
-            yield from rejects_stream(connection, chosen)
+            yield from read(connection)
 
-    return rows()
+    return lines()

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from flask import Response, jsonify, request
 from .media_types import CSV
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from wsgiref.types import WSGIEnvironment
 
 _BUFFERED = 64 * 1024
@@ -26,9 +27,12 @@ def link(path: str, parameters: dict[str, Any]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def listing(items: list[dict[str, Any]], following: str | None = None) -> Response:
-    """A list as JSON, with the path of the next page in the body and in `Link` (RFC 8288)."""
-    response = jsonify(items=items, next=following)
+def listing(items: list[dict[str, Any]], following: str | None = None, total: int | None = None) -> Response:
+    """A list as JSON, with the path of the next page in the body and in `Link` (RFC 8288).
+
+    `total` is how many there are on all pages, where that was asked for.
+    """
+    response = jsonify(items=items, next=following, **({} if total is None else {"total": total}))
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return conditional(response)
@@ -60,8 +64,19 @@ def _preconditions() -> WSGIEnvironment:
 
 def table(names: list[str], rows: Iterable[dict[str, Any]], form: str) -> Response:
     """Rows streamed as CSV (RFC 4180, with a header line) or NDJSON."""
-    lines = _csv_lines(names, rows) if form == CSV else (json.dumps(row) + "\n" for row in rows)
-    pieces = _joined(lines)
+    if form == CSV:
+        return csv_file(names, ([row[name] for name in names] for row in rows))
+    return _streamed((json.dumps(row) + "\n" for row in rows), form)
+
+
+def csv_file(header: Sequence[str], lines: Iterable[Sequence[Any]], *, bom: bool = False) -> Response:
+    """Lines streamed as CSV; with a byte order mark first where some spreadsheet wants one."""
+    texts = _csv_lines(header, lines)
+    return _streamed(chain(["\ufeff"], texts) if bom else texts, CSV)
+
+
+def _streamed(texts: Iterable[str], form: str) -> Response:
+    pieces = _joined(texts)
     first = next(pieces)  # before the status is sent: a database that is away is a 503
     response = Response(_resumed(first, pieces), mimetype=form)
     response.vary.add("Accept")
@@ -74,16 +89,14 @@ def _resumed(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
     yield from pieces
 
 
-def _csv_lines(names: list[str], rows: Iterable[dict[str, Any]]) -> Iterator[str]:
+def _csv_lines(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> Iterator[str]:
     line = io.StringIO()
-    writer = csv.DictWriter(line, names)
-    writer.writeheader()
-    for row in rows:
+    writer = csv.writer(line)
+    for fields in chain([header], lines):
+        writer.writerow(fields)
         yield line.getvalue()
         line.seek(0)
         line.truncate()
-        writer.writerow(row)
-    yield line.getvalue()
 
 
 def _joined(lines: Iterable[str]) -> Iterator[bytes]:
@@ -94,6 +107,11 @@ def _joined(lines: Iterable[str]) -> Iterator[bytes]:
         held.append(line)
         size += len(line)
         if size >= _BUFFERED:
-            yield "".join(held).encode()
+            yield _encoded(held)
             held, size = [], 0
-    yield "".join(held).encode()
+    yield _encoded(held)
+
+
+def _encoded(texts: list[str]) -> bytes:
+    # A refused row may hold half a surrogate pair, which UTF-8 cannot
+    return "".join(texts).encode(errors="backslashreplace")

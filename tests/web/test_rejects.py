@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import re
+import time
 
 import pytest
 
@@ -80,3 +83,170 @@ def test_there_may_be_none(client):
 def test_wrong_parameters_are_refused(client):
     for query in ("?limit=1001", "?table=none", "?before=0", "?source=", "?color=red"):
         assert client.get(f"/rejects{query}").status_code == 422
+
+
+def repair(client, query):
+    answer = client.get(f"/rejects?format=repair&{query}")
+    assert (answer.status_code, answer.mimetype) == (200, "text/csv")
+    return answer
+
+
+def upload(client, resource, text):
+    return client.post(f"/upload/{resource}", data=text.encode(), content_type="text/csv")
+
+
+def test_rejects_are_given_back_as_a_file_that_is_corrected_and_uploaded_again(client):
+    refuse(client, "departments", ['x,"Sa""les, Ltd"', "2,", "3,Law,too,many"], "one")
+    client.post("/departments", json=[{"id": 4, "department": ""}, {"id": 5, "department": "Taken"}])
+    refuse(client, "jobs", ["y,Clerk"], "two")
+    answer = repair(client, "table=departments")
+    name = r"attachment; filename=departments-\d{8}T\d{6}Z\.csv"
+    assert re.fullmatch(name, answer.headers["Content-Disposition"])
+    found = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    keys = [row.pop("reject") for row in found]
+    assert len(set(keys)) == 4
+    assert [[row["id"], row["department"], row["file"], row["line"], row["codes"]] for row in found] == [
+        ["x", 'Sa"les, Ltd', "POST /upload/departments", "1", "invalid_format"],
+        ["2", "", "POST /upload/departments", "2", "required"],
+        ["3", "Law", "POST /upload/departments", "3", "column_count"],
+        ["4", "", "POST /departments", "", "required"],
+    ]
+    assert found[2]["surplus"] == "too | many"
+    again = upload(client, "departments", answer.text)
+    assert (again.status_code, again.json["rejected"]) == (422, 4)
+    mended = answer.text.replace("x,", "1,", 1).replace("2,,", "2,Legal,", 1).replace("4,,", "4,Care,", 1)
+    assert upload(client, "departments", mended).json["inserted"] == 3
+    stored = {row["id"]: row["department"] for row in client.get("/departments").json["items"]}
+    assert stored == {1: 'Sa"les, Ltd', 2: "Legal", 4: "Care", 5: "Taken"}
+    left = list(csv.DictReader(io.StringIO(repair(client, "table=departments").text)))
+    assert [row["reject"] for row in left] == [keys[2]]
+    all_of_them = csv.DictReader(io.StringIO(repair(client, "table=departments&resolved=true").text))
+    assert [row["reject"] for row in all_of_them] == [keys[0], keys[1], keys[3]]
+
+
+def test_json_rows_are_given_back_by_column_and_wait_for_what_no_file_can_show(client):
+    rows = [
+        {"department": "No id"},
+        {"department": 7, "id": 1.5},
+        {"id": 3, "department": "Half \ud800"},
+        {"id": 4, "department": "Law", "\ud800more": [1, "é"]},
+        "text",
+    ]
+    client.post("/departments", data=json.dumps(rows), content_type="application/json")
+    answer = repair(client, "table=departments")
+    found = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    assert [(row["id"], row["department"], row["surplus"]) for row in found] == [
+        ("1.5", "7", ""),
+        ("3", "Half \\ud800", ""),
+        ("4", "Law", '\\ud800more=[1, "é"]'),
+        ("text", "", ""),
+    ]
+    assert upload(client, "departments", answer.text).json["rejected"] == 4
+    mended = answer.text.replace("Half \\ud800,", "Whole,").replace('"\\ud800more=[1, ""é""]"', "")
+    assert upload(client, "departments", mended).json["inserted"] == 2
+
+
+def test_a_byte_order_mark_comes_where_it_is_asked_for_and_is_taken_again(client):
+    refuse(client, "departments", ["x,Año"], "one")
+    plain = repair(client, "table=departments")
+    marked = repair(client, "table=departments&bom=true")
+    assert marked.data == b"\xef\xbb\xbf" + plain.data
+    again = client.post(
+        "/upload/departments", data=marked.data.replace(b"x,", b"1,"), content_type="text/csv"
+    )
+    assert (again.status_code, again.json["inserted"]) == (201, 1)
+    listed = client.get("/rejects?bom=true", headers={"Accept": "text/csv"})
+    assert listed.data.startswith(b"\xef\xbb\xbfid,table,")
+
+
+def test_thousands_of_rejects_come_in_one_file_in_the_order_of_their_lines(client):
+    refuse(client, "departments", [f"x,{number}" for number in range(5003)], "one")
+    refuse(client, "departments", ["x,5003"], "two")
+    found = csv.DictReader(io.StringIO(repair(client, "table=departments").text))
+    assert [row["department"] for row in found] == [str(number) for number in range(5004)]
+    some = csv.DictReader(io.StringIO(repair(client, "table=departments&run=two").text))
+    assert [row["department"] for row in some] == ["5003"]
+
+
+def test_none_to_repair_is_a_header(client):
+    text = "id,job,reject,file,line,record,codes,reasons,surplus\r\n"
+    assert repair(client, "table=jobs").text == text
+
+
+def test_rejects_are_chosen_by_when_they_were_refused(client):
+    refuse(client, "departments", ["x,Sales"], "one")
+    time.sleep(0.01)
+    refuse(client, "departments", ["x,Law"], "two")
+    second, first = (item["refused_at"] for item in client.get("/rejects").json["items"])
+    for query, runs in (
+        (f"since={second}", ["two"]),
+        (f"until={second}", ["one"]),
+        (f"since={first}&until={second}", ["one"]),
+        (f"since={first}", ["two", "one"]),
+        (f"until={first}", []),
+        ("since=2999-01-01", []),
+        ("until=2999-01-01", ["two", "one"]),
+    ):
+        page = client.get(f"/rejects?count=true&{query}").json
+        assert ([item["run"] for item in page["items"]], page["total"]) == (runs, len(runs))
+        lines = csv.DictReader(io.StringIO(repair(client, f"table=departments&{query}").text))
+        assert len(list(lines)) == len(runs)
+
+
+def test_the_total_counts_what_is_on_all_pages(client):
+    refuse(client, "departments", ["x,Sales"] * 5, "one")
+    refuse(client, "jobs", ["x,Clerk"] * 2, "two")
+    assert "total" not in client.get("/rejects").json
+    path, totals = "/rejects?limit=2&count=true&table=departments", []
+    while path:
+        page = client.get(path).json
+        totals.append(page["total"])
+        path = page["next"]
+    assert totals == [5, 5, 5]
+    file = repair(client, "table=jobs").text
+    upload(client, "jobs", file.replace("x,", "1,", 1))
+    for query, total in (("", 7), ("&resolved=true", 1), ("&resolved=false", 6), ("&run=none", 0)):
+        assert client.get(f"/rejects?count=true{query}").json["total"] == total
+
+
+@pytest.mark.parametrize(
+    ("query", "accept", "status", "detail"),
+    [
+        ("format=repair", "*/*", 422, "table: format=repair needs the table whose columns the file has"),
+        (
+            "format=repair&table=jobs&limit=1",
+            "*/*",
+            422,
+            "limit: format=repair gives all rejects in one file",
+        ),
+        (
+            "format=repair&table=jobs&before=9",
+            "*/*",
+            422,
+            "before: format=repair gives all rejects in one file",
+        ),
+        (
+            "format=repair&table=jobs&count=true",
+            "*/*",
+            422,
+            "count: format=repair gives all rejects in one file",
+        ),
+        ("format=csv", "*/*", 422, "format: must be one of repair"),
+        ("bom=true", "*/*", 422, "bom: JSON has none: ask for text/csv"),
+        ("count=true", "text/csv", 422, "count: the total is part of a page in JSON"),
+        (
+            "since=yesterday",
+            "*/*",
+            422,
+            "since: must be a date or a date and time such as 2021-07-27T16:02:08Z",
+        ),
+    ],
+)
+def test_parameters_that_do_not_fit_each_other_are_refused(client, query, accept, status, detail):
+    answer = client.get(f"/rejects?{query}", headers={"Accept": accept})
+    assert (answer.status_code, answer.json["detail"]) == (status, f"query parameter {detail}")
+
+
+def test_a_file_to_repair_is_no_json(client):
+    answer = client.get("/rejects?format=repair&table=jobs", headers={"Accept": "application/json"})
+    assert answer.status_code == 406
