@@ -47,7 +47,7 @@ def backup(options: argparse.Namespace) -> None:
         total = _count(engine, in_order or tables()) if on_terminal() else None
         with bar("backing up", total) as tell:
             kept = catalogue.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
-    catalogue.prune(store, settings.backup_keep, settings.backup_keep_days)
+        catalogue.prune(store, *_retention(settings), identity.database_of(engine))
     show([_line(kept)], [kept.to_json()], as_json=options.json)
 
 
@@ -89,7 +89,8 @@ def restore_file(options: argparse.Namespace) -> None:
         if not options.other_database and (own := here()):
             identity.require_own(own, file.database, "--other-database")
         if settings.backup_before_replace and not options.no_keep and options.mode == "replace":
-            keeping = partial(catalogue.kept_before, engine, open_store(settings.backup_dir))
+            store = open_store(settings.backup_dir)
+            keeping = partial(catalogue.kept_before, engine, store, _retention(settings), file.name)
         if not options.dry_run and not options.yes:
             confirm(engine, file, options.mode, keeps=keeping is not None)
         with reading("restoring", file.files):
@@ -162,6 +163,10 @@ def _here(settings: Settings) -> Database | None:
             return identity.database_of(engine)
     except DatabaseUnavailable:
         return None
+
+
+def _retention(settings: Settings) -> catalogue.Retention:
+    return catalogue.Retention(settings.backup_keep, settings.backup_keep_days)
 
 
 def _count(engine: Engine, chosen: Iterable[Table]) -> int:

@@ -68,13 +68,16 @@ class Manifest:
 
 
 @contextmanager
-def room(message: str = "there is no room left for the file: nothing was kept") -> Iterator[None]:
-    """Turns a full disk into StorageFull."""
+def room(
+    message: str = "there is no room left for the file: nothing was kept",
+    kind: type[StorageFull] = StorageFull,
+) -> Iterator[None]:
+    """Turns a full disk into StorageFull, or that kind of it."""
     try:
         yield
     except OSError as error:
         if error.errno in _NO_ROOM:
-            raise StorageFull(message) from error
+            raise kind(message) from error
         raise
 
 
@@ -110,21 +113,25 @@ def backup_all(
     chosen: Sequence[Table] | None = None,
     tell: Tell | None = None,
 ) -> Manifest:
-    """Writes a zip of all tables (or those chosen) and a manifest into `file`; raises as `backup_table`.
+    """Writes a zip of all tables (or those chosen) and a manifest into `file`.
 
     `tell` is told the number of rows of each block.
+
+    Raises:
+        Conflict, DatabaseUnavailable: as `backup_table` does.
+        StorageFull: the disk of temporary files is full.
+        OSError: that of `file` is, or what else its writing raises; its owner knows what that means.
     """
     taken = datetime.now(UTC)
-    with room():
-        with snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
-            revision = schema.revision(connection)
-            entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
-            database = identity.identify(connection).to_json()
-            manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
-            text = json.dumps(manifest.to_json(), indent=2)
-            archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
-            archive.comment = EMPTY_SEAL
-        seal(file)
+    with snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
+        revision = schema.revision(connection)
+        entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
+        database = identity.identify(connection).to_json()
+        manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
+        text = json.dumps(manifest.to_json(), indent=2)
+        archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
+        archive.comment = EMPTY_SEAL
+    seal(file)
     return manifest
 
 
@@ -133,7 +140,8 @@ def _write_entry(
 ) -> Entry:
     name = f"{table.name}.avro"
     with tempfile.TemporaryFile() as part:
-        content = _write_table(connection, table, cast("BinaryIO", part), codec, tell)
+        with room():
+            content = _write_table(connection, table, cast("BinaryIO", part), codec, tell)
         size = part.tell()
         part.seek(0)
         with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:

@@ -17,7 +17,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import QueuePool
 
-from .errors import DatabaseUnavailable, StorageFull
+from .errors import CommitUnsure, DatabaseUnavailable, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -174,7 +174,7 @@ def _commit_told() -> Iterator[None]:
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-        raise DatabaseUnavailable(_UNSURE) from error
+        raise CommitUnsure(_UNSURE) from error
 
 
 @contextmanager

@@ -21,8 +21,16 @@ class DatabaseUnavailable(HiringError):
     """The database cannot be reached or gave up on the transaction; nothing was committed."""
 
 
+class CommitUnsure(DatabaseUnavailable):
+    """The connection was lost during the commit: what was asked for is done, or nothing of it."""
+
+
 class StorageFull(HiringError):
     """A disk has no room left; nothing was kept."""
+
+
+class BackupsFull(StorageFull):
+    """The place where backups are kept has no room left."""
 
 
 class StorageUnavailable(HiringError):

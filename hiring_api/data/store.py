@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from .backup import room
-from .errors import NotFound, StorageUnavailable
+from .errors import BackupsFull, NotFound, StorageUnavailable
 from .scratch import scratch_file
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Folder(Store):
 
     def put(self, name: str, write: Callable[[BinaryIO], None]) -> None:
         try:
-            with room():
+            with room(kind=BackupsFull):
                 self._path.mkdir(parents=True, exist_ok=True)
                 self._put(self._path / _checked(name), write)
         except OSError as error:

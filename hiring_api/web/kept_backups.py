@@ -14,13 +14,21 @@ from hiring_api.data.restore import restore
 from hiring_api.data.tables import resource
 from hiring_api.data.verify import LEVELS, verify
 
-from .bodies import settings
 from .extensions import Routes, engine, form
 from .media_types import JSON, ZIP
 from .operations import BINARY, TEXT, UNCHANGED, problems
 from .parameters import Query, Whole, choice, flag
 from .representations import conditional, link, listing
-from .transfers import CodecQuery, RestoreQuery, all_restored, download, keeping, restored, store
+from .transfers import (
+    CodecQuery,
+    RestoreQuery,
+    all_restored,
+    download,
+    keeping,
+    restored,
+    retention,
+    store,
+)
 
 if TYPE_CHECKING:
     from hiring_api.data.restore import Mode
@@ -113,7 +121,7 @@ class KeptRestoreQuery(RestoreQuery):
 def keep(codec: str) -> Response:
     """Keeps a backup of all tables, then deletes those that are too many or too old."""
     kept = catalogue.keep(engine(), store(), codec=codec)
-    catalogue.prune(store(), settings().backup_keep, settings().backup_keep_days)
+    catalogue.prune(store(), *retention(), identity.database_of(engine()))
     response = jsonify(_described(kept))
     response.status_code = 201
     response.headers["Location"] = f"/backups/{kept.name}"
@@ -184,7 +192,7 @@ def restore_backup(
     if not other_database:
         identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
     with catalogue.opened(store(), kept) as files:
-        return restored(restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep)))
+        return restored(restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep, name)))
 
 
 @routes.route("/<name>", methods=["DELETE"])

@@ -13,7 +13,7 @@ from flask import Response, jsonify, send_file
 from marshmallow import fields
 
 from hiring_api.data import backup
-from hiring_api.data.catalogue import kept_before
+from hiring_api.data.catalogue import Retention, kept_before
 from hiring_api.data.codecs import WRITTEN
 from hiring_api.data.restore import MODES
 from hiring_api.data.store import open_store
@@ -100,7 +100,8 @@ def sent(media_type: str, table: Table | None, write: Callable[[BinaryIO], str])
     """
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
     try:
-        content = write(file)
+        with backup.room():
+            content = write(file)
     except BaseException:
         file.close()
         raise
@@ -128,10 +129,18 @@ def store() -> Store:
     return open_store(settings().backup_dir)
 
 
-def keeping(wanted: bool | None) -> Keeping | None:
-    """What keeps the tables before a restore replaces them: as asked, else as the setting says."""
+def retention() -> Retention:
+    """How many backups this application keeps, and how long."""
+    return Retention(settings().backup_keep, settings().backup_keep_days)
+
+
+def keeping(wanted: bool | None, restored: str = "") -> Keeping | None:
+    """What keeps the tables before a restore replaces them: as asked, else as the setting says.
+
+    `restored` is the name of the kept backup that is restored, if it is one.
+    """
     if settings().backup_before_replace if wanted is None else wanted:
-        return partial(kept_before, engine(), store())
+        return partial(kept_before, engine(), store(), retention(), restored)
     return None
 
 

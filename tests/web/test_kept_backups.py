@@ -1,5 +1,6 @@
 """`/backups`: kept backups are listed, verified, restored and deleted; damaged ones are noticed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,15 @@ def test_a_backup_folder_that_cannot_be_written_is_told(filled, settings):
     assert response.status_code == 503
     assert response.json["detail"] == "the backup folder cannot be written"
     assert ROWS
+
+
+def test_six_restores_leave_as_many_backups_as_the_setting_says(filled, settings, app):
+    app.config["SETTINGS"] = replace(settings, backup_keep=3)
+    asked = [filled.post("/backups").json["name"] for _ in range(3)]
+    for number in range(6):
+        filled.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "name": f"Wrecked {number}"}])
+        kept = filled.post(f"/backups/{asked[-1]}/restore").json["employees"]["kept"]
+        assert kept in [item["name"] for item in filled.get("/backups").json["items"]]
+    left = [(item["name"], item["reason"]) for item in filled.get("/backups").json["items"]]
+    assert [reason for _, reason in left] == ["before restore", "before restore", "requested"]
+    assert left[2][0] == asked[-1]
