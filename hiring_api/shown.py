@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -41,6 +42,15 @@ def on_terminal() -> bool:
     return sys.stderr.isatty()
 
 
+def width() -> dict[str, Any]:
+    """The arguments of tqdm for a bar as wide as the terminal, and 80 columns where it has none."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return {"dynamic_ncols": True} if columns else {"ncols": 80, "nrows": 24}
+
+
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
     """A function that is told of rows, and a bar of them on a terminal.
@@ -49,7 +59,7 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
     """
     many = total is None or total >= _MANY
     with tqdm(
-        total=total, desc=what, unit=" rows", unit_scale=many, dynamic_ncols=True, disable=not on_terminal()
+        total=total, desc=what, unit=" rows", unit_scale=many, disable=not on_terminal(), **width()
     ) as shown:
 
         def tell(rows: int) -> None:

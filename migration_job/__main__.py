@@ -5,7 +5,8 @@ import sys
 try:  # a Ctrl-C is no traceback from the first import on, and the imports take half a second
     from .main import main
 except KeyboardInterrupt:
-    sys.exit("migration_job: stopped before it began")
+    sys.stderr.write("migration_job: stopped before it began\n")
+    sys.exit(130)
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 import codecs
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hiring_api import __version__
 from hiring_api.data.csv_layout import DELIMITERS, IGNORED
 from hiring_api.data.tables import kinds, resource, tables
 from hiring_api.data.tasks import Limit, limit_of
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 _EPILOG = """\
 exit status:
   0  done; refused rows are reported and written to the rejects folder
-  1  failed; running it again goes on where it was
-  2  wrong usage
+  1  failed: a file or a database that is not there or cannot be used, or no room; running it again goes on
+  2  wrong usage: arguments or settings that can never work
   3  more rejects than --max-rejects allows; nothing of that table was kept
+130  stopped by Ctrl-C or SIGTERM; running it again goes on where it was
 
 settings are environment variables: DATABASE_URL or MYSQL_HOST and the like, CSV_SOURCE, REJECTS_DIR
 """
@@ -73,7 +74,12 @@ def parser() -> argparse.ArgumentParser:
         help="keep nothing of a table that has more refused rows than this, and stop with status 3",
     )
     parser.add_argument("--dry-run", action="store_true", help="report and refuse as usual, load nothing")
-    parser.add_argument("--report", type=Path, metavar="FILE", help="write all figures as JSON")
+    parser.add_argument(
+        "--report",
+        metavar="FILE",
+        help="write all figures as JSON; - for standard output, in place of the table",
+    )
+    parser.add_argument("--version", action="version", version=f"hiring-api {__version__}")
     parser.add_argument("--wait", action="store_true", help="wait while another migration is running")
     return parser
 

@@ -6,17 +6,20 @@ import gc
 import logging
 import signal
 import sys
-from typing import TYPE_CHECKING, NoReturn
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from hiring_api.data.csv_files import Choices
 from hiring_api.data.errors import HiringError
+from hiring_api.data.rejects import log as refusals
 from hiring_api.log_lines import LinesFormatter
 from hiring_api.settings import SettingsError, read_settings
+from hiring_api.shown import on_terminal
 
 from .arguments import parser
 from .job import Job, Result, run
 from .sources import TableNotNamed
-from .summary import summary, write_report
+from .summary import report_text, require_writable, summary
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -24,7 +27,10 @@ if TYPE_CHECKING:
 
     from hiring_api.settings import Settings
 
-DONE, FAILED, WRONG_USAGE, TOO_MANY = 0, 1, 2, 3
+log = logging.getLogger(__name__)
+
+DONE, FAILED, WRONG_USAGE, TOO_MANY, STOPPED = 0, 1, 2, 3, 130
+_STDOUT = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -38,23 +44,47 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
+    if (
+        on_terminal()
+    ):  # the summary says how many were refused and where they are: not each, nor whose they are
+        refusals.setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, _stop)
     gc.set_threshold(500_000)  # rows are no cycles: looking for some costs a third of the reading
     job = _job(given, settings)
+    if given.report not in (None, _STDOUT):
+        try:
+            require_writable(Path(given.report))
+        except OSError as refused:
+            return _say(f"{given.report} cannot be written: {refused.strerror}; nothing was loaded", FAILED)
     results: list[Result] = []
     status, error = _run(job, settings, results)
+    return _tell(job, results, status, error, given.report)
+
+
+def _tell(job: Job, results: list[Result], status: int, error: str | None, report: str | None) -> int:
+    """Prints the summary, and writes the report if one is asked for; the exit status."""
     try:
         if results:
-            sys.stdout.write(summary(results, dry_run=job.dry_run))
-            sys.stdout.flush()
+            _print(summary(results, dry_run=job.dry_run), sys.stderr if report == _STDOUT else sys.stdout)
     except OSError as refused:
         status = _say(f"the summary cannot be written: {refused.strerror}", status or FAILED)
-    if given.report is not None:
-        try:
-            write_report(given.report, job, results, status, error)
-        except OSError as refused:
-            return _say(f"{given.report} cannot be written: {refused.strerror}", status or FAILED)
+    if report is None:
+        return status
+    text = report_text(job, results, status, error)
+    try:
+        if report == _STDOUT:
+            _print(text, sys.stdout)
+        else:
+            Path(report).write_text(text, encoding="utf-8")
+    except OSError as refused:
+        what = "the report" if report == _STDOUT else report
+        return _say(f"{what} cannot be written: {refused.strerror}", status or FAILED)
     return status
+
+
+def _print(text: str, stream: TextIO) -> None:
+    stream.write(text)
+    stream.flush()
 
 
 def _stop(_signal: int, _frame: object) -> NoReturn:
@@ -80,6 +110,9 @@ def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str 
     try:
         for result in run(job, settings):
             results.append(result)
+            if result.rejects is not None and on_terminal():
+                refused = result.loaded.counts.rejected
+                log.warning("%d rows of %s are refused: %s", refused, result.table.name, result.rejects)
             if not _within(job, result):
                 what = f"{result.table.name} has more refused rows than --max-rejects allows"
                 return _say(f"{what}: none of it was kept", TOO_MANY), what
@@ -88,7 +121,7 @@ def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str 
         return _say(failure.message, status), failure.message
     except KeyboardInterrupt:
         what = "stopped; run the same command again to go on where it was"
-        return _say(what, FAILED), what
+        return _say(what, STOPPED), what
     return DONE, None
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
+
+from hiring_api.shown import on_terminal, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,7 +27,7 @@ _MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would b
 @contextmanager
 def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
     """A function that is told of each chunk."""
-    if sys.stderr.isatty():
+    if on_terminal():
         with _bar(task) as tell:
             yield tell
     else:
@@ -36,7 +37,7 @@ def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
 @contextmanager
 def _bar(task: Task) -> Iterator[Callable[[Progress], None]]:
     lines = task.file.lines
-    bar = tqdm(total=lines, desc=task.table.name, unit=" rows", unit_scale=lines >= _MANY, dynamic_ncols=True)
+    bar = tqdm(total=lines, desc=task.table.name, unit=" rows", unit_scale=lines >= _MANY, **width())
     with logging_redirect_tqdm(), bar:
 
         def tell(progress: Progress) -> None:

@@ -52,12 +52,22 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(padded).rstrip() + "\n"
 
 
-def write_report(path: Path, job: Job, results: Sequence[Result], status: int, error: str | None) -> None:
-    """Writes all figures of a run, and what proves them, to `path` as JSON.
+def require_writable(path: Path) -> None:
+    """Finds out before a long run whether its report could be written afterwards.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: it could not.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        return  # opening a pipe, such as a shell's >(…), would wait for who reads it
+    there = path.exists()
+    path.open("ab").close()
+    if not there:
+        path.unlink()
+
+
+def report_text(job: Job, results: Sequence[Result], status: int, error: str | None) -> str:
+    """All figures of a run, and what proves them, as JSON."""
     report = {
         "source": job.source,
         "exit_status": status,
@@ -66,7 +76,7 @@ def write_report(path: Path, job: Job, results: Sequence[Result], status: int, e
         "on_conflict": job.on_conflict,
         "tables": [_reported(result, dry_run=job.dry_run) for result in results],
     }
-    path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    return json.dumps(report, indent=2) + "\n"
 
 
 def _reported(result: Result, *, dry_run: bool) -> dict[str, Any]:

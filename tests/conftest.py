@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,10 @@ from hiring_api.data.tables import Base
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
 from tests import documented
+
+# A job in the background of a shell, or under nohup, ignores Ctrl-C; so would the programs that tests stop
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 BACKENDS = ("sqlite", "server")
 

@@ -24,7 +24,6 @@ import time
 
 CTRL_C = b"\x03"
 _SECONDS = 60
-_SIZE = struct.pack("HHHH", 24, 120, 0, 0)
 # The terminal becomes the one that the program's session is controlled by: its keys send signals
 _CONTROLLED = (
     "import fcntl, os, sys, termios; fcntl.ioctl(2, termios.TIOCSCTTY, 0); "
@@ -35,11 +34,11 @@ _CONTROLLED = (
 class Terminal:
     """One program. As a context manager it is running inside the block, and killed at its end."""
 
-    def __init__(self, *command, environ=None):
+    def __init__(self, *command, environ=None, size=(24, 120)):
         self.shown = ""
         self._output = tempfile.TemporaryFile()  # noqa: SIM115  # closed at the end
         self._keys, screen = pty.openpty()
-        fcntl.ioctl(screen, termios.TIOCSWINSZ, _SIZE)
+        fcntl.ioctl(screen, termios.TIOCSWINSZ, struct.pack("HHHH", *size, 0, 0))
         self.process = subprocess.Popen(
             [sys.executable, "-c", _CONTROLLED, *command],
             stdin=screen,

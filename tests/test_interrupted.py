@@ -23,7 +23,7 @@ runpy.run_module(sys.argv[1], run_name="__main__", alter_sys=True)
 @pytest.mark.parametrize(
     ("program", "status", "said"),
     [
-        ("migration_job", 1, "migration_job: stopped before it began\n"),
+        ("migration_job", 130, "migration_job: stopped before it began\n"),
         ("hiring_api", 130, "interrupted: nothing was changed\n"),
     ],
 )

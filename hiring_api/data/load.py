@@ -26,6 +26,7 @@ from .loads import Counts, Progress
 from .packs import Reject
 from .place import place, prove
 from .rejects import Origin, keep
+from .rejects import log as refusals
 from .shadow import shadow
 from .tables import references
 from .tasks import Loaded, Task
@@ -241,7 +242,7 @@ def _keep_placed(
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
     after = _after(before, judged, placed, refused, found)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
-        log.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
+        refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
     return after, list(refused.values())
 
 

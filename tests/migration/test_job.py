@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 from sqlalchemy import delete, make_url, update
 
+from hiring_api import __version__
 from hiring_api.data import schema
 from hiring_api.data.database import open_engine, transaction
 from hiring_api.data.locks import named_lock
@@ -141,6 +142,12 @@ def test_a_second_job_says_that_one_is_running(job, monkeypatch):
         status, output, error = job()
     assert (status, output) == (1, "")
     assert "another migration is running on this database" in error
+
+
+def test_it_says_its_version(capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"hiring-api {__version__}\n"
 
 
 def test_wrong_settings_and_wrong_arguments_are_wrong_usage(job, monkeypatch):

@@ -76,6 +76,6 @@ def test_a_job_that_is_stopped_says_how_to_go_on(files):
         pass
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert error.endswith("migration_job: stopped; run the same command again to go on where it was\n")
     assert main([str(files.folder)]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -96,6 +97,33 @@ def test_a_report_has_all_figures_and_what_proves_them(job, tmp_path):
     assert (table["delimiter"], table["header"], table["columns"]) == (";", True, ["department", "id"])
     assert table["proof"]["stored_equals_read"] is True
     assert table["proof"]["written"]["rows"] == 1
+
+
+def test_a_report_on_standard_output_is_all_that_is_there(job):
+    job.files(MIXED)
+    status, output, error = job("--report", "-")
+    assert (status, json.loads(output)["tables"][2]["rejected"]) == (0, 2)
+    assert figures(error)["hired_employees"] == (4, 2, 0, 0, 2)
+    assert not Path("-").exists()
+
+
+@pytest.mark.parametrize("name", ["no/such/folder.json", "."])
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_loaded(job, name):
+    job.files(MIXED)
+    path = job.folder / name
+    status, output, error = job("--report", str(path))
+    assert (status, output, job.rows("departments")) == (1, "", [])
+    assert re.fullmatch(rf"migration_job: {path} cannot be written: .*; nothing was loaded\n", error)
+
+
+def test_an_earlier_report_is_there_until_the_next_one_is_written(job, tmp_path):
+    path = tmp_path / "report.json"
+    path.write_text("earlier")
+    with pytest.raises(SystemExit):
+        job("--report", str(path), "--no-such")
+    assert path.read_text() == "earlier"
+    job("--report", str(path))
+    assert json.loads(path.read_text())["exit_status"] == 1
 
 
 def test_a_report_of_a_failed_run_says_why(job, tmp_path):

@@ -33,10 +33,18 @@ def test_each_table_has_a_bar_with_rows_rate_and_time_left(files):
     for name, lines, refused in (("departments", "2", 0), ("jobs", "3", 0), ("hired_employees", "60.0k", 60)):
         assert re.search(BAR.format(name, 100, lines, lines, refused) + r"\r\n", shown), shown
     assert re.search(BAR.format("hired_employees", r"[1-9]\d?", r"[\d.]+k", "60.0k", r"\d+"), shown), shown
-    assert "\r\n" not in re.search(r"WARNING refused line 1000 .*?\r", shown)[0][:-1]
+    [path] = files.rejects_folder.iterdir()
+    assert re.search(rf"WARNING 60 rows of hired_employees are refused: {path}\r\n", shown), shown
+    assert "refused line" not in shown
     assert figures(output)["hired_employees"] == (ROWS, ROWS - 60, 0, 0, 60)
     assert re.fullmatch(r"[ -~\n]*", output), "the summary alone"
     assert output.startswith("table ")
+
+
+def test_a_terminal_that_says_it_has_no_columns_has_a_bar_as_well(files):
+    with Terminal(sys.executable, "-c", CODE, str(files.folder), size=(0, 0)) as terminal:
+        assert terminal.end() == 0
+        assert re.search(r"\rhired_employees: +100%\|[^|\r]+\| 60.0k/60.0k ", terminal.shown), terminal.shown
 
 
 def test_without_a_terminal_there_is_no_bar(files):
@@ -59,7 +67,7 @@ def test_ctrl_c_ends_it_cleanly_and_running_it_again_completes_it(files):
     with Terminal(sys.executable, "-c", CODE, str(files.folder)) as terminal:
         terminal.until(BAR.format("hired_employees", r"[1-9]\d?", r"[\d.]+k", "60.0k", r"\d+"))
         terminal.type(CTRL_C)
-        assert terminal.end() == 1
+        assert terminal.end() == 130
         shown, output = terminal.shown, terminal.output
     assert shown.endswith("\r\nmigration_job: stopped; run the same command again to go on where it was\r\n")
     assert "Traceback" not in shown

@@ -131,7 +131,7 @@ def test_a_job_right_behind_one_that_dies_need_not_be_told_to_wait(job, first):
 def test_a_job_that_waits_can_be_stopped(job, first, second, how):
     second.send_signal(how)
     output, error = second.communicate(timeout=30)
-    assert (second.returncode, output) == (1, "")
+    assert (second.returncode, output) == (130, "")
     assert error.endswith("migration_job: stopped; run the same command again to go on where it was\n")
     assert "Traceback" not in error
     assert go_on(first)[0] == 0
