@@ -40,6 +40,7 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_restore(commands)
     _add_backups(commands)
+    _add_reset_ids(commands)
     _add(commands, "migrate", "make the schema of the database, or bring it up to date")
     commands.add_parser("serve", help="serve the API until it is stopped")
     return main
@@ -76,6 +77,12 @@ def _add_restore(commands: Any) -> None:
     command.add_argument("--dry-run", action="store_true", help="report what would be done")
     command.add_argument("--no-keep", action="store_true", help="do not keep what is replaced")
     command.add_argument("--ignore-extra", action="store_true", help="leave out fields that the table lacks")
+
+
+def _add_reset_ids(commands: Any) -> None:
+    does = "make new ids go on after the highest one in each table, or in those named"
+    command = _add(commands, "reset-ids", does)
+    command.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(map(resource, tables())))
 
 
 def _add_backups(commands: Any) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select
 
 from .confirm import confirm
-from .data import catalogue, identity, schema
+from .data import catalogue, identity, next_ids, schema
 from .data.database import open_engine, snapshot
 from .data.errors import DatabaseUnavailable, NotFound
 from .data.restore import restore
@@ -109,6 +109,14 @@ def migrate(options: argparse.Namespace) -> None:
     show([{"revision": schema.newest(), "before": before or "none"}], done, as_json=options.json)
 
 
+def reset_ids(options: argparse.Namespace) -> None:
+    """Sets the counters of ids back; prints the next id of each table, before and now."""
+    chosen = [_table(name) for name in options.tables] or tables()
+    with _engine() as engine:
+        done = [next_ids.reset(engine, table).to_json() for table in tables() if table in chosen]
+    show(done, done, as_json=options.json)
+
+
 def list_backups(options: argparse.Namespace) -> None:
     """Prints the kept backups."""
     place = options.place or read_settings().backup_dir
@@ -132,6 +140,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "restore": restore_file,
     "backups": list_backups,
     "migrate": migrate,
+    "reset-ids": reset_ids,
     "serve": serve,
 }
 

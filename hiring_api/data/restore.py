@@ -21,6 +21,7 @@ from .database import transaction
 from .errors import Busy, InvalidRows
 from .fill import fill
 from .locks import named_lock
+from .next_ids import replenish
 from .spelled import Checksum
 from .tables import resource
 
@@ -92,16 +93,24 @@ def restore(
     with named_lock(engine, "restore") as held:
         if not held:
             raise Busy("another restore is under way: try again when it is done")
-        if not dry_run:
-            schema.make(engine)
-        if not dry_run and (reports := _into_empty(engine, files, mode)):
-            return reports
-        checked = [check(file) for file in files]
-        if dry_run or mode == "merge" or keeping is None:
-            return _carefully(engine, checked, mode, dry_run=dry_run)
-        with keeping([file.table for file in checked]) as name:
-            reports = _carefully(engine, checked, mode, dry_run=dry_run)
-        return [replace(report, kept=name) for report in reports]
+        if dry_run:
+            return _carefully(engine, [check(file) for file in files], mode, dry_run=True)
+        schema.make(engine)
+        reports = _into_empty(engine, files, mode) or _into_full(engine, files, mode, keeping)
+        # After the commit: on MySQL it would be one
+        replenish(engine, [file.table for file in files])
+    return reports
+
+
+def _into_full(
+    engine: Engine, files: Sequence[AvroRows], mode: Mode, keeping: Keeping | None
+) -> list[Report]:
+    checked = [check(file) for file in files]
+    if mode == "merge" or keeping is None:
+        return _carefully(engine, checked, mode, dry_run=False)
+    with keeping([file.table for file in checked]) as name:
+        reports = _carefully(engine, checked, mode, dry_run=False)
+    return [replace(report, kept=name) for report in reports]
 
 
 def _carefully(engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[Report]:
