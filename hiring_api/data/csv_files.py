@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import zstandard
 
+from .csv_binary import no_csv
 from .csv_layout import find_layout
 from .csv_records import BLOCK
 from .errors import InvalidFile
@@ -29,8 +30,6 @@ _PACKED: Final = 1024  # bytes; unpacked, they are 32 MB at most
 _SAMPLE: Final = 256 * 1024  # bytes
 _FEW: Final = 10  # lines that are not UTF-8
 _FEW_OF_ALL: Final = 0.001
-_BINARY: Final = 0.1  # the share of control characters that no text has
-_CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1a"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +92,16 @@ def inspect(content: Content, table: Table, choices: Choices) -> CsvFile:
     """
     with _open(content, choices.encoding) as stream:
         scan = _scan(stream)
-    if _is_binary(scan.sample):
-        raise InvalidFile(f"{content.name} is not a CSV file: it holds binary data")
+    instead = no_csv(scan.sample)
+    if instead is not None:
+        raise InvalidFile(f"{content.name} is not a CSV file: {instead}")
     if scan.wrong > max(_FEW, _FEW_OF_ALL * scan.lines):
         raise InvalidFile(
             f"{content.name} is not UTF-8: {scan.wrong} of its {scan.lines} lines have other bytes. "
             "Save it as UTF-8, or name its encoding to the migration job, such as --encoding latin-1"
         )
-    text = scan.sample.decode("utf-8", "replace")
-    whole = text if len(scan.sample) < _SAMPLE else text[: text.rfind("\n") + 1]
     try:
-        layout = find_layout(table, whole, choices.delimiter, choices.columns)
+        layout = find_layout(table, scan.sample, choices.delimiter, choices.columns)
     except InvalidFile as error:
         raise InvalidFile(f"{content.name}: {error.message}") from None
     return CsvFile(content, choices.encoding, layout, scan.digest, scan.size, scan.lines)
@@ -128,9 +126,9 @@ def _scan(stream: Bytes) -> _Scan:
         digest.update(block)
         size += len(block)
         sample += block[: _SAMPLE - len(sample)]
-        lines += block.count(b"\n")
-        data = left + block
+        data = left + (block if b"\n" in block else block.replace(b"\r", b"\n"))
         cut = data.rfind(b"\n") + 1
+        lines += data.count(b"\n")
         wrong += _wrong_lines(data[:cut])
         left = data[cut:][-BLOCK:]
     return _Scan(digest.hexdigest(), size, lines + bool(left), wrong + _wrong_lines(left), sample)
@@ -150,13 +148,6 @@ def _is_utf8(line: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _is_binary(sample: bytes) -> bool:
-    controls = len(sample) - len(sample.translate(None, _CONTROLS))
-    return controls > _BINARY * len(sample) or sample.startswith(
-        (b"PK\x03\x04", b"PAR1", b"Obj\x01", b"%PDF")
-    )
 
 
 @contextmanager
@@ -230,17 +221,15 @@ class _Transcoded:
 
 
 class _Unmarked:
-    """A stream without its byte order mark, its lines ended by line feeds also where it has only CR."""
+    """A stream without its byte order mark."""
 
     def __init__(self, stream: Bytes) -> None:
         self._stream = stream
         self._first = stream.read(BLOCK).removeprefix(codecs.BOM_UTF8)
-        self._old_mac = b"\n" not in self._first and b"\r" in self._first[:-1]
 
     def read(self, size: int) -> bytes:
         block, self._first = self._first[:size], self._first[size:]
-        block = block or self._stream.read(size)
-        return block.replace(b"\r", b"\n") if self._old_mac else block
+        return block or self._stream.read(size)
 
 
 def _skip(stream: Bytes, offset: int) -> None:

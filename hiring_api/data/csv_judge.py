@@ -14,11 +14,13 @@ import numpy as np
 from pyroaring import BitMap
 
 from .csv_plain import NONE, plain_rows
-from .rows import Judged, RowError, judge_fields
+from .rows import Judged, RowError, judge_fields, without_empty_surplus
 from .spelled import joined, spell
 from .tables import kinds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import Table
 
     from .byte_fields import Places
@@ -62,7 +64,7 @@ def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
 def _judge_others(table: Table, layout: Layout, judged: JudgedChunk, others: list[int]) -> None:
     """Judges the records at `others`, and adds those that are right to the rows."""
     chunk, width = judged.chunk, len(layout.names)
-    records = {index: chunk.fields[index] for index in others}
+    records = {index: without_empty_surplus(chunk.fields[index], width) for index in others}
     fits = [index for index, fields in records.items() if len(fields) == width and index not in chunk.broken]
     rows, doubtful = _quick_rows(table, layout, [records[index] for index in fits])
     good = {
@@ -85,7 +87,7 @@ def _add(judged: JudgedChunk, rows: Spelled, places: Places) -> None:
     judged.rows, judged.places = joined([judged.rows, rows]).take(order), every[order]
 
 
-def _quick_rows(table: Table, layout: Layout, records: list[list[str]]) -> tuple[list[Values], set[int]]:
+def _quick_rows(table: Table, layout: Layout, records: list[Sequence[str]]) -> tuple[list[Values], set[int]]:
     """The columns' values of each record, None for what is not plainly right; the places of those rows."""
     if not records:
         return [], set()
@@ -103,7 +105,7 @@ def _judge_rest(
     table: Table,
     layout: Layout,
     judged: JudgedChunk,
-    records: dict[int, list[str]],
+    records: dict[int, Sequence[str]],
     good: dict[int, Values],
     partly: dict[int, Values],
 ) -> None:
@@ -136,7 +138,7 @@ def _places(table: Table, layout: Layout) -> dict[str, int]:
     return {name: layout.names.index(name) for name in kinds(table)}
 
 
-def _empty_fields(places: dict[str, int], fields: list[str], values: Values) -> Judged | None:
+def _empty_fields(places: dict[str, int], fields: Sequence[str], values: Values) -> Judged | None:
     """What the schema says of a record with nothing wrong but empty fields, the usual error, said faster.
 
     `places` has the field of each column. None where only the schema can tell.
@@ -158,11 +160,16 @@ def _required(name: str) -> RowError:
 
 
 def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
-    """The fields of a record for its reject: in the order of the table's columns where the record has them
-    all, else as they came; bounded, however long they are.
+    """The fields of a record for its reject, all of them: those of the table's columns in their order, then
+    the others; as they came where there are too few or too many. Bounded, however long they are.
+
+    Of a rejects file, the fields that say where a row came from are no part of the row.
     """
-    if len(fields) == len(layout.names):
-        fields = [fields[place] for place in _places(table, layout).values()]
+    width = len(layout.names)
+    if len(without_empty_surplus(fields, width)) == width:
+        places = list(_places(table, layout).values())
+        others = [] if layout.reject is not None else sorted(set(range(len(fields))) - set(places))
+        fields = [fields[place] for place in places + others]
     return [
         text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
         for text in fields[:_MOST]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import csv
 import re
+from io import BytesIO
 from typing import TYPE_CHECKING, Final
 
-from .csv_records import Layout
+from .csv_records import Layout, Position, read_chunks
 from .errors import InvalidFile
 from .tables import kinds, synonyms, tables
 
@@ -20,55 +20,58 @@ REJECT: Final = "reject"  # the column of a rejects file that has the key of eac
 SURPLUS: Final = "surplus"  # and the one that has the fields for which there is no column
 IGNORED: Final = "_"
 _REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
-_SAMPLED: Final = 200  # lines
+_SAMPLED: Final = 200  # records
+_LINE_END: Final = re.compile(r"\r?\n|\r")
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
 
 Names = tuple[str | None, ...]
 
 
 def find_layout(
-    table: Table, sample: str, delimiter: str | None = None, columns: Sequence[str] | None = None
+    table: Table, sample: bytes, delimiter: str | None = None, columns: Sequence[str] | None = None
 ) -> Layout:
-    """The layout of a file of rows of `table` that begins with the lines of `sample`.
+    """The layout of a file of rows of `table` that begins with `sample`, in UTF-8.
 
     Args:
         table: what the file is to hold.
-        sample: whole lines from the file's beginning.
+        sample: the file's beginning; its last line may be cut.
         delimiter: the separator, where the user names it.
         columns: the columns in the order of the fields, where the user names them; `_` for one to ignore.
 
     Raises:
         InvalidFile: the header names only some of the columns, one of them twice, or another table's.
     """
-    lines = sample.splitlines()[:_SAMPLED]
-    chosen = delimiter or max(DELIMITERS, key=lambda candidate: _score(table, lines, candidate))
-    first = next((place for place, line in enumerate(lines) if line.strip(f'{chosen} \t"')), None)
-    if first is None:
-        return Layout(_named(columns) or tuple(kinds(table)), chosen)
-    cells = _split(lines[first], chosen)
+    samples = {sign: _first_records(sample, sign) for sign in ([delimiter] if delimiter else DELIMITERS)}
+    chosen = max(samples, key=lambda sign: _score(table, [fields for fields, _ in samples[sign]]))
+    cells, starts = next((one for one in samples[chosen] if "".join(one[0]).strip()), ([], 0))
     if columns is not None:
-        names = _named(columns)
-        return Layout(names, chosen, first + 1 if _is_header(table, cells) else 0)
+        names = tuple(None if name == IGNORED else name for name in columns)
+        return Layout(names, chosen, starts if _is_header(table, cells) else 0)
     header = _header(table, cells)
     if header is None:
         return Layout(tuple(kinds(table)), chosen)
     if REJECT not in cells:
-        return Layout(header, chosen, first + 1)
+        return Layout(header, chosen, starts)
     surplus = cells.index(SURPLUS) if SURPLUS in cells else None
-    return Layout(header, chosen, first + 1, cells.index(REJECT), surplus)
+    return Layout(header, chosen, starts, cells.index(REJECT), surplus)
 
 
-def _named(columns: Sequence[str] | None) -> Names:
-    return tuple(None if name == IGNORED else name for name in columns or ())
+def _first_records(sample: bytes, delimiter: str) -> list[tuple[list[str], int]]:
+    """The first records, each with the number of lines up to its end."""
+    records: list[tuple[list[str], int]] = []
+    for chunk in read_chunks(BytesIO(sample), Layout((), delimiter), Position()):
+        for index in range(min(_SAMPLED - len(records), len(chunk.fields))):
+            fields = chunk.fields[index]
+            within = 0 if index in chunk.broken else sum(len(_LINE_END.findall(text)) for text in fields)
+            records.append((fields, chunk.lines[index] + within))
+        if len(records) == _SAMPLED:
+            break
+    return records
 
 
-def _split(line: str, delimiter: str) -> list[str]:
-    return next(csv.reader([line.removeprefix("\ufeff")], delimiter=delimiter, skipinitialspace=True), [])
-
-
-def _score(table: Table, lines: Sequence[str], delimiter: str) -> tuple[bool, int, int]:
+def _score(table: Table, records: Sequence[list[str]]) -> tuple[bool, int, int]:
     """How well a separator fits: does it give a header, how many right rows, how many of the right width."""
-    records = [_split(line, delimiter) for line in lines if delimiter in line]
+    records = [record for record in records if len(record) > 1]
     of = list(kinds(table).values())
     wide = [record for record in records if len(record) == len(of)]
     columns = [

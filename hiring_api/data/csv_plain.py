@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .byte_fields import Bytes, Mask, Places
     from .csv_records import Chunk, Layout
 
-_LINE_FEED, _RETURN, _TAB = b"\n\r\t"
+_LINE_FEED, _TAB = b"\n\t"
 NONE: Final = np.empty(0, np.intp)
 
 
@@ -49,7 +49,7 @@ def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spel
 @dataclass(frozen=True, slots=True)
 class _Lines:
     """Where the lines of `data` begin and end; `fits` are those with the right number of fields, and have
-    their separators at `cuts` (one row for each separator), and the end of their last field at `lasts`.
+    their separators at `cuts` (one row for each separator).
     """
 
     data: Bytes
@@ -57,19 +57,17 @@ class _Lines:
     ends: Places
     fits: Places
     cuts: Places
-    lasts: Places
 
     def fields(self, kept: Mask) -> list[ByteFields]:
         """The columns of the lines that fit."""
         odd = odd_bytes(self.data)
         starts = [self.starts[self.fits], *(self.cuts + 1)]
-        ends = [*self.cuts, self.lasts]
+        ends = [*self.cuts, self.ends[self.fits]]
         return [ByteFields(self.data, kept, odd, *bounds) for bounds in zip(starts, ends, strict=True)]
 
     def canonical(self, good: Mask, kept: Mask) -> list[bytes]:
         """Those of the lines that fit which are `good`, by the bytes of them that are `kept`."""
         self.data[self.cuts[:, good]] = _TAB
-        kept[self.ends[self.fits] - 1] &= self.lasts == self.ends[self.fits]  # the carriage return
         chosen = np.zeros(len(self.starts), np.bool_)
         chosen[self.fits[good]] = True
         kept &= np.repeat(chosen, self.ends + 1 - self.starts)
@@ -77,12 +75,11 @@ class _Lines:
 
 
 def _split(text: bytes, delimiter: int, width: int) -> _Lines:
-    data = np.frombuffer(bytearray(text.removesuffix(b"\n") + b"\n"), np.uint8)
+    data = np.frombuffer(bytearray(text), np.uint8)
     ends = np.flatnonzero(data == _LINE_FEED)
     starts = np.concatenate([[0], ends[:-1] + 1])
     cuts = np.flatnonzero(data == delimiter)
     firsts = np.searchsorted(cuts, starts)
     fits = np.flatnonzero(np.searchsorted(cuts, ends) - firsts == width - 1)
     inner = cuts[firsts[fits] + np.arange(width - 1)[:, None]]
-    lasts = ends[fits] - (data[ends[fits] - 1] == _RETURN)
-    return _Lines(data, starts, ends, fits, inner, lasts)
+    return _Lines(data, starts, ends, fits, inner)

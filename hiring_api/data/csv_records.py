@@ -1,27 +1,33 @@
 """CSV bytes -> records with their physical lines, in chunks; what cannot be split is marked, never guessed.
 
-A quoted field may span lines. But a quote that never closes must not swallow the rest of the file: it has
-to close, properly, within some lines, and what it spans must not look like records of its own. Else the
-line where it opened is a broken record, and reading goes on with the next line (RFC 4180, 2.6 and 2.7).
+Lines without quotes are split at their separators, well-formed records with quotes by Python's `csv`.
+Between these are the records that are broken or too long: `csv_quotes` tells where they end.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
+from .csv_quotes import LINE_END, LONGEST, Grammar, Inside
 from .rows import RowError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BLOCK: Final = 640 * 1024  # bytes; half of it is the longest line
-_MOST: Final = 16_000  # lines of a block, or a little more: a block of short ones would take twice the memory
-_SPAN: Final = 100  # lines of one record
-_KEPT: Final = 4096  # bytes of a line that is too long
+    from .csv_quotes import Broken, Found
+
+BLOCK: Final = 640 * 1024  # bytes that are read at a time
+_MOST: Final = 16_000  # lines of a chunk, or a little more: one of short lines would take twice the memory
+_KEPT: Final = 4096  # bytes of a record that is too long
+_CERTAIN: Final = LONGEST + 2  # bytes: of more, without a line end, what comes next is too long
+_TOO_LONG: Final = RowError(None, "too_long", f"the record is longer than {LONGEST} bytes")
+
+# Python's own limit is for all readers of a process, and less than what a record may have
+csv.field_size_limit(2 * LONGEST)
 
 
 class Bytes(Protocol):
@@ -61,7 +67,7 @@ class Chunk:
     """Some consecutive records: their fields, physical lines (from 1), and what is wrong with single ones.
 
     `first` is the number of the first record, `end` the place after the last one. `plain` has the bytes of
-    the records where each is a line without a quote.
+    the records where each is a line without a quote; the lines end with LF there, whatever the file has.
     """
 
     first: int
@@ -91,166 +97,228 @@ class _Lines(Sequence[list[str]]):
     def __getitem__(self, place: int | slice) -> list[str] | _Lines:
         if isinstance(place, slice):
             return _Lines(self._lines[place], self._delimiter)
-        return self._lines[place].split(self._delimiter)
+        line = self._lines[place]
+        return line.split(self._delimiter) if line else []
 
 
 def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chunk]:
     """The records of `stream` (UTF-8, read up to `start.offset` already) in chunks of about half a MiB."""
-    at, rest = start, b""
-    for block, dropped, last in _blocks(stream):
-        if not rest and not block:
-            return
-        chunk, used = _parse(rest + block, layout, at, last=last)
-        rest = (rest + block)[used:]
-        at = Position(at.offset + used + dropped, chunk.end.line, chunk.end.record)
-        chunk.end = at
-        yield chunk
-
-
-def _blocks(stream: Bytes) -> Iterator[tuple[bytes, int, bool]]:
-    """Whole lines, about half a MiB; how many bytes of a too long one were dropped; whether it is all."""
-    left, dropped = b"", 0
+    reader = _Reader(layout, start)
     while block := stream.read(BLOCK):
-        left += block
-        cut = left.rfind(b"\n") + 1
-        if cut:
-            whole, left = left[:cut], left[cut:]
-            for part in _parts(whole):
-                yield part, dropped, False
-                dropped = 0
-        elif len(left) > 2 * BLOCK:
-            dropped += len(left) - BLOCK - 1
-            left = left[: BLOCK + 1]
-    yield left, dropped, True
+        reader.add(block)
+        yield from reader.chunks(last=False)
+    reader.end()
+    yield from reader.chunks(last=True)
 
 
-def _parts(lines: bytes) -> Iterator[bytes]:
-    """The lines, which all have their ends, in parts of equal length."""
-    size = len(lines) // (lines.count(b"\n") // _MOST + 1)
-    start = 0
-    while start < len(lines):
-        end = lines.find(b"\n", start + size - 1) + 1 or len(lines)
-        yield lines[start:end]
-        start = end
+class _Part:
+    """Records that become a chunk; `line` is the number of lines before the next one."""
+
+    def __init__(self, delimiter: str, begin: Position) -> None:
+        self._delimiter = delimiter
+        self._fields: list[list[str]] = []
+        self._lines: list[int] = []
+        self.line = begin.line
+        self.chunk = Chunk(begin.record + 1, self._fields, self._lines)
+
+    def read(self, text: str) -> None:
+        """Adds well-formed records."""
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
+        before = line = self.line
+        for fields in reader:
+            self._fields.append(fields)
+            self._lines.append(line + 1)
+            line = before + reader.line_num
+        self.line = line
+
+    def refuse(self, record: bytes, line: int, wrong: RowError, lines: int) -> None:
+        """Adds a record of so many lines that is wrong as a whole; its fields are left as they came."""
+        self.chunk.broken[len(self._fields)] = wrong
+        shown = record if len(record) <= LONGEST else record[:_KEPT]
+        self._fields.append(shown.decode(errors="backslashreplace").split(self._delimiter))
+        self._lines.append(line)
+        self.line += lines
 
 
-def _parse(data: bytes, layout: Layout, at: Position, *, last: bool) -> tuple[Chunk, int]:
-    """The records in whole lines, and how many bytes they took: an open quote leaves some to the next."""
-    skipped = data.split(b"\n", layout.starts - at.line) if at.line < layout.starts else []
-    head = sum(len(line) + 1 for line in skipped[:-1])
-    body = data[head:]
-    begin = Position(0, max(at.line, min(layout.starts, at.line + len(skipped) - 1)), at.record)
-    chunk = Chunk(begin.record + 1)
-    fields = _split_plain(body, layout.delimiter)
-    if fields is None:
-        return _split_careful(body, layout, begin, head, last=last)
-    chunk.fields = fields
-    chunk.plain = body if isinstance(fields, _Lines) else b""
-    chunk.lines = range(begin.line + 1, begin.line + 1 + len(fields))
-    chunk.end = Position(0, begin.line + len(fields), begin.record + len(fields))
-    return chunk, len(data)
+@dataclass(slots=True)
+class _Long:
+    """A record that is too long, while its end is looked for: its first bytes; how many bytes and lines of it
+    were dropped, and what these end inside of; what is wrong with it, at which line.
+    """  # one thought
+
+    head: bytes
+    wrong: RowError
+    line: int
+    inside: Inside = Inside.QUOTES
+    size: int = 0
+    lines: int = 0
 
 
-def _lines(data: bytes) -> list[bytes]:
-    lines = data.split(b"\n")
-    if not lines[-1]:
-        lines.pop()
-    return lines
+class _Reader:
+    """Makes chunks of the bytes that are added.
 
-
-def _split_plain(data: bytes, delimiter: str) -> Sequence[list[str]] | None:
-    """The records where every line is one; None where a closer look is needed."""
-    try:
-        text = data.decode().replace("\r\n", "\n")
-    except UnicodeDecodeError:
-        return None
-    lines = text.removesuffix("\n").split("\n") if text else []
-    if len(max(lines, key=len, default="")) > BLOCK // 2:
-        return None
-    if '"' not in text:
-        return _Lines(lines, delimiter)
-    try:
-        fields = list(csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True))
-    except csv.Error:
-        return None
-    return fields if len(fields) == len(lines) else None
-
-
-def _split_careful(
-    data: bytes, layout: Layout, begin: Position, head: int, *, last: bool
-) -> tuple[Chunk, int]:
-    lines = _lines(data)
-    chunk = Chunk(begin.record + 1)
-    records: list[list[str]] = []
-    starts: list[int] = []
-    place = used = 0
-    while place < len(lines):
-        record = _record(lines, place, layout, last=last)
-        if record is None:
-            break
-        fields, span, wrong = record
-        if wrong is not None:
-            chunk.broken[len(starts)] = wrong
-        records.append(fields)
-        starts.append(begin.line + 1 + place)
-        used += sum(len(line) + 1 for line in lines[place : place + span])
-        place += span
-    chunk.fields = records
-    chunk.lines = starts
-    chunk.end = Position(0, begin.line + place, begin.record + len(starts))
-    return chunk, head + min(used, len(data))
-
-
-def _record(
-    lines: list[bytes], place: int, layout: Layout, *, last: bool
-) -> tuple[list[str], int, RowError | None] | None:
-    """The record that begins at a line, its number of lines, and what is wrong with it.
-
-    None where it may go on after the last of `lines`.
+    `_data` has the lines that are in no chunk yet, or a part of one that is too long; `_rest` the beginning
+    of the next line. `_at` is where the next record begins, `_size` the size of the file until now.
     """
-    line = lines[place].removesuffix(b"\r")
-    shown = line[:_KEPT].decode(errors="backslashreplace").split(layout.delimiter)
-    if len(line) > BLOCK // 2:
-        return shown, 1, RowError(None, "too_long", f"the line is longer than {BLOCK // 2} bytes")
-    try:
-        text = line.decode()
-    except UnicodeDecodeError as error:
-        message = f"byte {error.start + 1} of the line is not UTF-8: 0x{line[error.start]:02x}"
-        return shown, 1, RowError(None, "invalid_characters", message)
-    if '"' not in text:
-        return text.split(layout.delimiter), 1, None
-    return _quoted(lines, place, layout, last=last)
 
+    def __init__(self, layout: Layout, start: Position) -> None:
+        self._layout = layout
+        self._grammar = Grammar(layout.delimiter)
+        self._at = start
+        self._size = start.offset
+        self._data = self._rest = b""
+        self._long: _Long | None = None
 
-def _quoted(
-    lines: list[bytes], place: int, layout: Layout, *, last: bool
-) -> tuple[list[str], int, RowError | None] | None:
-    following = (
-        line.decode("utf-8", "surrogateescape") + "\n" for line in islice(lines, place, place + _SPAN)
-    )
-    reader = csv.reader(following, delimiter=layout.delimiter, strict=True, skipinitialspace=True)
-    try:
-        fields = next(reader)
-    except csv.Error as error:
-        opened = "end of data" in str(error) or "field limit" in str(error)
-        if opened and not last and place + _SPAN > len(lines):
+    def add(self, block: bytes) -> None:
+        """Takes the next bytes of the file."""
+        self._size += len(block)
+        rest = self._rest + block
+        cut = _line_end_near(rest, len(rest))
+        if not cut and len(rest) > _CERTAIN:
+            cut = len(rest)
+        self._data += rest[:cut]
+        self._rest = rest[cut:]
+
+    def end(self) -> None:
+        """Takes it that there are no more. Then the last line has a line end, if not its own."""
+        self._data += self._rest
+        if (self._data or self._long) and not self._data.endswith(b"\n"):
+            self._data += b"\n"
+
+    def chunks(self, *, last: bool) -> Iterator[Chunk]:
+        """Chunks of the records that are whole; with `last` all are."""
+        lines = max(self._data.count(b"\n"), self._data.count(b"\r"))
+        size = len(self._data) // (lines // _MOST + 1)
+        while self._data:
+            begin = self._at
+            self._pass_head()
+            chunk = self._next(size, last=last) if self._long is None else self._after(self._long, last=last)
+            if self._at == begin:
+                return
+            chunk.end = self._at
+            yield chunk
+
+    def _pass_head(self) -> None:
+        """Leaves out the lines before the first record of data."""
+        used = lines = 0
+        while self._at.line + lines < self._layout.starts and (end := LINE_END.search(self._data, used)):
+            used, lines = end.end(), lines + 1
+        self._data = self._data[used:]
+        self._move(used, lines, 0)
+
+    def _move(self, size: int, lines: int, records: int) -> None:
+        """Goes on to the place after so many bytes, lines and records."""
+        at = self._at
+        # The last line end may be one that `end` added
+        self._at = Position(min(at.offset + size, self._size), at.line + lines, at.record + records)
+
+    def _next(self, size: int, *, last: bool) -> Chunk:
+        """The records in about the next `size` bytes; none where the first one is not whole."""
+        cut = _line_end_near(self._data, size)
+        chunk = self._plain(self._data[:cut])
+        if chunk is None:
+            return self._careful(cut or len(self._data), last=last)
+        self._data = self._data[cut:]
+        self._move(cut, len(chunk.fields), len(chunk.fields))
+        return chunk
+
+    def _plain(self, data: bytes) -> Chunk | None:
+        """Lines as a chunk; None where they need a closer look."""
+        if not 0 < len(data) <= LONGEST or b'"' in data:
             return None
-        return _broken(lines[place], layout, opened=opened)
-    span = reader.line_num
-    if span > 1 and (
-        len(fields) != len(layout.names) or _has_records(lines[place + 1 : place + span], layout)
-    ):
-        return _broken(lines[place], layout, opened=True)
-    return fields, span, None
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        try:
+            lines = data[:-1].decode().split("\n")
+        except UnicodeDecodeError:
+            return None
+        numbers = range(self._at.line + 1, self._at.line + 1 + len(lines))
+        return Chunk(self._at.record + 1, _Lines(lines, self._layout.delimiter), numbers, plain=data)
+
+    def _careful(self, until: int, *, last: bool) -> Chunk:
+        """The records that begin before `until` in `_data`, as far as they are whole."""
+        part = _Part(self._layout.delimiter, self._at)
+        at = 0
+        while at < until:
+            end = self._grammar.well_formed(self._data, at, until)
+            if end > at:
+                self._read(part, at, end)
+            else:
+                found = self._grammar.record(self._data, at, last=last)
+                if found.inside is not None:
+                    break
+                end = found.end
+                self._read_one(part, at, found)
+            at = end
+        if not at and len(self._data) > _CERTAIN:
+            self._long = _Long(self._data[:_KEPT], _TOO_LONG, self._at.line + 1)
+            return self._after(self._long, last=last)
+        self._data = self._data[at:]
+        self._move(at, part.line - self._at.line, len(part.chunk.fields))
+        return part.chunk
+
+    def _read(self, part: _Part, at: int, end: int) -> None:
+        """Adds the well-formed records from `at` to `end`."""
+        try:
+            part.read(self._data[at:end].decode())
+        except UnicodeDecodeError:
+            while at < end:
+                found = self._grammar.record(self._data, at, last=False)
+                self._read_one(part, at, found)
+                at = found.end
+
+    def _read_one(self, part: _Part, at: int, found: Found) -> None:
+        """Adds the record from `at` on."""
+        data = self._data[at : found.end]
+        record = data.rstrip(b"\r\n")
+        line, lines = part.line + 1, _line_ends(data)
+        if found.broken is not None:
+            line += _line_ends(self._data[at : found.broken.at])
+            part.refuse(record, line, _not_closed(found.broken), lines)
+        elif len(record) > LONGEST:
+            part.refuse(record, line, _TOO_LONG, lines)
+        else:
+            try:
+                part.read(data.decode())
+            except UnicodeDecodeError as error:
+                part.refuse(record, line, _no_text(data, error), lines)
+
+    def _after(self, long: _Long, *, last: bool) -> Chunk:
+        """The record that is too long, when its end has come; no record until then."""
+        part = _Part(self._layout.delimiter, self._at)
+        found = self._grammar.record(self._data, 0, long.inside, last=last)
+        if found.broken is not None:
+            long.wrong = _not_closed(found.broken)
+            long.line = part.line + 1 + long.lines + _line_ends(self._data[: found.broken.at])
+        long.size += found.end
+        long.lines += _line_ends(self._data[: found.end])
+        self._data = self._data[found.end :]
+        if found.inside is not None:
+            long.inside = found.inside
+            return part.chunk
+        self._long = None
+        part.refuse(long.head, long.line, long.wrong, long.lines)
+        self._move(long.size, long.lines, 1)
+        return part.chunk
 
 
-def _has_records(lines: list[bytes], layout: Layout) -> bool:
-    """Whether one of the lines that a quote spans is a record by its number of fields."""
-    separator = layout.delimiter.encode()
-    return any(line.count(separator) == len(layout.names) - 1 for line in lines)
+def _line_end_near(data: bytes, place: int) -> int:
+    """The place after the first line end at or after `place`, else after the last one; 0 without any."""
+    found = LINE_END.search(data, max(place - 1, 0))
+    if found:
+        return found.end()
+    return max(data.rfind(b"\n"), data.rfind(b"\r", 0, max(len(data) - 1, 0))) + 1
 
 
-def _broken(line: bytes, layout: Layout, *, opened: bool) -> tuple[list[str], int, RowError]:
-    text = line.decode(errors="backslashreplace").removesuffix("\r")
-    message = "a quote opens in this line and is not closed" if opened else "a quote stands inside a field"
-    return text.split(layout.delimiter), 1, RowError(None, "invalid_format", message)
+def _line_ends(data: bytes) -> int:
+    return data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+
+
+def _not_closed(broken: Broken) -> RowError:
+    return RowError(None, "invalid_format", broken.reason)
+
+
+def _no_text(record: bytes, error: UnicodeDecodeError) -> RowError:
+    what = "line" if _line_ends(record) == 1 else "record"
+    message = f"byte {error.start + 1} of the {what} is not UTF-8: 0x{record[error.start]:02x}"
+    return RowError(None, "invalid_characters", message)

@@ -27,7 +27,7 @@ def quick_numbers(texts: Sequence[str]) -> Sequence[int | None]:
 
 
 def _numbers(texts: Sequence[str]) -> Sequence[int | None]:
-    if _NUMBERS.fullmatch("\n".join(texts)):
+    if _is_column(_NUMBERS, texts):
         numbers = list(map(int, texts))
         return numbers if 0 not in numbers else [number or None for number in numbers]
     # isdigit() is also true for digits of other scripts
@@ -41,10 +41,16 @@ def quick_instants(texts: Sequence[str]) -> list[datetime | None] | None:
     """The instants that texts of the usual form spell, None for others; nothing where one is no day."""
     # One match for the whole column; what has not the usual length waits for a closer look
     usual = [text if len(text) == 20 else "" for text in texts]  # noqa: PLR2004
-    if not _INSTANTS.fullmatch("\n".join(usual)):
+    if not _is_column(_INSTANTS, usual):
         return None
     read = datetime.fromisoformat
     try:
         return [read(text[:19]) if text else None for text in usual]
     except ValueError:  # a day that no month has
         return None
+
+
+def _is_column(lines: re.Pattern[str], texts: Sequence[str]) -> bool:
+    """Whether the texts match as lines, each of them being one: a quoted CSV field may hold line ends."""
+    together = "\n".join(texts)
+    return bool(lines.fullmatch(together)) and together.count("\n") == len(texts) - 1

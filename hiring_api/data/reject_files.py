@@ -124,7 +124,9 @@ def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -
     came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
     fields = [*came, *[""] * width][:width]
     place = (key, source, reject.line, reject.record)
-    return [*fields, *place, *_reasons(tuple(reject.errors)), " | ".join(map(str, came[width:]))]
+    others = list(map(str, came[width:]))
+    surplus = " | ".join(others) if "".join(others).strip() else ""
+    return [*fields, *place, *_reasons(tuple(reject.errors)), surplus]
 
 
 def _fields(table: Table, raw: Any) -> list[str]:

@@ -74,10 +74,12 @@ def judge(table: Table, raw: Any) -> Judged:
 def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> Judged:
     """Judges the fields of a CSV line, which spell the columns `names`; white space around is trimmed.
 
-    A field whose name is None is ignored.
+    A field whose name is None is ignored, and so are empty ones beyond the last name.
     """
+    came = fields
+    fields = without_empty_surplus(fields, len(names))
     if len(fields) != len(names):
-        message = f"the line has {len(fields)} fields, not {len(names)}"
+        message = f"the line has {len(fields)} {'field' if len(fields) == 1 else 'fields'}, not {len(names)}"
         return Judged(list(fields), {}, [RowError(None, "column_count", message)])
     of = kinds(table)
     raw = {
@@ -86,8 +88,15 @@ def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str
         if name is not None
     }
     judged = judge_record(table, raw)
-    judged.raw = list(fields)
+    judged.raw = list(came)
     return judged
+
+
+def without_empty_surplus(fields: Sequence[str], width: int) -> Sequence[str]:
+    """The fields of a CSV line, without those beyond the first `width` where these are all empty."""
+    if len(fields) > width and not "".join(fields[width:]).strip():
+        return fields[:width]
+    return fields
 
 
 def judge_record(table: Table, raw: Mapping[str, Any]) -> Judged:

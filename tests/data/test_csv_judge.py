@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiring_api.data.csv_judge import judge_chunk
+from hiring_api.data.csv_judge import judge_chunk, kept_fields
 from hiring_api.data.csv_plain import plain_rows
 from hiring_api.data.csv_records import Chunk, Layout, Position, read_chunks
 from hiring_api.data.rows import judge_fields
@@ -191,3 +191,28 @@ def test_any_records(records):
 )
 def test_any_records_of_reordered_columns(records):
     assert_equal_to_slow(departments, Layout((None, "department", "id"), ";"), records)
+
+
+FIELDS = [
+    pytest.param(("department", "id"), [" a", "x"], ["x", " a"], id="in the table's order, with blanks"),
+    pytest.param(
+        (None, "department", "id"), ["n, \n", "a", "x"], ["x", "a", "n, \n"], id="ignored ones come last"
+    ),
+    pytest.param(("id", "department"), ["x", "a", "", " "], ["x", "a", "", " "], id="empty ones too many"),
+    pytest.param(("department", "id"), ["a", "x", "y"], ["a", "x", "y"], id="too many, as they came"),
+    pytest.param(("department", "id"), ["a"], ["a"], id="too few, as they came"),
+]
+
+
+@pytest.mark.parametrize(("names", "fields", "kept"), FIELDS)
+def test_all_fields_of_a_refused_record_are_kept(names, fields, kept):
+    assert kept_fields(departments, Layout(names, ","), fields) == kept
+
+
+def test_empty_fields_beyond_the_last_column_are_no_error():
+    layout = Layout(tuple(kinds(departments)), ",")
+    records = [["1", "Sales", ""], ["2", "Law", "", " ", "\t"], ["x", "Care", ""], ["3", "R&D", "", "x"]]
+    judged = judge_chunk(departments, layout, Chunk(1, records, range(1, 5)))
+    assert list(judged.rows.rows) == [(1, "Sales"), (2, "Law")]
+    codes = {index: [error.code for error in row.errors] for index, row in judged.refused.items()}
+    assert codes == {2: ["invalid_format"], 3: ["column_count"]}

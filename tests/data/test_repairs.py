@@ -120,7 +120,7 @@ def test_a_line_that_was_wrong_as_a_whole_does_not_go_in_as_it_is_shown(
 
 
 def test_of_a_line_with_too_many_fields_the_surplus_may_be_given_up(engine, given):
-    given(name="departments.csv", data=b"1,Research,x\n2,Law,\n")
+    given(name="departments.csv", data=b"1,Research,x\n2,Law,y\n")
     keys = [reject["id"] for reject in on_record(engine)]
     head = b"id,department,reject,surplus\n"
     assert given(name="a.csv", data=head + b"1,Research,%d,x\n" % keys[0]).inserted == 0
@@ -205,3 +205,11 @@ def test_what_a_second_repair_at_the_same_time_finds_resolved_stays_as_it_is(
         engine, lambda connection: connection.execute(delete(departments).where(departments.c.id == 1))
     )
     assert given(("1", ""), ("2", "")).repaired == 2
+
+
+@pytest.mark.parametrize("key", ["9" * 5000, "9" * 30, "\u0663", "7\n8", "-1", "1.0"])
+def test_what_is_no_key_of_a_reject_repairs_nothing(engine, given, key):
+    given(name="departments.csv", data=b"1,\n")
+    text = f'id,department,reject\n1,Research,"{key}"\n'
+    assert given(name="repaired.csv", data=text.encode()).inserted == 1
+    assert resolved(engine) == []

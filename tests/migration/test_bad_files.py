@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -32,10 +34,37 @@ def binary():
     return b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR" + bytes(range(256)) * 40
 
 
+def workbook():
+    """A zip, as an .xlsx file is."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as made:
+        made.writestr("xl/workbook.xml", "<workbook/>" * 100)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
         pytest.param(binary(), "departments.csv is not a CSV file: it holds binary data", id="binary"),
+        pytest.param(
+            "1,Café\n2,Law\n".encode("utf-16"),
+            "departments.csv is not a CSV file: it is UTF-16. Save it as UTF-8, or name its encoding to the "
+            "migration job: --encoding utf-16",
+            id="UTF-16",
+        ),
+        pytest.param(
+            "1,Café\n2,Law\n".encode("utf-16-be"),
+            "departments.csv is not a CSV file: it is UTF-16. Save it as UTF-8, or name its encoding to the "
+            "migration job: --encoding utf-16-be",
+            id="UTF-16 without a mark",
+        ),
+        pytest.param(
+            workbook(),
+            "departments.csv is not a CSV file: it is a workbook (.xlsx, .ods) or another zip. Save it as "
+            "CSV in UTF-8",
+            id="xlsx",
+        ),
+        pytest.param(bytes(512), "departments.csv is not a CSV file: it holds binary data", id="NULs alone"),
         pytest.param(
             "1,Café\n".encode("latin-1") * 50,
             "departments.csv is not UTF-8: 50 of its 50 lines have other bytes. Save it as UTF-8, or name "
@@ -114,6 +143,14 @@ def test_other_encodings(job, encoding):
     assert job.rows("departments") == [(1, "Café")]
 
 
+def test_nul_bytes_at_the_end_of_a_file_cost_a_line(job):
+    """As a file that a tape or a crashed disk has filled up."""
+    job.write("departments.csv", b"1,Sales\n2,Law\n" + bytes(512))
+    status, output, error = job("--table", "departments")
+    assert (status, figures(output)["departments"]) == (0, (3, 2, 0, 0, 1)), error
+    assert job.rows("departments") == SALES
+
+
 ROW = "{0},Ana,2021-07-27T12:00:00Z,1,1\n"
 
 
@@ -141,15 +178,41 @@ ROW = "{0},Ana,2021-07-27T12:00:00Z,1,1\n"
         pytest.param(
             b"2," + b"x" * 10_000_000 + b",2021-07-27T12:00:00Z,1,1\n",
             "too_long",
-            "the line is longer than 327680 bytes",
+            "the record is longer than 1048576 bytes",
             id="ten megabytes",
         ),
         pytest.param(
             b"2,Ana,2021-07-27T12:00:00Z,1\n", "column_count", "the line has 4 fields, not 5", id="short"
         ),
         pytest.param(
-            b"2,Ana,2021-07-27T12:00:00Z,1,1,\n", "column_count", "the line has 6 fields, not 5", id="long"
+            b"2,Ana,2021-07-27T12:00:00Z,1,1,x\n", "column_count", "the line has 6 fields, not 5", id="long"
         ),
+        pytest.param(b"Ana\n", "column_count", "the line has 1 field, not 5", id="one field"),
+        pytest.param(
+            b'2,"Bo\nAna",2021-07-27T12:00:00Z,1,1\n',
+            "invalid_characters",
+            "name must not contain the control character U+000A",
+            id="a name of two lines",
+        ),
+        pytest.param(
+            b'2,Bo,2021-07-27T12:00:00Z,"7\n8",1\n',
+            "invalid_format",
+            "department_id must be a whole number in digits",
+            id="a reference of two lines",
+        ),
+        pytest.param(
+            b'2,Bo,"2021-07-27\n12:00:00Z",1,1\n',
+            "invalid_format",
+            "datetime must be a date and time such as 2021-07-27T16:02:08Z",
+            id="an instant of two lines",
+        ),
+        pytest.param(
+            b'2,Bo,"' + b"\n" * 20 + b'",1,1\n',
+            "required",
+            "datetime is required: it is empty",
+            id="an instant of twenty empty lines",
+        ),
+        pytest.param(b"\0" * 512 + b"\n", "column_count", "the line has 1 field, not 5", id="NULs"),
     ],
 )
 def test_a_line_that_is_wrong_costs_only_itself(job, line, codes, reason):

@@ -121,7 +121,9 @@ def test_when_every_row_is_refused_it_is_422(parents):
             id="binary",
         ),
         pytest.param(
-            gzip.compress(b"1,Sales\n" * 99), "the file is not a CSV file: it holds binary data", id="gzip"
+            gzip.compress(b"1,Sales\n" * 99),
+            "the file is not a CSV file: it is compressed (gzip). Unpack it first",
+            id="gzip",
         ),
         pytest.param(
             "1,Café\n".encode("latin-1") * 20,
