@@ -79,6 +79,25 @@ def rejects_count(connection: Connection, chosen: Chosen) -> int:
     return int(connection.execute(select(func.coalesce(func.sum(size), 0)).where(*conditions)).scalar_one())
 
 
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """How many rejects of a table are on record, and when (naive UTC) the last one was refused."""
+
+    table: Table
+    unresolved: int = 0
+    resolved: int = 0
+    last: datetime | None = None
+
+
+def reject_figures(connection: Connection) -> list[Figures]:
+    """The figures of every table."""
+    pack = reject_packs.c
+    sums = (func.sum(pack.unresolved), func.sum(pack.size), func.max(pack.refused_at))
+    found = connection.execute(select(pack.table_name, *sums).group_by(pack.table_name))
+    by_name = {name: (int(open_), int(size) - int(open_), last) for name, open_, size, last in found}
+    return [Figures(table, *by_name.get(table.name, ())) for table in tables()]
+
+
 def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterator[list[Any]]:
     """Rejects of `table` as lines of a rejects file, in the order in which they were refused.
 

@@ -9,7 +9,6 @@ from flask import Response, jsonify
 from hiring_api.data import backup
 from hiring_api.data.archive import open_archive
 from hiring_api.data.avro_rows import AvroRows
-from hiring_api.data.restore import restore
 from hiring_api.data.tables import resource, tables
 
 from .extensions import Routes, engine
@@ -21,8 +20,7 @@ from .transfers import (
     RestoredSchema,
     RestoreQuery,
     all_restored,
-    keeping,
-    restored,
+    bring_back,
     sent,
 )
 
@@ -88,8 +86,8 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
         """Brings the rows of an Avro file into the table, all of them or none."""
         with sent_file(_AVRO_TYPES) as file:
             rows = AvroRows(file, table, ignore_extra=ignore_extra)
-            [report] = restore(engine(), [rows], mode, dry_run=dry_run, keeping=keeping(keep))
-        return jsonify(report.to_json())
+            done = bring_back([rows], mode, dry_run=dry_run, keep=keep)
+        return jsonify(done[name])
 
     _ = post
 
@@ -103,7 +101,6 @@ def _add_restore_all(blueprint: Routes) -> None:
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
         with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:
-            reports = restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep))
-        return restored(reports)
+            return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep))
 
     _ = post

@@ -145,7 +145,9 @@ def _respond(
                 keeper.keep(connection, respond(reports))
 
         reports = take(engine(), read(body), options, _origin(), finish)
-        count_rows(reports)
+        if not options.dry_run:
+            for report in reports:
+                count_rows(resource(report.table), report.counts())
         response = respond(reports)
         for report in reports:
             response.call_on_close(report.tell)

@@ -14,6 +14,7 @@ from hiring_api.data.errors import DatabaseUnavailable
 
 from . import telemetry
 from .extensions import Routes, engine
+from .gauges import Stored
 from .media_types import TEXT
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
@@ -39,8 +40,8 @@ def live() -> Any:
 @routes.response(200, {"type": "string"}, content_type=TEXT)
 @routes.doc(security=[])
 def metrics() -> Any:
-    """Counts and times of requests and rows, for Prometheus."""
-    return telemetry.exposition()
+    """Counts and times of requests and rows, refused rows, and the last backup, for Prometheus."""
+    return telemetry.exposition(Stored())
 
 
 @routes.route("/ready")

@@ -10,7 +10,6 @@ from marshmallow import fields
 
 from hiring_api.data import catalogue, identity
 from hiring_api.data.errors import HiringError
-from hiring_api.data.restore import restore
 from hiring_api.data.tables import resource
 from hiring_api.data.verify import LEVELS, verify
 
@@ -19,16 +18,7 @@ from .media_types import JSON, ZIP
 from .operations import BINARY, TEXT, UNCHANGED, problems
 from .parameters import Query, Whole, choice, flag
 from .representations import conditional, link, listing
-from .transfers import (
-    CodecQuery,
-    RestoreQuery,
-    all_restored,
-    download,
-    keeping,
-    restored,
-    retention,
-    store,
-)
+from .transfers import CodecQuery, RestoreQuery, all_restored, bring_back, download, retention, store
 
 if TYPE_CHECKING:
     from hiring_api.data.restore import Mode
@@ -192,7 +182,7 @@ def restore_backup(
     if not other_database:
         identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
     with catalogue.opened(store(), kept) as files:
-        return restored(restore(engine(), files, mode, dry_run=dry_run, keeping=keeping(keep, name)))
+        return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep, name=name))
 
 
 @routes.route("/<name>", methods=["DELETE"])

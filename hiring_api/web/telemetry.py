@@ -21,18 +21,15 @@ from prometheus_client import (
 )
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from hiring_api.data.tables import resource
-
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from flask import Flask
-
-    from hiring_api.data.batches import Report
+    from prometheus_client.registry import Collector
 
 _REQUESTS = Counter("hiring_http_requests", "Requests answered", ["method", "route", "status"])
 _SECONDS = Histogram("hiring_http_request_seconds", "Time to the answer's first byte", ["route"])
-_ROWS = Counter("hiring_rows", "Rows of batches by what came of them", ["table", "status"])
+_ROWS = Counter("hiring_rows", "Rows that came over HTTP, by what came of them", ["table", "status"])
 _METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
 
 
@@ -42,20 +39,29 @@ def register(app: Flask) -> None:
     app.after_request(_count)
 
 
-def count_rows(reports: Iterable[Report]) -> None:
-    """Counts what came of the rows of a batch."""
-    for report in reports:
-        for status, rows in report.counts().items():
-            _ROWS.labels(resource(report.table), status).inc(rows)
+def count_rows(table: str, counts: Mapping[str, int]) -> None:
+    """Counts rows of a batch, an upload or a restore that was no dry run.
+
+    Args:
+        table: its name in URLs.
+        counts: how many rows have each status: inserted, updated, unchanged, skipped, failed, rolled_back,
+            deleted.
+    """
+    for status, rows in counts.items():
+        if rows:
+            _ROWS.labels(table, status).inc(rows)
 
 
-def exposition() -> Response:
-    """All counts of all workers, as Prometheus text."""
+def exposition(stored: Collector) -> Response:
+    """All counts of all workers, and the figures of `stored`, as Prometheus text."""
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    others = CollectorRegistry()
+    others.register(stored)
+    text = generate_latest(registry) + generate_latest(others)
+    return Response(text, content_type=CONTENT_TYPE_LATEST)
 
 
 def _start() -> None:

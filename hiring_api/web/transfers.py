@@ -9,13 +9,13 @@ from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import marshmallow
-from flask import Response, jsonify, send_file
+from flask import Response, send_file
 from marshmallow import fields
 
 from hiring_api.data import backup
 from hiring_api.data.catalogue import Retention, kept_before
 from hiring_api.data.codecs import WRITTEN
-from hiring_api.data.restore import MODES
+from hiring_api.data.restore import MODES, restore
 from hiring_api.data.store import open_store
 from hiring_api.data.tables import resource, tables
 
@@ -23,13 +23,15 @@ from .bodies import settings
 from .extensions import engine
 from .parameters import Query, choice, flag
 from .representations import conditional
+from .telemetry import count_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy import Table
 
-    from hiring_api.data.restore import Keeping, Report
+    from hiring_api.data.avro_rows import AvroRows
+    from hiring_api.data.restore import Keeping, Mode
     from hiring_api.data.store import Store
 
 
@@ -134,16 +136,26 @@ def retention() -> Retention:
     return Retention(settings().backup_keep, settings().backup_keep_days)
 
 
-def keeping(wanted: bool | None, restored: str = "") -> Keeping | None:
+def _keeping(wanted: bool | None, restored: str) -> Keeping | None:
     """What keeps the tables before a restore replaces them: as asked, else as the setting says.
 
-    `restored` is the name of the kept backup that is restored, if it is one.
+    `restored` is the name of the kept backup that is restored, or empty.
     """
     if settings().backup_before_replace if wanted is None else wanted:
         return partial(kept_before, engine(), store(), retention(), restored)
     return None
 
 
-def restored(reports: list[Report]) -> Response:
-    """The answer to a restore of several tables."""
-    return jsonify({report.table: report.to_json() for report in reports})
+def bring_back(
+    files: Sequence[AvroRows], mode: Mode, *, dry_run: bool, keep: bool | None, name: str = ""
+) -> dict[str, dict[str, Any]]:
+    """Restores the tables of `files`; what was done to each, by its name in URLs.
+
+    `name` is that of the kept backup that the files are of, if it is one.
+    """
+    reports = restore(engine(), files, mode, dry_run=dry_run, keeping=_keeping(keep, name))
+    for report in reports:
+        if not dry_run:
+            counts = ("inserted", "updated", "unchanged", "deleted")
+            count_rows(report.table, {name: getattr(report, name) for name in counts})
+    return {report.table: report.to_json() for report in reports}

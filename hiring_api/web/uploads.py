@@ -25,6 +25,7 @@ from .media_types import CSV
 from .operations import TEXT, file_body, problems
 from .parameters import Query, choice, flag
 from .requests import request_id
+from .telemetry import count_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,7 +137,11 @@ def _upload(
     with snapshot(engine()) as connection:
         refuse_mislabelled(connection, table, task.file)
     loaded = check(engine(), task, _forget) if dry_run else load_at_once(engine(), task)
-    response = jsonify(_report(task, loaded, dry_run=dry_run))
+    report = _report(task, loaded, dry_run=dry_run)
+    if not dry_run:
+        taken = {status: report[status] for status in ("inserted", "updated", "unchanged")}
+        count_rows(report["table"], {**taken, "failed": report["rejected"]})
+    response = jsonify(report)
     response.status_code = _status(loaded, dry_run=dry_run)
     return response
 
