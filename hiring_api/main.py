@@ -20,6 +20,7 @@ from .data.errors import (
     NotFound,
     StorageFull,
     StorageUnavailable,
+    TransactionTooLarge,
 )
 from .settings import SettingsError
 
@@ -34,6 +35,7 @@ _STATUSES: dict[type[HiringError], int] = {
     NotFound: 1,
     StorageFull: 1,
     StorageUnavailable: 1,
+    TransactionTooLarge: 1,
     DatabaseUnavailable: 1,
 }
 
@@ -44,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         COMMANDS[options.command](options)
     except HiringError as error:
-        print(f"{error.message}{_why(error)}", file=sys.stderr)
+        print(f"{error.for_operator()}{_why(error)}", file=sys.stderr)
         for item in error.details.get("errors", []):
             print(f"  {item}", file=sys.stderr)
         return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))

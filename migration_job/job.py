@@ -15,8 +15,9 @@ from sqlalchemy.exc import DBAPIError
 from hiring_api.data import schema
 from hiring_api.data.csv_files import Choices, CsvFile, inspect, on_disk
 from hiring_api.data.csv_layout import IGNORED
-from hiring_api.data.database import open_engine, snapshot, translated
-from hiring_api.data.errors import Busy, DatabaseUnavailable
+from hiring_api.data.database import open_engine, snapshot
+from hiring_api.data.driver_errors import translated
+from hiring_api.data.errors import Busy, DatabaseUnavailable, NotPermitted
 from hiring_api.data.load import check, load, load_at_once
 from hiring_api.data.locks import named_lock
 from hiring_api.data.mislabel import refuse_mislabelled
@@ -160,13 +161,16 @@ def wait_for(engine: Engine, seconds: float) -> None:
     """Returns when the database answers. SQLite has no server that could still be starting.
 
     Raises:
+        NotPermitted: it refuses the account, which no waiting would change.
         DatabaseUnavailable: it does not within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while True:
         try:
-            with translated(), engine.connect():
+            with translated(engine), engine.connect():
                 return
+        except NotPermitted:
+            raise
         except DatabaseUnavailable as error:
             why = _reason(error)
             if engine.dialect.name == "sqlite":

@@ -118,7 +118,7 @@ def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str 
                 return _say(f"{what}: none of it was kept", TOO_MANY), what
     except HiringError as failure:
         status = WRONG_USAGE if isinstance(failure, TableNotNamed) else FAILED
-        return _say(failure.message, status), failure.message
+        return _say(failure.for_operator(), status), failure.for_operator()
     except KeyboardInterrupt:
         what = "stopped; run the same command again to go on where it was"
         return _say(what, STOPPED), what

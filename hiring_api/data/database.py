@@ -1,11 +1,10 @@
-"""The engine, transactions that are retried whole, read snapshots, and what database errors mean."""
+"""The engine, transactions that are retried whole, and read snapshots."""
 
 from __future__ import annotations
 
 import logging
 import os
 import random
-import sqlite3
 import time
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -14,37 +13,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pymysql
 from sqlalchemy import create_engine, event
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
-from .errors import CommitUnsure, DatabaseUnavailable, StorageFull
+from .driver_errors import READ_ONLY, Retry, interruption, number_of, translated
+from .errors import CommitUnsure
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable, Iterator
 
     from sqlalchemy import Connection, Engine
-    from sqlalchemy.engine import URL
+    from sqlalchemy.engine import URL, ExceptionContext
 
 T = TypeVar("T")
 
 _RETRY_SECONDS = 15
 _LOCK_WAIT_SECONDS = 5
-# Deadlock, lock wait, error during commit, read-only while failing over, changed since the snapshot;
-# and "no such savepoint", which is how a deadlock within a savepoint comes out
-_RETRIED = {1213, 1205, 1180, 1290, 1020, 1305}
-_FULL = {1021, 1114}
-# Closed by the driver (0), refused, too many connections, unknown database or user, shutting down, killed,
-# gone away, lost
-_AWAY = {1040, 1044, 1045, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317}
-_AWAY |= {0, 1698, 1836, 1927, 2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031}
 _UNSURE = (
     "the connection to the database was lost during the commit, which may have happened or not: look, or "
     "send it again with the same Idempotency-Key"
 )
-_NO_TABLE = 1146
-NO_SCHEMA = "the database's schema is not up to date: run the migration job, or python -m hiring_api migrate"
 _POOL = f"{QueuePool.__module__}.{QueuePool.__name__}"  # as SQLAlchemy names its logger
-_NO_SPACE = 28  # errno inside the text of 3 and 1026, "error writing file"
 
 
 def engine_options(url: URL) -> dict[str, Any]:
@@ -84,6 +74,7 @@ def prepare(engine: Engine) -> Engine:
         logging.getLogger(_POOL).addFilter(_not_of_an_interruption)
         if not event.contains(engine, "do_connect", _connect):
             event.listen(engine, "do_connect", _connect)
+            event.listen(engine, "handle_error", _leave_read_only_server)
     elif not event.contains(engine, "begin", _begin):
         event.listen(engine, "do_connect", _make_private)
         event.listen(engine, "connect", _pragmas)
@@ -96,7 +87,16 @@ def _not_of_an_interruption(record: logging.LogRecord) -> bool:
     connection could not be reset. It is closed.
     """
     error = record.exc_info[1] if record.exc_info else None
-    return error is None or _interruption(error) is None
+    return error is None or interruption(error) is None
+
+
+def _leave_read_only_server(context: ExceptionContext) -> None:
+    """Throws the connection to a server that cannot write away, and all others that the pool has to it.
+
+    Behind the same name or proxy the next connection may find the server that has taken over.
+    """
+    if number_of(context.original_exception) in READ_ONLY:
+        context.is_disconnect = True
 
 
 class _Connection(pymysql.Connection):
@@ -143,24 +143,28 @@ def _begin(connection: Connection) -> None:
 
 
 def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """What `work` answers, its writes committed. After a deadlock or lock wait all of it is run again.
+    """What `work` answers, its writes committed. After a deadlock or lock wait all of it is run again, and on
+    another connection where the server cannot write.
 
     Raises:
-        DatabaseUnavailable: no connection, or still deadlocked after 15 s; nothing committed, unless the
-            connection was lost during the commit, which the message then says.
+        DatabaseUnavailable: no connection, still deadlocked after 15 s or only a server that cannot write
+            after 3 s; nothing committed, unless the connection was lost during the commit, which the message
+            then says.
+        NotPermitted: the account may not do it; nothing committed.
+        TransactionTooLarge: it is larger than the servers of a cluster take; nothing committed.
         StorageFull: the database's disk is full; nothing committed.
     """
-    deadline = time.monotonic() + _RETRY_SECONDS
+    begun = time.monotonic()
     pause = 0.02
     while True:
         try:
-            with translated(), engine.connect() as connection, connection.begin() as changes:
+            with translated(engine), engine.connect() as connection, connection.begin() as changes:
                 done = work(connection)
                 with _commit_told():
                     changes.commit()
                 return done
-        except _Retry:
-            if time.monotonic() > deadline:
+        except Retry as again:
+            if time.monotonic() > begun + min(_RETRY_SECONDS, again.seconds):
                 raise
         time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
         pause = min(2 * pause, 1)
@@ -172,9 +176,23 @@ def _commit_told() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated or number_of(error.orig) in READ_ONLY:
             raise
         raise CommitUnsure(_UNSURE) from error
+
+
+def require_writable(engine: Engine) -> None:
+    """Returns if the server can write; a SQLite file is not asked, as that could mean waiting for a writer.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached, or cannot write: a replica, or a part of a cluster that was
+            cut off.
+    """
+    if engine.dialect.name == "sqlite":
+        return
+    with translated(engine), engine.connect() as connection:
+        # Refused where the server or the account may only read. Source: MySQL manual, "START TRANSACTION"
+        connection.exec_driver_sql("START TRANSACTION READ WRITE")
 
 
 @contextmanager
@@ -182,61 +200,10 @@ def snapshot(engine: Engine) -> Iterator[Connection]:
     """A connection whose reads all see the one state that the first of them saw; it writes nothing."""
     sqlite = engine.dialect.name == "sqlite"
     how: dict[str, Any] = {"read_only": True} if sqlite else {"isolation_level": "REPEATABLE READ"}
-    with translated(), engine.connect() as connection, connection.execution_options(**how).begin() as reading:
+    with (
+        translated(engine),
+        engine.connect() as connection,
+        connection.execution_options(**how).begin() as reading,
+    ):
         yield connection
         reading.rollback()
-
-
-class _Retry(DatabaseUnavailable):
-    """The transaction was rolled back by the database and may well succeed when run again."""
-
-
-@contextmanager
-def translated() -> Iterator[None]:
-    """Turns the driver's errors into those of `errors`; integrity errors and bugs pass as they are."""
-    try:
-        yield
-    except IntegrityError:
-        raise
-    except (DBAPIError, pymysql.Error) as error:
-        if (stop := _interruption(error)) is not None:
-            raise stop from None
-        translation = _translation(error)
-        if translation is None:
-            raise
-        raise translation from error
-
-
-def _interruption(error: BaseException) -> BaseException | None:
-    """The Ctrl-C that cut a conversation with the server short, where the ROLLBACK after it failed too."""
-    before = error.__context__
-    while before is not None and isinstance(before, Exception):
-        before = before.__context__
-    return before
-
-
-def _translation(error: DBAPIError | pymysql.Error) -> DatabaseUnavailable | StorageFull | None:
-    # SQLAlchemy lets the driver's own errors through where it sets the isolation level
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    if isinstance(cause, sqlite3.Error):
-        return _sqlite_translation(getattr(cause, "sqlite_errorcode", 0) & 0xFF, str(cause))
-    number = cause.args[0] if cause is not None and cause.args else None
-    if number in _RETRIED:
-        return _Retry("the database is too busy: try again")
-    if number in _FULL or (number in {3, 1026} and f"{_NO_SPACE}" in str(cause)):
-        return StorageFull("the database has no room left on its disk; nothing was kept")
-    if number in _AWAY or (isinstance(error, DBAPIError) and error.connection_invalidated):
-        return DatabaseUnavailable("the database cannot be reached: try again later")
-    return DatabaseUnavailable(NO_SCHEMA) if number == _NO_TABLE else None
-
-
-def _sqlite_translation(code: int, told: str) -> DatabaseUnavailable | StorageFull | None:
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return _Retry("the database is too busy: try again")
-    if code == sqlite3.SQLITE_FULL:
-        return StorageFull("the database has no room left on its disk; nothing was kept")
-    if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
-        return DatabaseUnavailable("the database file cannot be opened or written")
-    if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        return DatabaseUnavailable("the database file is damaged, or none of SQLite's")
-    return DatabaseUnavailable(NO_SCHEMA) if told.startswith("no such table") else None

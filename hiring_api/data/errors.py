@@ -16,6 +16,10 @@ class HiringError(Exception):
         self.message = message
         self.details = details
 
+    def for_operator(self) -> str:
+        """The message with what only those may know who run the program."""
+        return self.message
+
 
 class DatabaseUnavailable(HiringError):
     """The database cannot be reached or gave up on the transaction; nothing was committed."""
@@ -23,6 +27,26 @@ class DatabaseUnavailable(HiringError):
 
 class CommitUnsure(DatabaseUnavailable):
     """The connection was lost during the commit: what was asked for is done, or nothing of it."""
+
+
+class NotPermitted(DatabaseUnavailable):
+    """The database refuses the account, or what it wants to do; nothing was committed.
+
+    `operator` is what whoever runs the program is told besides: the driver's words or the GRANT that is
+    missing. They name the account, so callers of the API are not told.
+    """
+
+    def __init__(self, message: str, operator: str) -> None:
+        super().__init__(message)
+        self.operator = operator
+
+    def for_operator(self) -> str:
+        """The message, and the driver's words or the missing GRANT."""
+        return f"{self.message} ({self.operator})"
+
+
+class TransactionTooLarge(HiringError):
+    """A cluster does not take so many changes at once; nothing was committed."""
 
 
 class StorageFull(HiringError):

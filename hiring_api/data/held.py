@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from .spelled import Spelled
 
+_CLUSTER: Final = (
+    "SHOW VARIABLES WHERE variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
+)
 _MOST: Final = 1000  # parents of a column; more are as fast looked up by the server, row by row
 
 
@@ -27,12 +30,14 @@ def references_held(connection: Connection, rows: Spelled, into: Table) -> Itera
 
     Its own check of a foreign key is the same look-up and the same shared lock on the parent, once for every
     row of the child: a sixth of the time of a load. Where a parent is missing, or there are many, the server
-    checks. Source: MySQL manual, "Locks Set by Different SQL Statements in InnoDB".
+    checks; and in a cluster with several writers, which knows nothing of a lock on another node: only a row
+    that the server checked tells the others what it refers to. Source: MySQL manual, "Locks Set by Different
+    SQL Statements in InnoDB".
     """
     if connection.dialect.name == "sqlite" or not into.foreign_keys or not rows:
         yield True
         return
-    if not _hold(connection, rows):
+    if not _one_writer(connection) or not _hold(connection, rows):
         yield False
         return
     connection.exec_driver_sql("SET foreign_key_checks = 0")
@@ -40,6 +45,12 @@ def references_held(connection: Connection, rows: Spelled, into: Table) -> Itera
         yield True
     finally:
         _check_again(connection)
+
+
+def _one_writer(connection: Connection) -> bool:
+    """Whether no other server takes writes: there is no Galera and no group that takes them on any member."""
+    known = connection.exec_driver_sql(_CLUSTER).all()
+    return ("wsrep_on", "ON") not in known and ("group_replication_single_primary_mode", "OFF") not in known
 
 
 def _hold(connection: Connection, rows: Spelled) -> bool:

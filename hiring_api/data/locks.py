@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
-from .database import translated
+from .driver_errors import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
         return
     # The names of GET_LOCK belong to the whole server and have at most 64 characters
     digest = hashlib.sha256(f"{engine.url.database}/{name}".encode()).hexdigest()[:48]
-    with translated(), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         held = connection.exec_driver_sql("SELECT GET_LOCK(%s, %s)", (digest, wait)).scalar() == 1
         try:

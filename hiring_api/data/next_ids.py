@@ -14,7 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
 from .columns import MAX_ID
-from .database import snapshot, transaction, translated
+from .database import snapshot, transaction
+from .driver_errors import translated
 from .errors import HiringError
 from .tables import resource
 
@@ -73,7 +74,7 @@ def reset(engine: Engine, table: Table) -> Reset:
     """
     if engine.dialect.name == "sqlite":
         return transaction(engine, lambda connection: _reset_sqlite(connection, table))
-    with translated(), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         connection.execution_options(isolation_level="AUTOCOMMIT")
         before = _next(connection, table)
         connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
 
-from .database import translated
+from .driver_errors import translated
 from .errors import Busy, DatabaseUnavailable
 from .locks import named_lock
 
@@ -50,7 +50,7 @@ def upgrade(engine: Engine) -> None:
         Busy: another program is still changing the schema after a minute.
         DatabaseUnavailable: a newer version of this program has made the schema; or it cannot be reached.
     """
-    with translated(), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         found = revision(connection)
     if found == newest():
         return
@@ -64,14 +64,14 @@ def upgrade(engine: Engine) -> None:
     with named_lock(engine, "schema", _LOCK_SECONDS) as held:
         if not held:
             raise Busy("another program is changing the schema: try again when it has finished")
-        with engine.connect() as connection:
+        with translated(engine), engine.connect() as connection:
             revisions.upgrade(connection)
             connection.commit()
 
 
 def make(engine: Engine) -> None:
     """Makes the schema where there is none; one that is there stays as it is. Raises as `upgrade`."""
-    with translated(), engine.connect() as connection:
+    with translated(engine), engine.connect() as connection:
         empty = revision(connection) is None
     if empty:
         upgrade(engine)

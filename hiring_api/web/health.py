@@ -9,7 +9,8 @@ from flask import jsonify
 from marshmallow import fields
 
 from hiring_api.data import schema
-from hiring_api.data.database import NO_SCHEMA, snapshot
+from hiring_api.data.database import require_writable, snapshot
+from hiring_api.data.driver_errors import NO_SCHEMA
 from hiring_api.data.errors import DatabaseUnavailable
 
 from . import telemetry
@@ -49,8 +50,9 @@ def metrics() -> Any:
 @routes.response(200, HealthSchema)
 @routes.doc(security=[])
 def ready() -> Any:
-    """The database can be reached and has the schema that this program needs; else 503."""
+    """The database can be reached and written, and has the schema that this program needs; else 503."""
     with snapshot(engine()) as connection:
         if not schema.is_current(connection):
             raise DatabaseUnavailable(NO_SCHEMA)
+    require_writable(engine())
     return jsonify(status="ok")

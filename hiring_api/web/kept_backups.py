@@ -173,7 +173,7 @@ def verify_backup(name: str, level: Level) -> Response:
 @routes.route("/<name>/restore", methods=["POST"])
 @routes.query(KeptRestoreQuery)
 @routes.response(200, all_restored())
-@problems(routes, 404, 409, 507)
+@problems(routes, 404, 409, 413, 507)
 def restore_backup(
     name: str, mode: Mode, dry_run: bool, other_database: bool, keep: bool | None = None
 ) -> Response:

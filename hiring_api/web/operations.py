@@ -20,7 +20,7 @@ PROBLEMS = {
     408: "The request did not arrive in time",
     409: "What is in the database forbids it, or another such request is under way",
     412: "The content is not what `If-Match` asks for",
-    413: "The body is larger than the limit",
+    413: "The body is larger than the limit, or a database cluster does not take as much at once",
     414: "The address is longer than 4094 bytes",
     415: "The Content-Type or Content-Encoding is not one of those taken",
     422: "The request is well formed but wrong; the detail says what to send",

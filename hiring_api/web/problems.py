@@ -27,6 +27,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
     errors.InvalidRows: 422,
     errors.DatabaseUnavailable: 503,
     errors.StorageFull: 507,
+    errors.TransactionTooLarge: 413,
     errors.StorageUnavailable: 503,
     errors.Unproven: 500,
 }
@@ -68,7 +69,7 @@ def _hiring_problem(error: errors.HiringError) -> Response:
     if isinstance(error, errors.DatabaseUnavailable):
         # A database that is away fails every request: one line for each, with what the driver said
         cause = getattr(error.__cause__, "orig", error.__cause__)
-        log.error("%s%s", error.message, "" if cause is None else f": {cause!r}")
+        log.error("%s%s", error.for_operator(), "" if cause is None else f": {cause!r}")
     elif status >= 500:  # noqa: PLR2004  # server errors
         log.error("%s", error.message, exc_info=error)
     headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None

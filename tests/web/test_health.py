@@ -7,7 +7,8 @@ import sqlite3
 import pytest
 
 from hiring_api.data import schema
-from hiring_api.data.database import NO_SCHEMA, snapshot
+from hiring_api.data.database import snapshot
+from hiring_api.data.driver_errors import NO_SCHEMA
 from hiring_api.data.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app

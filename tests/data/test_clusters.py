@@ -1,0 +1,232 @@
+"""Servers of a cluster: one that cannot write, one of several that do, and what is too much for them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pymysql
+import pytest
+from sqlalchemy import event, func, insert, select
+
+from hiring_api.data import driver_errors, schema
+from hiring_api.data.csv_files import Choices, inspect, on_disk
+from hiring_api.data.database import open_engine, transaction
+from hiring_api.data.load import load
+from hiring_api.data.rejects import Origin
+from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.data.tasks import Task
+from hiring_api.settings import read_settings
+from hiring_api.web.app import create_app
+from tests.conftest import Client
+from tests.server import Server, installed
+
+GALERA = Path("/usr/lib/galera/libgalera_smm.so")
+READ_ONLY = "the database server can only be read: it is a replica, or another one is taking over; try again"
+TOO_LARGE = (
+    "this is more than the database cluster takes in one transaction; nothing was kept. Send fewer rows, or "
+    "have the limit raised (group_replication_transaction_size_limit on MySQL, wsrep_max_ws_size on Galera)"
+)
+departments, employees = Department.__table__, Employee.__table__
+
+
+class Node:
+    """A server of the test's own, and an API on it whose account has no rights on the server as a whole."""
+
+    def __init__(self, server):
+        self.server = server
+        self.say("CREATE USER 'api'@'127.0.0.1' IDENTIFIED BY 'word'")
+        self.say("GRANT ALL ON hiring.* TO 'api'@'127.0.0.1'")
+        url = f"mysql://api:word@127.0.0.1:{server.port}/hiring"
+        folders = {name: str(server.folder / name) for name in ("BACKUP_DIR", "REJECTS_DIR")}
+        given = {"DATABASE_URL": url, "API_USER": "tester", "API_PASS": "correct horse", **folders}
+        settings = read_settings(given)
+        self.engine = open_engine(settings.database_url)
+        schema.upgrade(self.engine)
+        self.app = create_app(settings)
+        self.client = Client(self.app)
+
+    def say(self, statement):
+        """Says a statement as the administrator."""
+        account = {"user": "tester", "password": self.server.password, "autocommit": True}
+        with pymysql.connect(host="127.0.0.1", port=self.server.port, **account) as connection:
+            connection.cursor().execute(statement)
+
+    def stored(self, table=departments):
+        with self.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(table)).scalar_one()
+
+    def close(self):
+        from hiring_api.web.extensions import db
+
+        with self.app.app_context():
+            db.engine.dispose()
+        self.engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def alone():
+    """A server that may become read-only."""
+    if installed() is None:
+        pytest.skip("no server is installed")
+    with Server() as server:
+        node = Node(server)
+        yield node
+        node.close()
+
+
+@pytest.fixture(scope="module")
+def galera():
+    """A node of Galera, the only one of its cluster."""
+    if installed() is None or not GALERA.exists():
+        pytest.skip("Galera is not installed")
+    options = [f"--wsrep-provider={GALERA}", "--wsrep-cluster-address=gcomm://", "--wsrep-on=ON"]
+    # Ports of their own: other clusters may run on this machine
+    options += ["--wsrep-provider-options=base_port=0;gmcast.listen_addr=tcp://127.0.0.1:0"]
+    options += ["--binlog-format=ROW", "--innodb-autoinc-lock-mode=2"]
+    with Server(options=options) as server:
+        node = Node(server)
+        yield node
+        node.close()
+
+
+def test_a_server_that_became_a_replica_is_left_and_not_ready(alone, monkeypatch):
+    from hiring_api.web.extensions import db
+
+    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.5)
+    assert alone.client.post("/departments", json={"department": "before"}).status_code == 201
+    connected = []
+    with alone.app.app_context():
+        event.listen(db.engine, "connect", lambda *_: connected.append(1))
+        assert db.engine.pool.checkedin() > 0
+    alone.say("SET GLOBAL read_only = 1")
+    try:
+        answers = [
+            alone.client.post("/departments", json={"department": "meanwhile"}),
+            alone.client.post("/upload/departments", data="7,x\n", content_type="text/csv"),
+            alone.client.get("/health/ready", auth=None),
+        ]
+        for answer in answers:
+            assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+            assert answer.json["detail"] == READ_ONLY
+        assert connected  # never again on one of the pool
+        assert alone.client.get("/departments").status_code == 200
+    finally:
+        alone.say("SET GLOBAL read_only = 0")
+    assert alone.client.get("/health/ready", auth=None).status_code == 200
+    assert alone.client.post("/departments", json={"department": "after"}).status_code == 201
+    assert alone.stored() == 2
+
+
+def test_a_server_that_can_be_written_again_soon_costs_no_error(alone):
+    """As behind a name or a proxy that leads to the server that has taken over."""
+    before, runs = alone.stored(), []
+    alone.say("SET GLOBAL read_only = 1")
+
+    def work(connection):
+        runs.append(connection.connection.driver_connection.thread_id())
+        if len(runs) == 3:
+            alone.say("SET GLOBAL read_only = 0")
+        connection.execute(insert(departments), {"department": "in the end"})
+
+    try:
+        transaction(alone.engine, work)
+    finally:
+        alone.say("SET GLOBAL read_only = 0")
+    assert len(runs) == len(set(runs)) == 3  # each on a connection of its own
+    assert alone.stored() == before + 1
+
+
+@pytest.fixture
+def sent(galera):
+    """What a load on Galera says to the server."""
+    statements = []
+
+    def note(_connection, _cursor, statement, *_):
+        statements.append(statement)
+
+    event.listen(galera.engine, "before_cursor_execute", note)
+    yield statements
+    event.remove(galera.engine, "before_cursor_execute", note)
+
+
+@pytest.mark.parametrize(("single", "checks"), [(True, True), (False, False)])
+def test_references_are_checked_by_the_server_unless_it_is_the_only_writer(request, tmp_path, single, checks):
+    node = request.getfixturevalue("alone" if single else "galera")
+    statements = [] if single else request.getfixturevalue("sent")
+    if single:
+        event.listen(node.engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    def parents(connection):
+        connection.execute(insert(departments), {"id": 900, "department": "Sales"})
+        connection.execute(insert(Job.__table__), {"id": 900, "job": "Clerk"})
+
+    transaction(node.engine, parents)
+    path = tmp_path / "employees.csv"
+    path.write_text("".join(f"{key},Ana,2021-07-27T12:00:00Z,900,900\n" for key in range(1, 101)))
+    file = inspect(on_disk(path, "employees.csv"), employees, Choices())
+    loaded = load(node.engine, Task(employees, file, Origin("employees.csv", "run")))
+    assert loaded.counts.inserted == node.stored(employees) == 100
+    assert ("SET foreign_key_checks = 0" in statements) == checks
+
+
+def test_more_than_a_cluster_takes_at_once_is_said_with_the_limit(galera):
+    before = galera.stored()
+    galera.say("SET GLOBAL wsrep_max_ws_size = 20000")
+    try:
+        rows = [{"department": f"{number} " + "x" * 240} for number in range(500)]
+        for answer in (
+            galera.client.post("/departments", json=rows),
+            galera.client.post("/batch", json={"departments": rows}),
+        ):
+            assert (answer.status_code, answer.json["detail"]) == (413, TOO_LARGE)
+        assert galera.client.post("/departments", json=rows[:5]).status_code == 201
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    assert galera.stored() == before + 5
+
+
+def test_a_node_that_takes_no_queries_is_not_ready(galera, monkeypatch):
+    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.5)
+    galera.say("SET GLOBAL wsrep_reject_queries = ALL")
+    try:
+        for answer in (
+            galera.client.get("/health/ready", auth=None),
+            galera.client.post("/departments", json={"department": "x"}),
+        ):
+            assert (answer.status_code, answer.json["detail"]) == (503, READ_ONLY)
+    finally:
+        galera.say("SET GLOBAL wsrep_reject_queries = NONE")
+    assert galera.client.get("/health/ready", auth=None).status_code == 200
+
+
+def numbered(number, told):
+    return pymysql.err.OperationalError(number, told)
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "detail"),
+    [
+        (numbered(3100, "Error on observer while running replication hook 'before_commit'."), 413, TOO_LARGE),
+        (numbered(1180, 'Got error 90 "Message too long" during COMMIT'), 413, TOO_LARGE),
+        (numbered(1836, "Running in read-only mode"), 503, READ_ONLY),
+        (numbered(1792, "Cannot execute statement in a READ ONLY transaction."), 503, READ_ONLY),
+    ],
+)
+def test_what_other_servers_say_means_the_same(client, engine, app, monkeypatch, error, status, detail):
+    """MySQL's words, which the servers of these tests do not say, at the commit."""
+    from hiring_api.web.extensions import db
+
+    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.1)
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite says other things")
+
+    def refuse(_connection):
+        raise error
+
+    with app.app_context():
+        monkeypatch.setattr(db.engine.dialect, "do_commit", refuse)
+    answer = client.post("/departments", json={"department": "x"})
+    assert (answer.status_code, answer.json["detail"]) == (status, detail)
+    monkeypatch.undo()
+    with engine.connect() as connection:
+        assert connection.execute(select(func.count()).select_from(departments)).scalar_one() == 0
