@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from hiring_api.data import codecs
 from hiring_api.settings import Settings, read_settings
 from hiring_api.web.app import create_app
 from tests import walkthrough
@@ -51,6 +52,11 @@ def test_every_row_error_code_of_the_contract_is_documented():
         "unknown_reference duplicate_id already_exists column_count"
     )
     assert [code for code in codes.split() if f"`{code}`" not in README] == []
+
+
+def test_every_codec_that_a_restore_reads_is_named():
+    backups = README[README.index("## Backups") :]
+    assert [codec for codec in codecs.READ if f"`{codec}`" not in backups] == []
 
 
 def test_the_summary_of_settings_names_no_password():

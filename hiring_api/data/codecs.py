@@ -136,3 +136,4 @@ _INFLATE: Final[dict[str, Callable[[bytes, int], bytes]]] = {
     "xz": _xz,
     "zstandard": _zstandard,
 }
+READ: Final = tuple(_INFLATE)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from flask_swagger_ui import get_swaggerui_blueprint
 
+from .media_types import HTML, JSON, wanted
 from .problems import problem
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ CONFIG: dict[str, Any] = {
         "servers": [{"url": "/", "description": "The server that this document came from"}],
     },
 }
+_FORMS = {"/openapi.json": JSON, "/docs": HTML, "/docs/": HTML}
 
 
 def register(app: Flask, api: Api) -> None:
@@ -38,8 +40,14 @@ def register(app: Flask, api: Api) -> None:
     config = {"app_name": "Hiring API", "validatorUrl": None}
     app.register_blueprint(get_swaggerui_blueprint("/docs", "/openapi.json", config))
     app.before_request(_refuse_parameters)
+    app.before_request(_refuse_forms)
     api.spec.components.security_scheme("basic", {"type": "http", "scheme": "basic"})
     api.spec.options["security"] = [{"basic": []}]
+
+
+def _refuse_forms() -> None:
+    if request.path in _FORMS:
+        wanted(_FORMS[request.path])
 
 
 def _refuse_parameters() -> Response | None:

@@ -42,6 +42,12 @@ def test_no_route_answers_in_a_form_that_the_client_does_not_take_and_none_does_
     assert filled.get("/rejects").json["items"] == []
 
 
+@pytest.mark.parametrize("path", ["/openapi.json", "/docs", "/docs/"])
+def test_the_documentation_has_one_form(client, path):
+    assert client.get(path).status_code < 400
+    assert client.get(path, headers={"Accept": "image/png"}).status_code == 406
+
+
 @pytest.mark.parametrize(
     ("accept", "form"),
     [
