@@ -19,7 +19,7 @@ DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab", "|": "bar"}
 REJECT: Final = "reject"  # the column of a rejects file that has the key of each reject
 SURPLUS: Final = "surplus"  # and the one that has the fields for which there is no column
 IGNORED: Final = "_"
-_REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
+REMEDY: Final = "Correct it, or name the columns to the migration job with --columns"
 _SAMPLED: Final = 200  # records
 _LINE_END: Final = re.compile(r"\r?\n|\r")
 _NOT_LETTERS: Final = re.compile(r"[\W_]+")
@@ -122,14 +122,14 @@ def _header(table: Table, cells: Sequence[str]) -> Names | None:
     if missing:
         raise InvalidFile(
             f"the header names only some columns of {table.name}: found {shown}; "
-            f"missing {', '.join(missing)}. {_REMEDY}"
+            f"missing {', '.join(missing)}. {REMEDY}"
         )
     for name, places in matches.items():
         if len(places) > 1:
-            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. {_REMEDY}")
+            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. {REMEDY}")
     other = _other_table(table, cells)
     if other is not None:
-        raise InvalidFile(f"the header is that of {other.name}, not of {table.name}: {shown}. {_REMEDY}")
+        raise InvalidFile(f"the header is that of {other.name}, not of {table.name}: {shown}. {REMEDY}")
     by_place = {places[0]: name for name, places in matches.items()}
     return tuple(by_place.get(place) for place in range(len(cells)))
 

@@ -1,35 +1,34 @@
-"""Does a file's content contradict its header? Two columns exchanged would load the wrong values, and most of
-them without an error, where ids are small numbers everywhere.
+"""Does a file's content contradict its header? Where the labels of two columns are exchanged, rows go in with
+the wrong values, or all of them are refused.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
-from itertools import combinations, islice
+from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
 from pyroaring import BitMap
 
-from .columns import Reference
 from .csv_judge import judge_chunk
-from .csv_records import Position, read_chunks
+from .csv_layout import REMEDY
+from .csv_records import Chunk, Position, read_chunks
 from .errors import InvalidFile
 from .stored import present
 from .tables import kinds, references
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from sqlalchemy import Connection, Table
 
     from .csv_files import CsvFile
     from .csv_records import Layout
 
-_MOST_UNKNOWN: Final = 0.5  # of a column's references under the header's labels
-_MOST_KNOWN: Final = 0.9  # of them when two columns are exchanged
-_FEWEST: Final = 5  # references: fewer tell nothing
-_CHUNKS: Final = 1
+_FEWEST: Final = 20  # rows: fewer are no evidence
+_MOST: Final = 1000  # rows that are looked at
+_NEARLY_ALL: Final = 0.9
 
 
 def refuse_mislabelled(
@@ -44,23 +43,37 @@ def refuse_mislabelled(
         parents: ids that count as present in other tables, by the table's name.
 
     Raises:
-        InvalidFile: most references of a column are unknown, and nearly all would be known if two columns
-            were exchanged.
+        InvalidFile: nearly all of at least 20 rows are wrong under the header's labels, and would be right if
+            two columns were exchanged.
     """
-    numbers = [name for name, kind in kinds(table).items() if isinstance(kind, Reference) or name == "id"]
-    if not file.layout.starts or not references(table):
+    if not file.layout.starts:
         return
-    there = partial(_there, connection, parents or {})
-    found, rows = _known(table, file, file.layout, there)
-    if rows * len(found) < _FEWEST or min(found.values()) > _MOST_UNKNOWN * rows:
+    sample = _first_records(file)
+    rows = len(sample.fields)
+    right = _right(connection, table, file.layout, sample, parents or {})
+    if rows < _FEWEST or rows - right < _NEARLY_ALL * rows:
         return
-    for one, other in combinations(numbers, 2):
-        found, rows = _known(table, file, _exchanged(file.layout, one, other), there)
-        if sum(found.values()) > _MOST_KNOWN * rows * len(found):
+    for one, other in combinations(kinds(table), 2):
+        exchanged = _right(connection, table, _exchanged(file.layout, one, other), sample, parents or {})
+        if exchanged >= _NEARLY_ALL * rows:
             raise InvalidFile(
-                f"{file.content.name}: the header seems to be wrong: most references are unknown, but not if "
-                f"{one} and {other} are exchanged. Correct it, or settle it with --columns"
+                f"{file.content.name}: the header seems to be wrong: of the first {rows} rows {right} are "
+                f"right, but {exchanged} if {one} and {other} are exchanged. {REMEDY}"
             )
+
+
+def _first_records(file: CsvFile) -> Chunk:
+    """The first records that are neither blank nor broken."""
+    found: list[list[str]] = []
+    with file.open() as stream:
+        for chunk in read_chunks(stream, file.layout, Position()):
+            for index in range(len(chunk.fields)):
+                fields = chunk.fields[index]
+                if index not in chunk.broken and "".join(fields).strip():
+                    found.append(fields)
+                if len(found) == _MOST:
+                    return Chunk(1, found, range(1, _MOST + 1))
+    return Chunk(1, found, range(1, len(found) + 1))
 
 
 def _exchanged(layout: Layout, one: str, other: str) -> Layout:
@@ -68,22 +81,14 @@ def _exchanged(layout: Layout, one: str, other: str) -> Layout:
     return replace(layout, names=tuple(to.get(name or "", name) for name in layout.names))
 
 
-def _there(connection: Connection, parents: Mapping[str, BitMap], parent: Table, ids: BitMap) -> BitMap:
-    """Those of `ids` that are in the table `parent`, or count as present."""
-    return present(connection, parent, ids) | (ids & parents.get(parent.name, BitMap()))
-
-
-def _known(
-    table: Table, file: CsvFile, layout: Layout, there: Callable[[Table, BitMap], BitMap]
-) -> tuple[dict[str, int], int]:
-    """How many of the references of each column exist in the first rows, and how many rows these are."""
-    found = dict.fromkeys(references(table), 0)
-    total = 0
-    with file.open() as stream:
-        for chunk in islice(read_chunks(stream, layout, Position()), _CHUNKS):
-            rows = judge_chunk(table, layout, chunk).rows
-            for name, parent in references(table).items():
-                ids = there(parent, rows.distinct(name))
-                found[name] += sum(value in ids for value in rows.whole(name).tolist())
-            total += len(rows)
-    return found, total
+def _right(
+    connection: Connection, table: Table, layout: Layout, sample: Chunk, parents: Mapping[str, BitMap]
+) -> int:
+    """How many rows are right: valid, with ids that differ, and with references to what is there."""
+    rows = judge_chunk(table, layout, sample).rows
+    right = np.ones(len(rows), np.bool_)
+    for name, parent in references(table).items():
+        ids = rows.distinct(name)
+        there = present(connection, parent, ids) | (ids & parents.get(parent.name, BitMap()))
+        right &= np.isin(rows.whole(name), np.array(there, np.int64))
+    return len(np.unique(rows.whole("id")[right]))

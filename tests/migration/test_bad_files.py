@@ -239,8 +239,9 @@ def test_a_header_that_its_content_contradicts_stops_the_job(job):
         status, _, error = job(*arguments)
         assert (status, job.rows("hired_employees")) == (1, [])
         assert error.endswith(
-            "hired_employees.csv: the header seems to be wrong: most references are unknown, but not if "
-            "department_id and job_id are exchanged. Correct it, or settle it with --columns\n"
+            "hired_employees.csv: the header seems to be wrong: of the first 29 rows 0 are right, but 29 if "
+            "department_id and job_id are exchanged. Correct it, or name the columns to the migration job "
+            "with --columns\n"
         )
     status, output, _ = job("--columns", "id,name,datetime,job_id,department_id")
     assert (status, figures(output)["hired_employees"]) == (0, (29, 29, 0, 0, 0))
@@ -257,7 +258,55 @@ def test_one_column_of_unknown_references_is_enough_to_contradict_a_header(job):
     )
     status, _, error = job()
     assert (status, job.rows("hired_employees")) == (1, [])
-    assert "but not if department_id and job_id are exchanged" in error
+    assert "of the first 100 rows 3 are right, but 100 if department_id and job_id are exchanged" in error
+
+
+HEADERS = [
+    ("name,id,datetime,department_id,job_id", "id and name"),
+    ("id,datetime,name,department_id,job_id", "name and datetime"),
+    ("department_id,name,datetime,id,job_id", "id and department_id"),
+    ("id,name,job_id,department_id,datetime", "datetime and job_id"),
+]
+
+
+@pytest.mark.parametrize(("header", "pair"), HEADERS)
+def test_any_two_columns_may_be_exchanged(job, header, pair):
+    rows = "".join(f"{row},Ana,2021-07-27T12:00:00Z,{1 + row % 2},2\n" for row in range(101, 131))
+    job.files(f"{header}\n{rows}")
+    status, _, error = job()
+    assert (status, job.rows("hired_employees")) == (1, [])
+    assert f"of the first 30 rows 0 are right, but 30 if {pair} are exchanged" in error
+
+
+def test_a_table_without_references_may_have_a_wrong_header(job):
+    job.write("departments.csv", "department,id\n" + "".join(f"{row},Sales\n" for row in range(1, 31)))
+    status, _, error = job("--table", "departments")
+    assert (status, job.rows("departments")) == (1, [])
+    assert "of the first 30 rows 0 are right, but 30 if id and department are exchanged" in error
+
+
+# Wrong as they are, and right with the two references exchanged; then right as they are
+WRONG, RIGHT = "{},Ana,2021-07-27T12:00:00Z,3,1\n", "{},Ana,2021-07-27T12:00:00Z,1,1\n"
+BOTH_WRONG = "{},Ana,2021-07-27T12:00:00Z,9,1\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "status"),
+    [
+        pytest.param([WRONG] * 3, 0, id="three rows"),
+        pytest.param([WRONG] * 19, 0, id="19 rows"),
+        pytest.param([WRONG] * 20, 1, id="20 rows"),
+        pytest.param([WRONG] * 18 + [BOTH_WRONG] * 2, 1, id="nearly all right when exchanged"),
+        pytest.param([WRONG] * 17 + [BOTH_WRONG] * 3, 0, id="not as many right when exchanged"),
+        pytest.param([WRONG] * 18 + [RIGHT] * 2, 1, id="nearly all wrong"),
+        pytest.param([WRONG] * 17 + [RIGHT] * 3, 0, id="not as many wrong"),
+        pytest.param([BOTH_WRONG] * 40, 0, id="departments that nobody knows"),
+    ],
+)
+def test_only_evidence_stops_the_job(job, rows, status):
+    lines = "".join(row.format(number) for number, row in enumerate(rows, start=1))
+    job.files(f"id,name,datetime,department_id,job_id\n{lines}")
+    assert job()[0] == status
 
 
 def test_columns_settle_it_either_way(job):
