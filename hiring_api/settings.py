@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIB = 1024 * 1024
+_HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
 class SettingsError(Exception):
@@ -46,6 +48,8 @@ class Settings:
     api_port: int
     api_workers: int
     api_threads: int
+    allowed_hosts: tuple[str, ...]
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
 
     def credentials(self) -> tuple[str, str]:
         """The user and password of HTTP Basic.
@@ -91,6 +95,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         api_port=values.whole("API_PORT", 8000, most=65535),
         api_workers=values.whole("API_WORKERS", 2),
         api_threads=values.whole("API_THREADS", 8),
+        allowed_hosts=values.hosts("ALLOWED_HOSTS"),
+        trusted_proxies=values.networks("TRUSTED_PROXIES"),
     )
 
 
@@ -121,6 +127,25 @@ class _Values:
 
     def whole_or_none(self, name: str) -> int | None:
         return None if self.text(name) is None else self.whole(name, 0)
+
+    def _several(self, name: str) -> list[str]:
+        return [part.strip() for part in (self.text(name) or "").split(",") if part.strip()]
+
+    def hosts(self, name: str) -> tuple[str, ...]:
+        hosts = tuple(host.lower() for host in self._several(name))
+        for host in hosts:
+            if not _HOST.fullmatch(host):
+                raise SettingsError(f"{name}: {host!r} must be a host's name, with a port or without")
+        return hosts
+
+    def networks(self, name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+        networks = []
+        for part in self._several(name):
+            try:
+                networks.append(ip_network(part))
+            except ValueError as error:
+                raise SettingsError(f"{name}: {part!r} is no address or network: {error}") from error
+        return tuple(networks)
 
     def choice(self, name: str, default: str, choices: tuple[str, ...]) -> str:
         value = (self.text(name) or default).upper()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pymysql
 from sqlalchemy import create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from .driver_errors import READ_ONLY, Retry, interruption, number_of, translated
 from .errors import CommitUnsure
@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 _RETRY_SECONDS = 15
 _LOCK_WAIT_SECONDS = 5
+_DRIVER_TIMEOUTS = ("connect_timeout", "read_timeout", "write_timeout")
 _UNSURE = (
     "the connection to the database was lost during the commit, which may have happened or not: look, or "
     "send it again with the same Idempotency-Key"
@@ -63,6 +64,18 @@ def engine_options(url: URL) -> dict[str, Any]:
 def open_engine(url: URL) -> Engine:
     """An engine for `url`, ready for `transaction` and `snapshot`."""
     return prepare(create_engine(url, **engine_options(url)))
+
+
+def open_hasty_engine(url: URL) -> Engine:
+    """An engine for what must not keep a request waiting: it fails after a second or less where another one
+    would wait for a lock or a server. Each connection is closed after its use.
+    """
+    options = engine_options(url)
+    sqlite = url.get_backend_name() == "sqlite"
+    hasty = {"timeout": 0.2} if sqlite else dict.fromkeys(_DRIVER_TIMEOUTS, 1)
+    kept = {name: options[name] for name in options.keys() & {"isolation_level"}}
+    connect = options["connect_args"] | hasty
+    return prepare(create_engine(url, connect_args=connect, poolclass=NullPool, **kept))
 
 
 def prepare(engine: Engine) -> Engine:

@@ -57,7 +57,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         SettingsError: a setting is wrong, or there are no credentials.
     """
     settings = settings or read_settings()
-    user, password = settings.credentials()
+    settings.credentials()
     logging.getLogger("hiring_api").setLevel(settings.log_level)
     app = Flask(__name__, static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # columns come in their declared order
@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         prepare(db.engine)
     requests.register(app)
     telemetry.register(app)
-    auth.guard(app, user, password)
+    auth.guard(app, settings)
     problems.register(app)
     api = _Api(app)
     docs.register(app, api)

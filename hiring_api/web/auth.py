@@ -5,47 +5,29 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
-import time
-from collections import Counter
 from typing import TYPE_CHECKING
 
 from flask import current_app, request
 from werkzeug.datastructures import Authorization
 
+from .bodies import settings
+from .clients import client_address, is_ours, one_client
+from .guesses import Guesses
 from .problems import problem
 
 if TYPE_CHECKING:
     from flask import Flask, Response
 
+    from hiring_api.settings import Settings
+
 _OPEN = ("/health/", "/docs/")
 _OPEN_EXACTLY = {"/openapi.json", "/docs"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _CHALLENGE = {"WWW-Authenticate": 'Basic realm="hiring"'}
-_WINDOW = 60  # seconds
-_MOST_GUESSES = 100  # a window and address: enough for clients that are set up wrong, too few to guess
-_MOST_ADDRESSES = 10_000
+
+_FOREIGN = "a browser sent this request from another site"
 
 log = logging.getLogger(__name__)
-
-
-class Guesses:
-    """Counts wrong credentials by address, in fixed windows; each process counts for itself."""
-
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
-        self._until = 0.0
-
-    def count(self, address: str) -> None:
-        """Notes one wrong attempt."""
-        if time.monotonic() > self._until:
-            self._counts.clear()
-            self._until = time.monotonic() + _WINDOW
-        if address in self._counts or len(self._counts) < _MOST_ADDRESSES:
-            self._counts[address] += 1
-
-    def too_many(self, address: str) -> bool:
-        """Whether the address must wait for the next window."""
-        return self._counts[address] >= _MOST_GUESSES and time.monotonic() <= self._until
 
 
 class Credentials:
@@ -69,17 +51,23 @@ class Credentials:
         return right_user and right_password
 
 
-def guard(app: Flask, user: str, password: str) -> None:
-    """Puts `app` behind `user` and `password`."""
-    app.extensions["credentials"] = Credentials(user, password)
-    app.extensions["guesses"] = Guesses()
+def guard(app: Flask, settings: Settings) -> None:
+    """Puts `app` behind the user and password of `settings`.
+
+    Raises:
+        SettingsError: there are none.
+    """
+    app.extensions["credentials"] = Credentials(*settings.credentials())
+    app.extensions["guesses"] = Guesses(settings.database_url)
+    app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_cross_site)
     app.before_request(_require_credentials)
+    app.after_request(_forbid_to_store)
 
 
-def _guesses(app: Flask) -> Guesses:
-    found: Guesses = app.extensions["guesses"]
-    return found
+def _is_open() -> bool:
+    """Whether everybody may see what is at the address."""
+    return request.path.startswith(_OPEN) or request.path in _OPEN_EXACTLY
 
 
 def _digest(text: str) -> bytes:
@@ -87,28 +75,56 @@ def _digest(text: str) -> bytes:
 
 
 def _require_credentials() -> Response | None:
-    if request.path.startswith(_OPEN) or request.path in _OPEN_EXACTLY:
+    if _is_open():
         return None
-    if _guesses(current_app).too_many(request.remote_addr or ""):
-        headers = {"Retry-After": str(_WINDOW), **_CHALLENGE}
-        return problem(401, "too many wrong passwords from your address: wait a minute", headers)
     credentials: Credentials = current_app.extensions["credentials"]
     if credentials.are_in(request.headers.get("Authorization")):
         return None
     if "Authorization" in request.headers:
-        log.warning("wrong credentials from %s", request.remote_addr)
-        _guesses(current_app).count(request.remote_addr or "")
+        forwarded = request.headers.get("X-Forwarded-For", "")
+        address = client_address(request.remote_addr or "", forwarded, settings().trusted_proxies)
+        log.warning("wrong credentials from %s", address)
+        guesses: Guesses = current_app.extensions["guesses"]
+        # Only calls from within the process have no address
+        if address and (wait := guesses.count(one_client(address))):
+            sentence = f"too many wrong passwords from your address: wait {wait} s, or send the right one"
+            return problem(429, sentence, {"Retry-After": str(wait)})
     return problem(401, "send the API's user and password by HTTP Basic", _CHALLENGE)
 
 
+def _refuse_other_hosts() -> Response | None:
+    """Where we know our names, another one means that somebody has lied to the caller or to us."""
+    if (
+        not settings().allowed_hosts
+        or request.path.startswith("/health/")
+        or is_ours(request.host, settings())
+    ):
+        return None
+    return problem(400, "the Host is none of those that ALLOWED_HOSTS names")
+
+
 def _refuse_cross_site() -> Response | None:
-    """Browsers attach stored Basic credentials to requests that other sites make them send."""
+    """Browsers attach stored Basic credentials to requests that other sites make them send.
+
+    A site whose name was made to lead here sends an Origin equal to the Host: so that has to be ours as well.
+    """
     if request.method in _SAFE:
         return None
     site = request.headers.get("Sec-Fetch-Site")
+    if site is not None and site not in {"same-origin", "none"}:
+        return problem(403, _FOREIGN)
     origin = request.headers.get("Origin")
-    foreign_site = site is not None and site not in {"same-origin", "none"}
-    foreign_origin = origin is not None and origin.partition("://")[2] != request.host
-    if foreign_site or foreign_origin:
-        return problem(403, "a browser sent this request from another site")
+    if origin is None:
+        return None
+    if origin.partition("://")[2] != request.host:
+        return problem(403, _FOREIGN)
+    if not is_ours(request.host, settings()):
+        return problem(403, f"{_FOREIGN}, or ALLOWED_HOSTS does not name this one")
     return None
+
+
+def _forbid_to_store(response: Response) -> Response:
+    """People's names are for who asked: neither a browser nor a proxy may keep them for later."""
+    if not _is_open():
+        response.headers["Cache-Control"] = "no-store"
+    return response

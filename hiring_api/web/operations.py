@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flask_smorest import Blueprint
 
 PROBLEMS = {
-    400: "The body is not what its Content-Type says, such as malformed JSON",
+    400: "The body is not what its Content-Type says, such as malformed JSON; or the Host is none of ours",
     401: "No or wrong credentials",
     403: "A browser sent this from another site",
     404: "There is no such thing",
@@ -24,16 +24,16 @@ PROBLEMS = {
     414: "The address is longer than 4094 bytes",
     415: "The Content-Type or Content-Encoding is not one of those taken",
     422: "The request is well formed but wrong; the detail says what to send",
-    429: "Too many wrong passwords came from this address",
+    429: "Too many wrong passwords came from the client's address; the right one always passes",
     431: "The headers are too many or too long",
     500: "A defect of the program; nothing was committed",
     503: "The database cannot be reached; nothing was committed unless the detail says that it may have been",
     507: "A disk is full; nothing was kept",
 }
-_OF_ALL = {406, 408, 414, 422, 431, 500, 503}
+_OF_ALL = {400, 406, 408, 414, 422, 431, 500, 503}
 _OF_USERS = {401, 429}
 _OF_CHANGES = {403, 409, 507}
-_OF_BODIES = {400, 413, 415}
+_OF_BODIES = {413, 415}
 _UNCHANGED, _UNMET = 304, 412
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "format": "binary"}

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
-from flask import g, has_request_context, request
+from flask import g, has_request_context, redirect, request
 
 from hiring_api.log_lines import LinesFormatter
 
@@ -22,6 +23,7 @@ def register(app: Flask) -> None:
     """Gives every request of `app` an id, and every log line the id of its request."""
     app.before_request(_name_request)
     app.after_request(_tell_id)
+    app.after_request(_redirect_by_path)
     logger = logging.getLogger("hiring_api")
     if not any(isinstance(filter_, _RequestId) for handler in logger.handlers for filter_ in handler.filters):
         handler = logging.StreamHandler()
@@ -44,6 +46,16 @@ def _name_request() -> None:
 def _tell_id(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.get("request_id", "-")
     response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _redirect_by_path(response: Response) -> Response:
+    """Werkzeug redirects to what the request has as Host, which anybody may have made up: a path will do."""
+    if response.location and "://" in response.location:
+        parts = urlsplit(response.location)
+        path = urlunsplit(("", "", f"/{parts.path.lstrip('/')}", parts.query, ""))
+        response.location = path
+        response.set_data(redirect(path).get_data())
     return response
 
 
