@@ -19,7 +19,13 @@ FOLDER = ROOT / "deploy" / "aws"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))
 README = (FOLDER / "README.md").read_text(encoding="utf-8")
 # What a value that only AWS knows may look like
-RESOLVED = {"MYSQL_HOST": "db.example", "MYSQL_PORT": "3306", "BACKUP_KEEP": "30"}
+RESOLVED = {
+    "MYSQL_HOST": "db.example",
+    "MYSQL_PORT": "3306",
+    "BACKUP_KEEP": "30",
+    "ALLOWED_HOSTS": "hiring.example.org",
+    "TRUSTED_PROXIES": "10.20.0.0/16",
+}
 
 
 def template(name):
@@ -62,6 +68,8 @@ def test_each_task_gives_its_program_settings_that_exist_and_enough_of_them():
         if image == "api":
             assert settings.credentials() == ("secret", "secret")
             assert settings.backup_dir.startswith("s3://")
+            assert settings.allowed_hosts
+            assert settings.trusted_proxies
         else:
             assert settings.csv_source.startswith("s3://")
 
