@@ -20,6 +20,7 @@ from .csv_judge import JudgedChunk, judge_chunk, kept_fields
 from .csv_records import read_chunks
 from .database import snapshot, transaction
 from .decide import Placed, Target, decide
+from .earlier import Earlier, earlier
 from .errors import Unproven
 from .in_order import StepBack, Turn, in_order
 from .loads import Counts, Progress
@@ -119,7 +120,7 @@ def check(
                 placed = decide(connection, target, _held_back(connection, task, judged), progress.taken)
                 rows.add(placed)
                 found = _earlier(connection, task, judged)
-                refused = repairs.as_told(connection, task.table, found, _rejects(task, judged, placed))
+                refused = _as_told(connection, task, judged, placed, found, progress)
                 record(judged, refused)
                 first += list(refused.values())[: _SHOWN - len(first)]
                 progress = _after(progress, judged, placed, refused, found)
@@ -228,16 +229,28 @@ def _held_back(connection: Connection, task: Task, judged: JudgedChunk) -> Judge
     return repairs.held_back(connection, task.table, task.file.layout, judged)
 
 
-def _earlier(connection: Connection, task: Task, judged: JudgedChunk) -> repairs.Earlier:
+def _earlier(connection: Connection, task: Task, judged: JudgedChunk) -> Earlier:
     source = task.origin.source if task.replaces else None
-    return repairs.earlier(connection, task.table, source, task.file.layout, judged)
+    return earlier(connection, task.table, source, task.file.layout, judged)
+
+
+def _as_told(
+    connection: Connection,
+    task: Task,
+    judged: JudgedChunk,
+    placed: Placed,
+    found: Earlier,
+    before: Progress,
+) -> dict[int, Reject]:
+    accepted = before.taken | placed.accepted
+    return repairs.as_told(connection, task.table, judged, found, _rejects(task, judged, placed), accepted)
 
 
 def _keep_placed(
     connection: Connection, task: Task, judged: JudgedChunk, placed: Placed, before: Progress
 ) -> tuple[Progress, list[Reject]]:
     found = _earlier(connection, task, judged)
-    refused = repairs.as_told(connection, task.table, found, _rejects(task, judged, placed))
+    refused = _as_told(connection, task, judged, placed, found, before)
     new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused)
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
     after = _after(before, judged, placed, refused, found)
@@ -262,7 +275,7 @@ def _after(
     judged: JudgedChunk,
     placed: Placed,
     refused: dict[int, Reject],
-    found: repairs.Earlier,
+    found: Earlier,
 ) -> Progress:
     counts = Counts(
         read=len(judged.chunk.fields) - judged.blank,

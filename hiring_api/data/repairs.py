@@ -1,49 +1,29 @@
-"""What becomes of earlier rejects when their rows come again: resolved, still refused, or not the same row.
-
-A row comes again in two ways: in the same file at the same line, or in a rejects file that this program
-wrote, under the reject's key.
-"""
+"""What becomes of earlier rejects when their rows come again: resolved, still refused, or told as before."""
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from pyroaring import BitMap
 from sqlalchemy import select, update
 
 from .csv_judge import kept_fields
+from .earlier import by_key
 from .packs import pack_of, reject_packs, repacked, unpacked
 from .reject_files import line_of
 from .rows import Judged
-from .stored import present
+from .stored import present, rows_of
 from .tables import kinds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sqlalchemy import ColumnElement, Connection, Table
+    from sqlalchemy import Connection, Table
 
     from .csv_judge import JudgedChunk
     from .csv_records import Layout
+    from .earlier import Earlier
     from .packs import Kept, Reject
-
-_LISTED: Final = 1000
-_KEY: Final = re.compile("[1-9][0-9]{0,17}")  # what a database can look up
-
-
-@dataclass(frozen=True, slots=True)
-class Earlier:
-    """The earlier rejects of a chunk's records, by index: those still `open`, and those that were `resolved`.
-
-    `named` has the indexes of the records that were given back under the key of an open one.
-    """
-
-    open: dict[int, Kept] = field(default_factory=dict)
-    resolved: dict[int, list[Kept]] = field(default_factory=dict)
-    named: set[int] = field(default_factory=set)
 
 
 def held_back(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> JudgedChunk:
@@ -54,7 +34,7 @@ def held_back(connection: Connection, table: Table, layout: Layout, judged: Judg
     """
     same = {
         index: Judged(judged.chunk.fields[index], {}, list(old.reject.errors))
-        for index, old in _by_key(connection, table, layout, judged)
+        for index, old in by_key(connection, table, layout, judged)
         if old.resolved_at is None and _is_untouched(table, layout, old.reject, judged.chunk.fields[index])
     }
     if not same:
@@ -64,46 +44,29 @@ def held_back(connection: Connection, table: Table, layout: Layout, judged: Judg
     return replace(judged, rows=rows, places=judged.places[others], refused=judged.refused | same)
 
 
-def earlier(
-    connection: Connection, table: Table, source: str | None, layout: Layout, judged: JudgedChunk
-) -> Earlier:
-    """The earlier rejects of a chunk's records.
-
-    Args:
-        connection: the database.
-        table: where the rows go.
-        source: the file they come from; None where its name says nothing about its earlier state.
-        layout: how the file is read.
-        judged: the chunk.
-    """
-    found = Earlier()
-    for index, old in _by_key(connection, table, layout, judged):
-        if old.resolved_at is None:
-            found.open[index] = old
-            found.named.add(index)
-        else:
-            found.resolved.setdefault(index, []).append(old)
-    for index, old in _by_line(connection, table, source, judged):
-        if index in found.named:
-            continue
-        fields = kept_fields(table, layout, judged.chunk.fields[index])
-        if old.resolved_at is not None:
-            if old.reject.raw == fields:
-                found.resolved.setdefault(index, []).append(old)
-        elif _is_same_row(table, layout, old.reject, fields):
-            found.open[index] = old
-    return found
-
-
 def as_told(
-    connection: Connection, table: Table, found: Earlier, refused: dict[int, Reject]
+    connection: Connection,
+    table: Table,
+    judged: JudgedChunk,
+    found: Earlier,
+    refused: dict[int, Reject],
+    accepted: BitMap,
 ) -> dict[int, Reject]:
     """What is refused, as it was told of before: without the rows that were repaired since, and with the
     reasons that they had then.
 
     A wrong row's id may by now be in the table, through another row of the same file: that is no new reason.
+
+    Args:
+        connection: the database.
+        table: where the rows go.
+        judged: the chunk.
+        found: the earlier rejects of its records; those that were repaired by their ids are noted in it.
+        refused: what is refused of the chunk, by index.
+        accepted: the ids that were taken from this file, until the chunk's end.
     """
-    repaired = _repaired(connection, table, found, refused)
+    found.since.update(_stored_since(connection, table, judged, found, refused, accepted))
+    repaired = _repaired(connection, table, found, refused) | found.since.keys()
     told = {}
     for index, reject in refused.items():
         if index in repaired:
@@ -130,6 +93,58 @@ def _repaired(connection: Connection, table: Table, found: Earlier, refused: dic
     }
     there = present(connection, table, BitMap.union(BitMap(), *rows.values()))
     return {index for index, ids in rows.items() if ids & there}
+
+
+def _stored_since(
+    connection: Connection,
+    table: Table,
+    judged: JudgedChunk,
+    found: Earlier,
+    refused: dict[int, Reject],
+    accepted: BitMap,
+) -> dict[int, int]:
+    """The ids of refused rows, by index, that came as they were while somebody has stored them repaired.
+
+    Such a row has the reject's id, and its other values but for those that were wrong; it did not come from
+    another line of the file.
+    """
+    wrong = {
+        index: {error.field for error in found.open[index].reject.errors}
+        for index, reject in refused.items()
+        if index in found.open and found.open[index].reject.raw == reject.raw
+    }
+    asked = [index for index, names in wrong.items() if not names & {"id", None}]
+    rows = {
+        index: {name: value for name, value in values.items() if name not in wrong[index]}
+        for index, values in _right_values(table, judged, asked).items()
+        if values["id"] not in accepted
+    }
+    there = present(connection, table, BitMap([row["id"] for row in rows.values()]))
+    stored = {
+        row_id: dict(zip(kinds(table), row, strict=True))
+        for row_id, row in rows_of(connection, table, there).items()
+    }
+    return {
+        index: row["id"]
+        for index, row in rows.items()
+        if row["id"] in stored and row.items() <= stored[row["id"]].items()
+    }
+
+
+def _right_values(table: Table, judged: JudgedChunk, indexes: list[int]) -> dict[int, dict[str, Any]]:
+    """The right values of records that have a right id, by column."""
+    found = {
+        index: judged.refused[index].values
+        for index in indexes
+        if index in judged.refused and "id" in judged.refused[index].values
+    }
+    others = set(indexes) - judged.refused.keys()
+    if others:
+        places = [(place, index) for place, index in enumerate(judged.places.tolist()) if index in others]
+        rows = judged.rows.take([place for place, _ in places]).rows
+        for (_, index), row in zip(places, rows, strict=True):
+            found[index] = dict(zip(kinds(table), row, strict=True))
+    return found
 
 
 def settle(
@@ -166,6 +181,8 @@ def settle(
             new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
             if new != old.reject:
                 changed.append(old._replace(reject=new))
+        elif index in found.since:
+            changed.append(old._replace(resolved_at=now, row_id=found.since[index]))
         elif index in accepted:
             changed.append(old._replace(resolved_at=now, row_id=accepted[index]))
     _change(connection, changed)
@@ -175,73 +192,6 @@ def settle(
 def _accepted(judged: JudgedChunk) -> dict[int, int]:
     """The ids of the records that are right in themselves, by index."""
     return dict(zip(judged.places.tolist(), judged.rows.whole("id").tolist(), strict=True))
-
-
-def _by_key(
-    connection: Connection, table: Table, layout: Layout, judged: JudgedChunk
-) -> Iterator[tuple[int, Kept]]:
-    """The rejects that the chunk's records name, with their indexes."""
-    if layout.reject is None:
-        return
-    named = {
-        int(fields[layout.reject]): index
-        for index, fields in enumerate(judged.chunk.fields)
-        if len(fields) == len(layout.names) and _KEY.fullmatch(fields[layout.reject])
-    }
-    packs = sorted({pack_of(key) for key in named})
-    for start in range(0, len(packs), _LISTED):
-        for old in _kept(connection, table, reject_packs.c.id.in_(packs[start : start + _LISTED])):
-            if old.key in named:
-                yield named[old.key], old
-
-
-def _by_line(
-    connection: Connection, table: Table, source: str | None, judged: JudgedChunk
-) -> Iterator[tuple[int, Kept]]:
-    """The rejects of the same file at the lines of the chunk, with the records' indexes."""
-    if source is None or not judged.chunk.fields:
-        return
-    lines = judged.chunk.lines
-    pack = reject_packs.c
-    there = (pack.source == source[:512]) & (pack.last_line >= lines[0]) & (pack.first_line <= lines[-1])
-    index_of: dict[int | None, int] = {line: index for index, line in enumerate(lines)}
-    for old in _kept(connection, table, there):
-        if old.reject.line in index_of:
-            yield index_of[old.reject.line], old
-
-
-def _kept(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterator[Kept]:
-    """The rejects in such packs."""
-    for pack in connection.execute(
-        select(reject_packs).where(reject_packs.c.table_name == table.name, condition)
-    ):
-        yield from unpacked(pack)
-
-
-def _is_same_row(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
-    """Whether a record differs from a rejected one in nothing but the fields that were wrong.
-
-    A file of other content may have been given the same name: its rows repair nothing. Of a line that was
-    wrong as a whole nothing is known but its first fields: the one where the id should be is compared.
-    """
-    wrong = {error.field for error in old.errors}
-    if None in wrong or not isinstance(old.raw, list) or len(old.raw) != len(fields):
-        return _has_same_id(table, layout, old, fields)
-    columns = enumerate(kinds(table))
-    return all(name in wrong or old.raw[place] == fields[place] for place, name in columns)
-
-
-def _has_same_id(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
-    """False where both rows seem to have an id, and not the same."""
-
-    def spelled(row: list[str]) -> str:
-        place = 0 if len(row) == len(kinds(table)) else layout.names.index("id")
-        return row[place].strip() if place < len(row) else ""
-
-    if not isinstance(old.raw, list):
-        return True
-    before, now = spelled(old.raw), spelled(fields)
-    return before == now or not (before.isdecimal() and now.isdecimal())
 
 
 def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:

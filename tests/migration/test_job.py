@@ -285,6 +285,24 @@ def test_rows_that_were_repaired_are_not_refused_anew(job, way):
     assert (job.rows("hired_employees"), still_open(job), len(on_record(job.engine))) == (stored, [], 4)
 
 
+@pytest.mark.parametrize("way", EVERY_WAY)
+def test_rows_that_came_repaired_with_nothing_but_their_ids_are_not_refused_anew(job, client, way):
+    job.files(WRONG.replace(employee(2, "Later"), "") + employee(8, "") + employee(10, ""))
+    job()
+    common = {"datetime": "2021-07-27T12:00:00Z", "job_id": 1}
+    rows = [
+        {**common, "id": 2, "name": "Bo", "department_id": 1},
+        {**common, "id": 3, "name": "Ana", "department_id": 2},
+        {**common, "id": 8, "name": "Somebody else", "department_id": 2},
+    ]
+    assert client.post("/employees", json=rows).json["inserted"] == 3
+    for _ in range(2):
+        assert told(job, *way)[0] == (8, 0, 0, 2, 4)
+        assert [row["line"] for row in job.refused()] == ["5", "6", "7", "8"]
+        assert repaired(job) == 2
+    assert still_open(job) == [5, 6, 7, 8]
+
+
 def test_a_repaired_row_that_somebody_deleted_is_refused_again(job):
     job.files(employee(1) + employee(2, "") + employee(3, ""))
     job()
