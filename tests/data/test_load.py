@@ -299,7 +299,7 @@ def test_many_rejects_are_kept_as_few_are(engine, tmp_path):
     assert load.load(engine, task_of(tmp_path / "employees.csv", lines)).counts.rejected == 240
     assert [raw[1] for _, _, raw, _ in left(engine)[1]] == odd * 30
     first = on_record(engine)[0]
-    assert (first["table"], first["source"], first["run"]) == ("hired_employees", "employees.csv", "run")
+    assert (first["table"], first["source"], first["run"]) == ("employees", "employees.csv", "run")
     assert (first["line"], first["record"], first["resolved_at"]) == (1, 1, None)
 
 
