@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import MetaData, func, select
 
 from hiring_api.data.loads import loads
 from hiring_api.data.packs import reject_packs
@@ -114,6 +114,17 @@ def test_with_wait_the_second_runs_when_the_first_has_finished(job, first, secon
 def test_with_wait_the_second_goes_on_where_the_first_was_killed(job, first, second):
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
+    assert ended(second) == (0, (3, 2, 0, 0, 1))
+    assert stored(job) == ALL
+
+
+def test_with_wait_the_second_brings_the_schema_up_to_date_that_the_first_did_not(job, first, second):
+    """The first is killed while nothing is there yet."""
+    present = MetaData()
+    with job.engine.begin() as connection:
+        present.reflect(connection)
+        present.drop_all(connection)
+    first.kill()
     assert ended(second) == (0, (3, 2, 0, 0, 1))
     assert stored(job) == ALL
 
