@@ -30,7 +30,7 @@ from . import sources
 from .progress import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pyroaring import BitMap
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from hiring_api.data.csv_judge import JudgedChunk
     from hiring_api.data.decide import OnConflict
+    from hiring_api.data.loads import Progress
     from hiring_api.data.packs import Reject
     from hiring_api.settings import Settings
 
@@ -140,20 +141,25 @@ def _load(
             refuse_mislabelled(connection, task.table, task.file, accepted)
     with shown(task) as tell:
         if job.dry_run:
-            return _check(engine, task, accepted, folder, when)
+            return _check(engine, task, accepted, folder, when, tell)
         loaded = load(engine, task, tell) if job.limit is None else load_at_once(engine, task, tell)
     return loaded, write_rejects(engine, task, loaded, folder, when)
 
 
 def _check(
-    engine: Engine, task: Task, accepted: dict[str, BitMap], folder: Path, when: datetime
+    engine: Engine,
+    task: Task,
+    accepted: dict[str, BitMap],
+    folder: Path,
+    when: datetime,
+    tell: Callable[[Progress], None],
 ) -> tuple[Loaded, Path | None]:
     with rejects_file(folder, task.table, when) as file:
 
         def record(_chunk: JudgedChunk, refused: dict[int, Reject]) -> None:
             file.add(line_of(task.table, task.origin.source, reject) for reject in refused.values())
 
-        loaded = check(engine, task, record, accepted)
+        loaded = check(engine, task, record, accepted, tell)
     return loaded, file.path
 
 

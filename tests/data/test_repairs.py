@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 from sqlalchemy import delete
 
-from hiring_api.data import load, packs, repairs
+from hiring_api.data import csv_records, load, packs, repairs
 from hiring_api.data.csv_files import Choices, inspect, on_disk
 from hiring_api.data.database import transaction
 from hiring_api.data.reject_files import EXTRA, write_rejects
@@ -33,11 +33,12 @@ def given(engine, tmp_path):
         path.write_bytes(text.getvalue().encode() if data is None else data)
         file = inspect(on_disk(path, name), departments, Choices())
         task = Task(departments, file, Origin(name, f"run {next(runs)}"))
-        loaded = load.load(engine, task)
+        loaded = load.load(engine, task, give.tell)
         give.rejects = write_rejects(engine, task, loaded, tmp_path / "rejects", WHEN)
         return loaded.counts
 
     runs = count(1)
+    give.tell = None
 
     return give
 
@@ -213,3 +214,30 @@ def test_what_is_no_key_of_a_reject_repairs_nothing(engine, given, key):
     text = f'id,department,reject\n1,Research,"{key}"\n'
     assert given(name="repaired.csv", data=text.encode()).inserted == 1
     assert resolved(engine) == []
+
+
+def test_a_load_that_was_stopped_and_gone_on_with_has_all_that_it_refused_in_its_file(
+    engine, given, monkeypatch
+):
+    """Rows that an earlier run has refused already, and rows that are new, before and after the stop."""
+    monkeypatch.setattr(csv_records, "BLOCK", 200)
+    wrong = [(str(key), "" if key % 3 else "Law") for key in range(1, 101)]
+    given(*wrong[:40])
+    given(*wrong[60:], name="others.csv")
+
+    def stop(progress):
+        if progress.at.line > 50:
+            raise KeyboardInterrupt
+
+    given.tell = stop
+    with pytest.raises(KeyboardInterrupt):
+        given(*wrong)
+    given.tell = None
+    before = given.rejects
+    counts = given(*wrong)
+    assert given.rejects != before
+    with given.rejects.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [key for key, name in wrong if not name]
+    assert {row["file"] for row in rows} == {"departments.csv"}
+    assert counts.rejected == len(rows)

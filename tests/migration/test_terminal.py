@@ -41,6 +41,12 @@ def test_each_table_has_a_bar_with_rows_rate_and_time_left(files):
     assert output.startswith("table ")
 
 
+def test_a_dry_run_has_bars_as_well(files):
+    with Terminal(sys.executable, "-c", CODE, str(files.folder), "--dry-run") as terminal:
+        assert terminal.end() == 0
+        assert re.search(BAR.format("hired_employees", 100, "60.0k", "60.0k", 60), terminal.shown)
+
+
 def test_a_terminal_that_says_it_has_no_columns_has_a_bar_as_well(files):
     with Terminal(sys.executable, "-c", CODE, str(files.folder), size=(0, 0)) as terminal:
         assert terminal.end() == 0
