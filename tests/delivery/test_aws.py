@@ -2,8 +2,10 @@
 
 import json
 import re
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from uuid import uuid4
 
 import pytest
@@ -13,7 +15,6 @@ from hiring_api.__main__ import main
 from hiring_api.settings import read_settings
 from migration_job.main import main as migrate
 from tests.delivery.programs import ROOT, parsed, routes, unknown
-from tests.rows_of_all import EMPLOYEES, fill
 
 FOLDER = ROOT / "deploy" / "aws"
 TEMPLATES = sorted(FOLDER.glob("*.yaml"))
@@ -155,24 +156,35 @@ def as_role(bucket, s3_server, monkeypatch):
 
 
 @pytest.fixture
-def on_the_database(engine, settings, bucket, monkeypatch, tmp_path):
-    """An environment in which the programs use the test database and the bucket of the template."""
-    monkeypatch.setenv("DATABASE_URL", settings.database_url.render_as_string(hide_password=False))
+def in_the_bucket(bucket, monkeypatch, tmp_path):
+    """An environment in which the programs use a new database, and the bucket as the template says."""
+    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path}/hiring.db")
     monkeypatch.setenv("BACKUP_DIR", f"s3://{bucket}/backups")
     monkeypatch.setenv("CSV_SOURCE", f"s3://{bucket}/csv")
     monkeypatch.setenv("REJECTS_DIR", str(tmp_path / "rejects"))
 
 
+CSV = {
+    "departments": "1,Sales\n",
+    "jobs": "1,Clerk\n",
+    "hired_employees": "1,Ana,2021-07-27T16:02:08Z,1,1\n",
+}
+
+
 def test_the_apis_role_suffices_to_keep_verify_restore_and_prune_backups(
-    client, as_role, on_the_database, monkeypatch, capsys
+    as_role, in_the_bucket, monkeypatch, capsys, tmp_path
 ):
-    fill(client)
+    for name, lines in CSV.items():
+        (tmp_path / f"{name}.csv").write_text(lines, encoding="utf-8")
+    assert migrate([str(tmp_path)]) == 0
     monkeypatch.setenv("BACKUP_KEEP", "1")
     as_role("ApiRole")
     assert main(["backup"]) == 0
     assert main(["backup"]) == 0
     assert main(["verify", "--level", "restore", "newest"]) == 0
-    client.post("/employees?on_conflict=update", json=[{**EMPLOYEES[0], "name": "Wrecked"}])
+    with closing(sqlite3.connect(tmp_path / "hiring.db")) as wrecked:
+        wrecked.execute("DELETE FROM hired_employees")
+        wrecked.commit()
     assert main(["restore", "newest", "--yes"]) == 0
     capsys.readouterr()
     assert main(["--json", "backups"]) == 0
@@ -181,19 +193,17 @@ def test_the_apis_role_suffices_to_keep_verify_restore_and_prune_backups(
     assert "there is no backup" in capsys.readouterr().err
 
 
-def test_the_apis_role_writes_nothing_beside_the_backups(
-    as_role, bucket, on_the_database, monkeypatch, capsys
-):
+def test_the_apis_role_writes_nothing_beside_the_backups(as_role, bucket, in_the_bucket, monkeypatch, capsys):
     monkeypatch.setenv("BACKUP_DIR", f"s3://{bucket}/csv")
+    assert main(["migrate"]) == 0
     as_role("ApiRole")
     assert main(["backup"]) == 1
     assert "the place of the backups" in capsys.readouterr().err
 
 
-def test_the_migrations_role_suffices_to_load_the_files(s3, as_role, bucket, on_the_database):
-    s3.put_object(Bucket=bucket, Key="csv/departments.csv", Body=b"1,Sales\n")
-    s3.put_object(Bucket=bucket, Key="csv/jobs.csv", Body=b"1,Clerk\n")
-    s3.put_object(Bucket=bucket, Key="csv/hired_employees.csv", Body=b"1,Ana,2021-07-27T16:02:08Z,1,1\n")
+def test_the_migrations_role_suffices_to_load_the_files(s3, as_role, bucket, in_the_bucket):
+    for name, lines in CSV.items():
+        s3.put_object(Bucket=bucket, Key=f"csv/{name}.csv", Body=lines.encode())
     as_role("MigrationRole")
     assert migrate([]) == 0
 
