@@ -11,6 +11,7 @@ import re
 from functools import cache
 
 import jsonschema_rs
+from flask.testing import FlaskClient
 from werkzeug.http import parse_options_header
 
 from hiring_api.settings import read_settings
@@ -28,7 +29,18 @@ def document():
     app = create_app(
         read_settings({"DATABASE_URL": "mysql://u:p@127.0.0.1:1/none", "API_USER": "u", "API_PASS": "p"})
     )
-    return app.test_client().get("/openapi.json").json
+    return FlaskClient(app, app.response_class).get("/openapi.json").json
+
+
+class CheckedClient(FlaskClient):
+    """Flask's test client; every answer is compared with the document."""
+
+    def open(self, *args, **kwargs):
+        """The answer, all of it: so it is closed, and with it the file that it came from."""
+        answer = super().open(*args, **{**kwargs, "buffered": True})
+        sent = answer.request
+        check(sent.method, sent.path, answer.status_code, answer.headers, answer.data)
+        return answer
 
 
 def check(method, path, status, headers, body):

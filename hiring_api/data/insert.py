@@ -19,7 +19,7 @@ from .database import transaction
 from .packs import Reject
 from .rejects import Origin, keep
 from .rows import RowError
-from .tables import references
+from .tables import references, resource
 from .write import write
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def _decide_row(
     if row_id in seen:
         errors += (RowError("id", "duplicate_id", f"id {row_id} stands in this request before"),)
     elif exists and options.on_conflict == "error":
-        errors += (RowError("id", "already_exists", f"id {row_id} is already in {table.name}"),)
+        errors += (RowError("id", "already_exists", f"id {row_id} is already in {resource(table)}"),)
     if errors:
         return Outcome("failed", None, errors)
     if row_id is not None:
@@ -287,6 +287,6 @@ def _place_part(
     if ids[0] is None:
         error = RowError("id", "out_of_range", "the table has no id left to give")
     else:
-        message = f"id {ids[0]} is being written into {part.table.name} by others"
+        message = f"id {ids[0]} is being written into {resource(part.table)} by others"
         error = RowError("id", "already_exists", message)
     return [Outcome("failed", None, (error,))]

@@ -112,7 +112,7 @@ def _sample(table: Table) -> dict[str, Any]:
 
 def example_of(table: Table) -> dict[str, Any]:
     """An answer to a batch of `table`: one row taken, one refused."""
-    message = f"id 1 is already in {table.name}"
+    message = f"id 1 is already in {resource(table)}"
     failed = {"field": "id", "code": "already_exists", "message": message}
     counts = {"received": 2, "inserted": 1, "updated": 0, "skipped": 0, "failed": 1}
     results = [
