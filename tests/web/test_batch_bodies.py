@@ -171,7 +171,7 @@ def test_rows_of_a_csv_body_are_judged_one_by_one(client):
     }
     empty = ("department", "required", "department is required: it is empty")
     assert failed == {
-        1: [(None, "column_count", "the line has 1 fields, not 2")],
+        1: [(None, "column_count", "the line has 1 field, not 2")],
         2: [("id", "invalid_format", "id must be a whole number in digits")],
         3: [empty],
         4: [(None, "column_count", "the line has 3 fields, not 2")],
