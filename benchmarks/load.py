@@ -22,9 +22,9 @@ import pandas as pd
 from sqlalchemy import MetaData, func, select, text
 
 from hiring_api.data import schema
-from hiring_api.data.columns import Instant
 from hiring_api.data.database import open_engine
 from hiring_api.data.tables import Base, Employee, kinds
+from hiring_api.model.columns import Instant
 from hiring_api.settings import read_settings
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from hiring_api.data.columns import Id, Instant, Kind, Reference
 from hiring_api.data.tables import kinds, references, resource, tables
+from hiring_api.model.columns import Id, Instant, Kind, Reference
 
 from .words import DEPARTMENTS, FIRST_NAMES, JOBS, LAST_NAMES
 

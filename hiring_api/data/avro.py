@@ -11,7 +11,7 @@ from .tables import kinds
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from .avro_values import AvroReader
+    from hiring_api.model.columns.kind import AvroReader
 
 NAMESPACE: Final = "hiring"
 _MAX_FIELDS: Final = 100

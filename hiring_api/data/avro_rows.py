@@ -116,7 +116,7 @@ class AvroRows:
     def _judge(self, records: list[dict[str, Any]], first: int) -> Chunk:
         fields = [[record[name] for record in records] for name, _ in self._reading.columns]
         columns = [
-            reader.all_plain(values)
+            reader.check_all(values)
             for values, (_, reader) in zip(fields, self._reading.columns, strict=True)
         ]
         wrong: list[tuple[int, Judged]] = []
@@ -131,7 +131,7 @@ class AvroRows:
         names = list(kinds(self.table))
         readers = [reader for _, reader in self._reading.columns]
         for place, raw in enumerate(rows, start=first):
-            row = tuple([reader.plain(value) for reader, value in zip(readers, raw, strict=True)])
+            row = tuple([reader.check(value) for reader, value in zip(readers, raw, strict=True)])
             if None not in row:
                 yield row
                 continue

@@ -16,7 +16,8 @@ from weakref import WeakSet
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
-from .columns import Id, Instant, Reference
+from hiring_api.model.columns import Id, Instant, Reference
+
 from .spelled import Checksum, spell, spelling
 from .tables import kinds
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table, TextClause
 
-    from .columns import Kind
+    from hiring_api.model.columns import Kind
+
     from .spelled import Spelled, Values
 
 # LOCAL is forbidden: by MySQL up to 5.7, by MySQL 8 and newer, by MariaDB; or the statement is unsupported

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from hiring_api.model.columns.varint import varint
+
 from .codecs import compress, decompress, known
 from .errors import InvalidFile
-from .varint import varint
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

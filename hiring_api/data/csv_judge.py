@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from .byte_fields import Places
+    from hiring_api.model.columns.byte_columns import Places
+
     from .csv_records import Chunk, Layout
     from .spelled import Spelled, Values
 
@@ -93,7 +94,7 @@ def _quick_rows(table: Table, layout: Layout, records: list[Sequence[str]]) -> t
         return [], set()
     columns = list(zip(*records, strict=True))
     texts = {name: columns[place] for place, name in enumerate(layout.names) if name is not None}
-    values = [kind.quick_texts(texts[name]) for name, kind in kinds(table).items()]
+    values = [kind.check_texts(texts[name]) for name, kind in kinds(table).items()]
     doubtful: set[int] = set()
     for column in values:
         if None in column:

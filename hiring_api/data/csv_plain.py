@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .byte_fields import ByteFields, odd_bytes
-from .columns import Id, Reference
+from hiring_api.model.columns import Whole
+from hiring_api.model.columns.byte_columns import ByteColumn, odd_bytes
+
 from .spelled import Spelled
 from .tables import kinds
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from .byte_fields import Bytes, Mask, Places
+    from hiring_api.model.columns.byte_columns import Bytes, Mask, Places
+
     from .csv_records import Chunk, Layout
 
 _LINE_FEED, _TAB = b"\n\t"
@@ -32,17 +34,18 @@ def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spel
         return NONE, Spelled(table, [])
     lines = _split(chunk.plain, ord(layout.delimiter), len(layout.names))
     kept = np.ones(len(lines.data), np.bool_)
-    fields = lines.fields(kept)
+    columns = dict(zip(kinds(table), lines.fields(kept), strict=True))
     good = np.ones(len(lines.fits), np.bool_)
-    for kind, column in zip(kinds(table).values(), fields, strict=True):
-        good &= kind.are_plain(column)
-    for kind, column in zip(kinds(table).values(), fields, strict=True):
-        kind.respell(column, good)
-    wholes = {
-        name: column.wholes[good]
-        for (name, kind), column in zip(kinds(table).items(), fields, strict=True)
-        if isinstance(kind, (Id, Reference))
-    }
+    numbers = {}
+    for name, kind in kinds(table).items():
+        if isinstance(kind, Whole):
+            numbers[name] = kind.numbers(columns[name])
+            good &= numbers[name] > 0
+        else:
+            good &= kind.check_bytes(columns[name])
+    for name, kind in kinds(table).items():
+        kind.respell(columns[name], good)
+    wholes = {name: found[good] for name, found in numbers.items()}
     return lines.fits[good], Spelled(table, lines.canonical(good, kept), wholes)
 
 
@@ -58,12 +61,12 @@ class _Lines:
     fits: Places
     cuts: Places
 
-    def fields(self, kept: Mask) -> list[ByteFields]:
+    def fields(self, kept: Mask) -> list[ByteColumn]:
         """The columns of the lines that fit."""
         odd = odd_bytes(self.data)
         starts = [self.starts[self.fits], *(self.cuts + 1)]
         ends = [*self.cuts, self.ends[self.fits]]
-        return [ByteFields(self.data, kept, odd, *bounds) for bounds in zip(starts, ends, strict=True)]
+        return [ByteColumn(self.data, kept, odd, *bounds) for bounds in zip(starts, ends, strict=True)]
 
     def canonical(self, good: Mask, kept: Mask) -> list[bytes]:
         """Those of the lines that fit which are `good`, by the bytes of them that are `kept`."""

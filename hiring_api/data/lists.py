@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from .columns import Instant, Reference
+from hiring_api.model.columns import Instant, Reference
+
 from .tables import kinds
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from marshmallow import RAISE, Schema, ValidationError, missing
 
-from .columns import Id, Kind
+from hiring_api.model.columns import Id, Kind
+
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ def _plain(table: Table, raw: Any) -> Row:
     """The values of the columns that are plainly right, None for the others."""
     if type(raw) is not dict:
         return {}
-    return {name: kind.quick(raw.get(name)) for name, kind in kinds(table).items()}
+    return {name: kind.check(raw.get(name)) for name, kind in kinds(table).items()}
 
 
 class RowSchema(Schema):

@@ -66,7 +66,7 @@ class Spelled:
         if self.given is not None:
             return self.given
         columns = zip(*(line[:-1].decode().split("\t") for line in self.lines), strict=True)
-        values = [kind.from_spelled(texts) for kind, texts in zip(kinds(self.table).values(), columns)]  # noqa: B905  # no rows, no columns
+        values = [kind.from_line(texts) for kind, texts in zip(kinds(self.table).values(), columns)]  # noqa: B905  # no rows, no columns
         return list(zip(*values, strict=True))
 
     @cached_property

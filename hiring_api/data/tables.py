@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
-from .columns import Id, Instant, Kind, Reference, Text
+from hiring_api.model.columns import Id, Instant, Kind, Reference, Text
 
 # Constraint names are given, so that a migration can name what it changes on every database
 _NAMES = {

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
+from hiring_api.model.columns import MAX_ID
+
 from .bulk import insert_all, insert_rows, overwrite
-from .columns import MAX_ID
 from .tables import kinds
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from flask import Response, jsonify, request
 from marshmallow import fields
 
 from hiring_api.data import lists
-from hiring_api.data.columns import MAX_ID
 from hiring_api.data.database import snapshot
 from hiring_api.data.errors import NotFound
 from hiring_api.data.lists import Selection
 from hiring_api.data.rows import schema
 from hiring_api.data.tables import kinds, resource
+from hiring_api.model.columns import MAX_ID
 
 from .extensions import Routes, engine, form
 from .media_types import CSV, JSON, NDJSON

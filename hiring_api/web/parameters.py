@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow
 from marshmallow import ValidationError, fields, validate
 
-from hiring_api.data.columns import MAX_ID, InstantField
+from hiring_api.model.columns import MAX_ID, InstantField
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")

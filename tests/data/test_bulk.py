@@ -11,10 +11,10 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
 
 from hiring_api.data import bulk
-from hiring_api.data.columns import MAX_ID
 from hiring_api.data.database import engine_options, transaction
 from hiring_api.data.spelled import Checksum, spell
 from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.model.columns import MAX_ID
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
 NOON = datetime(2021, 7, 27, 12)

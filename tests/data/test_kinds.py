@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from marshmallow import ValidationError
 
 from hiring_api.data.batch_rows import by_column, judge_all
-from hiring_api.data.columns import Id, Instant, Reference, Text
 from hiring_api.data.rows import judge, judge_record, schema
 from hiring_api.data.tables import kinds, tables
+from hiring_api.model.columns import Id, Instant, Reference, Text
 
 KINDS = [Id(), Reference("departments"), Text(), Text(3), Instant("hired")]
 DIGITS = st.text("0123456789+-TZ: .", max_size=30)
@@ -52,7 +52,7 @@ def judged(kind, value):
 @example("\u3000a")
 @example("a\ud800")
 def test_what_is_taken_quickly_is_what_the_field_takes_to_the_same_value(kind, value):
-    quick = kind.quick(value)
+    quick = kind.check(value)
     if quick is not None:
         found = judged(kind, value)
         assert (type(quick), quick) == (type(found), found)
@@ -66,7 +66,7 @@ def test_what_was_taken_is_taken_again_in_the_form_that_is_shown(kind, value):
         shown = kind.to_json(found)
         assert json.loads(json.dumps(shown)) == shown
         assert judged(kind, shown) == found
-        assert kind.quick(shown) in {found, None}
+        assert kind.check(shown) in {found, None}
 
 
 @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60, 23 * 60))
@@ -158,7 +158,7 @@ def test_a_record_of_a_file_is_judged_as_the_schema_that_demands_an_id_judges_it
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @given(st.lists(RIGHT | SAME | NEAR) | st.lists(st.text(max_size=6)) | st.lists(st.integers(-1, 2**31)))
 def test_what_is_taken_quickly_of_a_column_is_what_the_field_takes_to_the_same_value(kind, values):
-    for value, quick in zip(values, kind.quick_values(values), strict=True):
+    for value, quick in zip(values, kind.check_column(values), strict=True):
         if quick is not None:
             found = judged(kind, value)
             assert (type(quick), quick) == (type(found), found)

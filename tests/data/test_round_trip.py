@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from hiring_api.data import bulk
 from hiring_api.data.avro_rows import AvroRows
 from hiring_api.data.backup import backup_table
-from hiring_api.data.columns import MAX_ID
 from hiring_api.data.container import write
 from hiring_api.data.database import snapshot, transaction
 from hiring_api.data.errors import Conflict
 from hiring_api.data.restore import restore
 from hiring_api.data.spelled import spell
+from hiring_api.model.columns import MAX_ID
 from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 
 ids = st.one_of(st.integers(1, 300), st.integers(1, MAX_ID), st.sampled_from([8191, 8192, 2**27, MAX_ID]))

@@ -10,10 +10,10 @@ from pyroaring import BitMap
 from sqlalchemy import insert
 
 from hiring_api.data import bulk, stored
-from hiring_api.data.columns import MAX_ID
 from hiring_api.data.database import transaction
 from hiring_api.data.spelled import Checksum, spell
 from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.model.columns import MAX_ID
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
 EVERY = {

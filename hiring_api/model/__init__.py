@@ -1,0 +1,5 @@
+"""What a table, a column and a row are. Nothing here knows a database, a file or HTTP.
+
+Reading order: `tables` (the declarations that drive everything), `columns/` (one file for each kind of
+column), `validation` (a raw row becomes a row or its errors), `row_lines` (rows as lines of text).
+"""
