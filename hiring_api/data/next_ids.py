@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 
-from .columns import MAX_ID
+from hiring_api.model.columns import MAX_ID
+
 from .database import snapshot, transaction
 from .driver_errors import translated
 from .errors import HiringError

@@ -5,8 +5,8 @@ from sqlalchemy import text
 
 from hiring_api.__main__ import main
 from hiring_api.data import next_ids
-from hiring_api.data.columns import MAX_ID
 from hiring_api.data.tables import Job
+from hiring_api.model.columns import MAX_ID
 from tests.rows_of_all import fill
 
 JOBS = Job.__table__

@@ -25,15 +25,16 @@ FEW = settings(SOME, max_examples=15)
 
 
 def agree_on_texts(kind, texts):
-    """JSON, CSV text, plain CSV lines and quoted ones."""
+    """JSON, CSV text, plain CSV lines and quoted ones, which may hold line ends."""
     table = table_of(kind)
-    values = [kind.from_csv(text.strip()) for text in texts]
+    every = [*texts, *(f"{text}{end}{text}" for text in texts for end in ("\n", "\r\n"))]
+    values = [kind.from_csv(text.strip()) for text in every]
     expected = [by_field(table, value) for value in values]
     assert [from_json(table, value) for value in values] == expected
-    assert [from_csv_text(table, text) for text in texts] == expected
-    assert from_csv_bytes(table, texts, quoted=False) == expected
-    assert from_csv_bytes(table, texts, quoted=True) == expected
-    for value, checked in zip(expected, kind.check_texts(texts), strict=True):
+    assert [from_csv_text(table, text) for text in every] == expected
+    assert from_csv_bytes(table, texts, quoted=False) == expected[: len(texts)]
+    assert from_csv_bytes(table, every, quoted=True) == expected
+    for value, checked in zip(expected, kind.check_texts(every), strict=True):
         assert checked is None or (type(checked), checked) == value
     return table, expected
 
