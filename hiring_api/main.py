@@ -21,6 +21,7 @@ from .data.errors import (
     StorageFull,
     StorageUnavailable,
     TransactionTooLarge,
+    Unproven,
 )
 from .settings import SettingsError
 
@@ -37,6 +38,7 @@ _STATUSES: dict[type[HiringError], int] = {
     StorageUnavailable: 1,
     TransactionTooLarge: 1,
     DatabaseUnavailable: 1,
+    Unproven: 1,
 }
 
 

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from . import bulk, schema, staging
 from .check import Checker, check, require_references, require_unneeded
 from .database import transaction
-from .errors import Busy, InvalidRows
+from .errors import Busy, InvalidRows, Unproven
 from .fill import fill
 from .locks import named_lock
 from .next_ids import replenish
@@ -89,6 +89,7 @@ def restore(
         Busy: another restore is under way, or others wrote the same rows meanwhile.
         DatabaseUnavailable: nothing was committed.
         StorageFull: nothing was committed.
+        Unproven: what would be stored is not what the files have; nothing was committed.
     """
     with named_lock(engine, "restore") as held:
         if not held:
@@ -222,13 +223,13 @@ def _write(connection: Connection, targets: Sequence[_Target], mode: Mode) -> No
 
 
 def _prove(connection: Connection, target: _Target, mode: Mode) -> None:
-    """Compares what is stored now with the file, before anybody else can see it."""
+    """Compares what is stored now with the file, before anybody else can see it; raises Unproven."""
     where = None
     if mode == "merge" and target.stage is not None:
         where = target.table.c.id.in_(select(target.stage.c.id))
     stored = bulk.checksum(connection, target.table, where)
     if stored != target.total:
-        raise RuntimeError(f"{target.table.name} would hold {stored}, the file has {target.total}")
+        raise Unproven(f"what {target.table.name} would hold is not what the file has: nothing was changed")
 
 
 def _drop(connection: Connection, targets: Sequence[_Target]) -> None:
