@@ -28,6 +28,12 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
     for result in results:
         if result.loaded.counts.read == 0:
             text += f"{result.source} has no rows\n"
+        counts = result.loaded.counts
+        if counts.blank:
+            text += f"blank lines of {result.source}: {counts.blank:,}\n"
+        if counts.doubtful:
+            what = f"texts of {result.source} such as NULL or in quotes, taken as they are"
+            text += f"{what}: {counts.doubtful:,}\n"
         if result.rejects is not None:
             refused = result.loaded.counts.rejected
             text += f"refused rows of {result.table.name}: {refused:,} in {result.rejects}\n"
@@ -92,6 +98,7 @@ def _reported(result: Result, *, dry_run: bool) -> dict[str, Any]:
         "kept": loaded.kept,
         **_figures(result, dry_run=dry_run),
         "blank": loaded.counts.blank,
+        "doubtful": loaded.counts.doubtful,
         "seconds": round(result.seconds, 3),
         "rejects_file": str(result.rejects) if result.rejects else None,
         "proof": {

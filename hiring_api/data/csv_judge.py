@@ -14,6 +14,7 @@ import numpy as np
 from pyroaring import BitMap
 
 from .csv_plain import NONE, plain_rows
+from .doubtful import count_doubtful
 from .rows import Judged, RowError, judge_fields, without_empty_surplus
 from .spelled import joined, spell
 from .tables import kinds
@@ -34,13 +35,17 @@ _MOST: Final = 1000  # fields of a refused record that are kept
 
 @dataclass
 class JudgedChunk:
-    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index."""
+    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index.
+
+    `doubtful` is a number of texts in `rows`, `blank` one of records.
+    """
 
     chunk: Chunk
     rows: Spelled
     places: Places = field(default_factory=lambda: NONE)
     refused: dict[int, Judged] = field(default_factory=dict)
     blank: int = 0
+    doubtful: int = 0
 
     @cached_property
     def ids(self) -> BitMap:
@@ -59,6 +64,7 @@ def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
         plain[places] = True
         _judge_others(table, layout, judged, np.flatnonzero(~plain).tolist())
     judged.rows = judged.rows.ready()
+    judged.doubtful = count_doubtful(judged.rows)
     return judged
 
 

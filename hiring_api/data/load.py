@@ -130,6 +130,11 @@ def check(
 
 
 def _loaded(task: Task, progress: Progress, first: Sequence[Reject] = (), *, resumed: int = 0) -> Loaded:
+    doubtful = progress.counts.doubtful
+    if doubtful:
+        log.warning(
+            "%s: texts such as NULL or in quotes, taken as they are: %d", task.origin.source, doubtful
+        )
     return Loaded(
         progress.counts,
         list(first),
@@ -285,6 +290,7 @@ def _after(
         rejected=len(refused),
         repaired=len(placed.refused) - len(refused),
         blank=judged.blank,
+        doubtful=judged.doubtful,
     )
     return Progress(
         judged.chunk.end,

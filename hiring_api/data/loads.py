@@ -69,7 +69,8 @@ class Counts:
     """What came of the records so far. Every one read is inserted, updated, unchanged, rejected or repaired.
 
     `repaired` records are as wrong as they were when they were rejected, but the rows that repaired them are
-    in the table. `blank` ones hold nothing but separators and are not among those read.
+    in the table. `blank` ones hold nothing but separators and are not among those read. `doubtful` counts
+    texts, not records: they are taken as they are, but look like a missing value (NULL) or stand in quotes.
     """
 
     read: int = 0
@@ -79,13 +80,15 @@ class Counts:
     rejected: int = 0
     repaired: int = 0
     blank: int = 0
+    doubtful: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     def add_up(self) -> bool:
         """Whether nothing that was read is unaccounted for."""
-        return self.read == sum(astuple(self)[1:-1])
+        told = self.inserted + self.updated + self.unchanged + self.rejected + self.repaired
+        return self.read == told
 
 
 NAMES: Final = tuple(one.name for one in fields(Counts))

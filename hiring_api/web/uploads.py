@@ -89,6 +89,10 @@ class UploadSchema(marshmallow.Schema):
         required=True, metadata={"description": "As wrong as before, but what repaired them is stored"}
     )
     blank = fields.Integer(required=True, metadata={"description": "Lines of nothing but separators"})
+    doubtful = fields.Integer(
+        required=True,
+        metadata={"description": "Texts taken as they are that look like a missing value or stand in quotes"},
+    )
     rejects = fields.List(
         fields.Nested(RefusedSchema), required=True, metadata={"description": "100 at most"}
     )

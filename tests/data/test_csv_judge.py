@@ -216,3 +216,22 @@ def test_empty_fields_beyond_the_last_column_are_no_error():
     assert list(judged.rows.rows) == [(1, "Sales"), (2, "Law")]
     codes = {index: [error.code for error in row.errors] for index, row in judged.refused.items()}
     assert codes == {2: ["invalid_format"], 3: ["column_count"]}
+
+
+DOUBTFUL = ["NULL", "null", " NaN ", "None", "N/A", "\\N", "undefined", "#N/A", '"Law"', '""']
+SURE = ["Nancy", "Nu", "NULLs", "n", "-", '"Law', 'Law"', '"', "U", "Nicht a", "nanna", "2", "É NULL"]
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+def test_texts_that_nobody_may_have_meant_are_counted(line_end):
+    layout = Layout(tuple(kinds(employees)), ",")
+    names = [*DOUBTFUL, *SURE]
+    lines = [f"{row}, {name},2021-07-27T16:02:08Z,1,1" for row, name in enumerate(names, start=1)]
+    for chosen in (lines, [line for line in lines if '"' not in line], lines[:1], []):
+        data = "".join(f"{line}{line_end}" for line in chosen).encode()
+        judged = [
+            judge_chunk(employees, layout, chunk)
+            for chunk in read_chunks(io.BytesIO(data), layout, Position())
+        ]
+        assert sum(len(one.rows) for one in judged) == len(chosen)
+        assert sum(one.doubtful for one in judged) == sum(line in chosen for line in lines[: len(DOUBTFUL)])

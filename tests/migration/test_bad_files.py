@@ -151,6 +151,19 @@ def test_nul_bytes_at_the_end_of_a_file_cost_a_line(job):
     assert job.rows("departments") == SALES
 
 
+def test_the_summary_tells_of_blank_lines_and_of_texts_that_nobody_may_have_meant(job, caplog):
+    job.write("departments.csv", '1,Sales\n\n2,NULL\n,\n3, "Law"\n')
+    for _ in range(2):
+        caplog.clear()
+        status, output, _ = job("--table", "departments")
+        *_, blank, doubtful = output.splitlines()
+        source = job.folder / "departments.csv"
+        assert (status, blank) == (0, f"blank lines of {source}: 2")
+        assert doubtful == f"texts of {source} such as NULL or in quotes, taken as they are: 2"
+        assert caplog.messages == [f"{source}: texts such as NULL or in quotes, taken as they are: 2"]
+    assert job.rows("departments") == [(1, "Sales"), (2, "NULL"), (3, '"Law"')]
+
+
 ROW = "{0},Ana,2021-07-27T12:00:00Z,1,1\n"
 
 

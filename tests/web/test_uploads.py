@@ -60,6 +60,7 @@ def test_right_rows_go_in_and_refused_ones_are_answered_and_kept(parents):
         "rejected": 1,
         "repaired": 0,
         "blank": 0,
+        "doubtful": 0,
         "rejects": [refused],
         "all_rejects": "/rejects?run=first",
     }
@@ -165,3 +166,34 @@ def test_wrong_parameters_are_refused(parents, query):
 
 def test_other_content_types_are_refused(parents):
     assert parents.post("/upload/departments", json=[]).status_code == 415
+
+
+def test_a_field_of_two_lines_is_one_record(parents):
+    text = 'department,id\nSales,1\n"Research and\nDevelopment",2\nSupport,3\n'
+    response = upload(parents, "departments", text)
+    assert (response.status_code, counts(response)) == (207, (True, 3, 1, 0, 1, 1))
+    [refused] = response.json["rejects"]
+    assert (refused["line"], refused["record"], refused["row"]) == (3, 2, ["2", "Research and\nDevelopment"])
+    assert refused["errors"] == [
+        {
+            "field": "department",
+            "code": "invalid_characters",
+            "message": "department must not contain the control character U+000A",
+        }
+    ]
+
+
+@pytest.mark.parametrize("reference", ["7\n8", "7\r8", "\n", "7\x0b8", "\u0667"])
+def test_a_reference_that_is_no_number_is_refused(parents, reference):
+    rows = "".join(f'{row},Ana,2021-07-27T12:00:00Z,1,"{reference}"\n' for row in range(1, 30))
+    response = upload(parents, "employees", f"{rows}30,Ana,2021-07-27T12:00:00Z,1,1\n")
+    assert (response.status_code, counts(response)) == (207, (True, 30, 1, 0, 0, 29))
+    assert {error["field"] for row in response.json["rejects"] for error in row["errors"]} == {"job_id"}
+
+
+def test_blank_lines_and_texts_that_nobody_may_have_meant_are_counted(parents):
+    text = '1,Sales\n2,NULL\n\n3, "Law"\n4,nan\n , \n5,Nancy\n6,"5"" pipes"\n'
+    response = upload(parents, "departments", text)
+    assert (response.status_code, counts(response)) == (201, (True, 6, 5, 0, 1, 0))
+    assert (response.json["blank"], response.json["doubtful"]) == (2, 3)
+    assert parents.get("/departments/3").json["department"] == '"Law"'
