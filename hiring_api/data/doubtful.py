@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .columns import Text
+from hiring_api.model.columns import Text
+
 from .tables import kinds
 
 if TYPE_CHECKING:
