@@ -48,20 +48,33 @@ def test_a_reject_names_its_table_as_urls_do(client):
     assert client.get("/rejects?table=hired_employees").status_code == 422
 
 
+def refuse_batch(client, run, **names):
+    """A batch of which every row is refused; each row says in `x` what it is called."""
+    body = {name: [{"x": called} for called in all_called] for name, all_called in names.items()}
+    assert client.post("/batch", json=body, headers={"X-Request-ID": run}).status_code == 422
+
+
 @pytest.mark.parametrize("limit", [1, 2, 5, 6])
 def test_pages_follow_each_other_without_gap_or_repetition_with_all_filters(client, limit):
-    refuse(client, "jobs", ["x,Clerk"], "one")  # each filter keeps out what the others let through
-    refuse(client, "departments", ["x,Sales"], "two")
-    client.post("/departments", json=[{}], headers={"X-Request-ID": "one"})
-    refuse(client, "departments", ["x,Sales"] * 5, "one")
-    source = "source=POST+/upload/departments"
-    lines, path = [], f"/rejects?limit={limit}&table=departments&run=one&{source}&resolved=false"
+    # What each of the filters keeps out, the others let through
+    refuse_batch(client, "one", departments=["resolved"])
+    file = client.get("/rejects?format=repair&table=departments").text
+    assert (
+        upload(client, "departments", re.sub("\n,,(.*),x=resolved", "\n1,Sales,\\1,", file)).status_code
+        == 201
+    )
+    refuse_batch(client, "one", departments=["e", "d"], jobs=["another table"])
+    client.post("/departments", json={"x": "another source"}, headers={"X-Request-ID": "one"})
+    refuse_batch(client, "another run", departments=["another run"])
+    refuse_batch(client, "one", departments=["c", "b", "a"])
+    filters = "table=departments&source=POST+/batch&run=one&resolved=false"
+    called, path = [], f"/rejects?limit={limit}&{filters}"
     while path:
         page = client.get(path)
-        lines += [item["line"] for item in page.json["items"]]
+        called += [item["row"]["x"] for item in page.json["items"]]
         path = page.json["next"]
         assert page.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
-    assert lines == [5, 4, 3, 2, 1]
+    assert "".join(called) == "abcde"
 
 
 def test_as_csv_all_are_streamed(client):
