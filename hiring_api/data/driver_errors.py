@@ -30,8 +30,9 @@ _AWAY: Final = {
     *(0, 1040, 1049, 1053, 1077, 1079, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1317, 1927),
     *(2002, 2003, 2005, 2006, 2012, 2013, 2014, 2055, 3024, 3032, 3169, 4031),
 }
-_WRONG_ACCOUNT: Final = {1044, 1045, 1698}  # not for this database, wrong password, no password at all
-_DENIED: Final = {1142, 1143, 1227, 1370}  # a command on a table, on a column; a privilege; a routine
+_WRONG_ACCOUNT: Final = {1045, 1698}  # wrong password, no password at all
+# A database, or temporary tables in it; a command on a table, on a column; a privilege; a routine
+_DENIED: Final = {1044, 1142, 1143, 1227, 1370}
 _GROUP_HOOK: Final = 3100  # before the commit: the group does not take it, mostly because of its size
 _UNKNOWN: Final = 1105
 _NO_TABLE: Final = 1146
@@ -41,7 +42,7 @@ NO_SCHEMA: Final = (
 _NO_SPACE: Final = 28  # errno inside the text of 3 and 1026, "error writing file"
 _MESSAGE_TOO_LONG: Final = "90"  # errno inside the text of 1180, from Galera
 _BUSY: Final = "the database is too busy: try again"
-_REFUSED: Final = "the database refuses the account: the user, the password or the database is wrong"
+_REFUSED: Final = "the database refuses the account: the user or the password is wrong"
 _NOT_THERE: Final = "the database cannot be reached: try again later"
 _READ_ONLY: Final = (
     "the database server can only be read: it is a replica, or another one is taking over; try again"
@@ -51,7 +52,7 @@ _TOO_LARGE: Final = (
     "have the limit raised (group_replication_transaction_size_limit on MySQL, wsrep_max_ws_size on Galera)"
 )
 _TO_WRITE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_FOR_SCHEMA: Final = ("CREATE", "ALTER", "DROP", "INDEX", "REFERENCES")
+_FOR_SCHEMA: Final = ("CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE TEMPORARY TABLES")
 
 
 class Retry(DatabaseUnavailable):
@@ -132,8 +133,9 @@ def _not_permitted(engine: Engine, told: str) -> NotPermitted:
     denied = re.search(r"([A-Z][A-Z ,]*) command denied", told)
     command = denied[1] if denied else "do this"
     rights = _TO_WRITE if command in _TO_WRITE else (*_TO_WRITE, *_FOR_SCHEMA)
-    account = "its account"
-    with suppress(DBAPIError), engine.connect() as connection:  # the error names the client's host instead
+    named = re.search(r"for user ('[^']*'@'[^']*')", told)
+    account = named[1] if named else "its account"
+    with suppress(DBAPIError), engine.connect() as connection:  # errors may name the client's host instead
         user, _, host = connection.exec_driver_sql("SELECT CURRENT_USER()").scalar_one().rpartition("@")
         account = f"'{user}'@'{host}'"
     grant = f"what is missing: GRANT {', '.join(rights)} ON `{engine.url.database}`.* TO {account}"

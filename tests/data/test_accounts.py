@@ -58,8 +58,8 @@ def migrated(tmp_path, capsys):
 def test_an_account_that_may_not_make_tables_is_told_which_grant_is_missing(account, admin, tmp_path, capsys):
     account("SELECT, INSERT, UPDATE, DELETE")
     grant = (
-        "what is missing: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES "
-        f"ON `{DATABASE}`.* TO 'hiring_few'@'{admin[1]}'"
+        "what is missing: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, "
+        f"CREATE TEMPORARY TABLES ON `{DATABASE}`.* TO 'hiring_few'@'{admin[1]}'"
     )
     sentence = f"the account of the database may not CREATE: nothing was kept ({grant})\n"
     assert migrated(tmp_path, capsys) == (1, f"migration_job: {sentence}")
@@ -94,12 +94,39 @@ def test_an_account_that_may_only_read_reads_and_is_told_what_it_may_not(account
     assert told.endswith(f"may not INSERT: nothing was kept (what is missing: {rights})\n")
 
 
+def test_rights_on_the_database_that_are_missing_are_said_with_it(account, admin, tmp_path, capsys):
+    """For temporary tables, which a restore that merges needs, as for all of it the server has one error."""
+    engine = admin[0]
+    url = account("SELECT, INSERT, UPDATE, DELETE", engine.url.database)
+    with engine.connect() as connection:
+        connection.execute(text("INSERT INTO departments VALUES (1, 'Sales')"))
+        connection.commit()
+    file = tmp_path / "departments.avro"
+    settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "API_USER": "a", "API_PASS": "b"}
+    client = create_app(read_settings({**settings, "BACKUP_DIR": str(tmp_path)})).test_client()
+    file.write_bytes(client.get("/backup/departments", auth=("a", "b")).data)
+    answer = client.post(
+        "/restore/departments?mode=merge",
+        data=file.read_bytes(),
+        content_type="application/avro",
+        auth=("a", "b"),
+    )
+    assert (answer.status_code, answer.json["detail"]) == (
+        503,
+        "the account of the database may not do this: nothing was kept",
+    )
+    nowhere = engine.url.set(username="hiring_few", password="right", database="hiring_no_such")
+    with pytest.raises(migration.NotPermitted) as told:
+        migration.wait_for(open_engine(nowhere), 60)
+    assert "CREATE TEMPORARY TABLES ON `hiring_no_such`.* TO 'hiring_few'@" in told.value.for_operator()
+
+
 def test_a_wrong_password_is_said_at_once(account, tmp_path, capsys):
     url = account("ALL", password="wrong")
     status, told = migrated(tmp_path, capsys)
     assert (status, told.count("\n")) == (1, 1)
     assert told.startswith(
-        "migration_job: the database refuses the account: the user, the password or the database is wrong "
+        "migration_job: the database refuses the account: the user or the password is wrong "
         "(Access denied for user 'hiring_few'@"
     )
     assert "Traceback" not in told

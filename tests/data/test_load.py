@@ -248,6 +248,8 @@ def test_a_load_goes_on_with_its_own_progress_and_nobody_elses(engine, tmp_path,
     assert (on.counts.read, on.counts.inserted, on.counts.unchanged) == (20, there, 20 - there)
     assert on.accepted == again.accepted == BitMap(range(1, 21))
     assert ids_on_record(engine) == set()
+    over = load.load(engine, task)  # it has ended, and begins anew
+    assert (over.counts.read, over.counts.inserted, over.counts.unchanged) == (20, 0, 20)
 
 
 def test_the_content_of_a_file_is_part_of_its_progress(engine, tmp_path, monkeypatch):
