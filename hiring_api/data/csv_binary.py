@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import re
 from typing import Final
 
 _MOST_CONTROLS: Final = 0.1  # of all bytes; no text has as many
 _CONTROLS: Final = bytes(set(range(32)) - set(b"\t\n\r\f\x1a"))
+_NULS: Final = re.compile(rb"\0+")
 
 
 def _encoded(name: str) -> str:
@@ -34,16 +36,17 @@ _KNOWN: Final = {
 def no_csv(sample: bytes) -> str | None:
     """What a file that begins with `sample` is instead of CSV, as the rest of a sentence, and what to do.
 
-    None where it may be CSV. NUL bytes at its end do not count: files from tapes or crashed disks have them.
+    None where it may be CSV. Many NUL bytes in a row count as one, and those at its end not at all: files
+    from tapes or crashed disks have them.
     """
     for magic, what in _KNOWN.items():
         if sample.startswith(magic):
             return what
-    text = sample.rstrip(b"\0")
+    text = _NULS.sub(b"\0", sample).rstrip(b"\0")
     controls = len(text) - len(text.translate(None, _CONTROLS))
     if controls <= _MOST_CONTROLS * len(text) and (text or not sample):
         return None
-    return _utf_16(text) or "it holds binary data"
+    return _utf_16(sample.rstrip(b"\0")) or "it holds binary data"
 
 
 def _utf_16(sample: bytes) -> str | None:

@@ -149,6 +149,8 @@ def test_nul_bytes_at_the_end_of_a_file_cost_a_line(job):
     status, output, error = job("--table", "departments")
     assert (status, figures(output)["departments"]) == (0, (3, 2, 0, 0, 1)), error
     assert job.rows("departments") == SALES
+    [written] = job.rejects_folder.iterdir()
+    assert job("--table", "departments", source=written)[0] == 0
 
 
 def test_the_summary_tells_of_blank_lines_and_of_texts_that_nobody_may_have_meant(job, caplog):
