@@ -32,6 +32,7 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
     The status is 1, or that of the migration job.
     """
     FOLDER.mkdir(exist_ok=True)
+    own = environ.get("API_PASS") or environ.get("API_PASS_FILE")
     try:
         _complete(environ)
         settings = read_settings(environ)
@@ -43,7 +44,8 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
     status = _load_samples() if settings.csv_source == str(FOLDER / "csv") else _run("migration_job")
     if status:
         return status
-    return os.execve(sys.executable, [sys.executable, *GUNICORN], {**environ, "WELCOME": "1"})  # noqa: S606  # Ctrl-C is its alone
+    environ["WELCOME"] = "without password" if own else "with password"
+    return os.execve(sys.executable, [sys.executable, *GUNICORN], {**environ})  # noqa: S606  # Ctrl-C is its alone
 
 
 def _complete(environ: MutableMapping[str, str]) -> None:

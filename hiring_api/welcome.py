@@ -11,15 +11,19 @@ import sys
 from .settings import SettingsError, read_settings
 
 
-def welcome(address: str, user: str, password: str) -> str:
-    """The text; `address` is the API's as a client on this machine reaches it, without a final slash."""
-    call = shlex.join(["curl", "-u", f"{user}:{password}", f"{address}/employees?limit=2"])
+def welcome(address: str, user: str, password: str | None) -> str:
+    """The text; `address` is the API's as a client on this machine reaches it, without a final slash.
+
+    A `password` that people have set themselves is not shown: it is None here, and curl asks for it.
+    """
+    known = user if password is None else f"{user}:{password}"
+    call = shlex.join(["curl", "-u", known, f"{address}/employees?limit=2"])
     return f"""
 The hiring API is up.
   Address        {address}
   Documentation  {address}/docs
   User           {user}
-  Password       {password}
+  Password       {"the one that you have set" if password is None else password}
 A first call:
   {call}
 

@@ -92,6 +92,29 @@ def test_files_of_ones_own_are_loaded_instead_and_a_failure_ends_the_start(root,
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize("in_a_file", [False, True])
+def test_a_password_of_ones_own_is_not_printed_and_still_lets_in(root, tmp_path, in_a_file):
+    (tmp_path / "secret").write_text("my own secret")
+    own = {"API_PASS_FILE": "secret", "API_USER": "me"} if in_a_file else {"API_PASS": "my own secret"}
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root), "API_PORT": str(free_port()), **own}
+    with subprocess.Popen(
+        [sys.executable, "-m", "hiring_api.local"],
+        env=environment,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as process:
+        printed, (_, _, user, address) = first_lines(process)
+        rows = call(["curl", "-u", f"{user}:my own secret", address])
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+    assert len(rows["items"]) == 2
+    assert user == ("me" if in_a_file else "hiring")
+    assert "Password       the one that you have set\n" in printed
+    assert "my own secret" not in printed + rest
+
+
 def start(root, folder, **values):
     bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
     return subprocess.run(

@@ -70,7 +70,7 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 def when_ready(_server: Any) -> None:
     """Says how to call the API, for who started it by hand; the socket takes calls by now."""
-    if os.environ.get("WELCOME"):
+    if told := os.environ.get("WELCOME"):
         address = bind[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # one that every client can call
-        sys.stdout.write(welcome(f"http://{address}", _user, _password))
+        sys.stdout.write(welcome(f"http://{address}", _user, _password if told == "with password" else None))
         sys.stdout.flush()

@@ -44,7 +44,13 @@ class Answers(BaseHTTPRequestHandler):
 
     def do_GET(self):
         wanted = getattr(self.server, "credentials", None)
-        known = wanted is None or self.headers.get("Authorization") == wanted
+        sent = self.headers.get("Authorization")
+        known = wanted is None or sent == wanted
+        self.server.seen = [*getattr(self.server, "seen", []), (self.path, sent)]
+        moved = getattr(self.server, "moved", None)
+        if moved and known and self.path == "/elsewhere":
+            self.wfile.write(b"HTTP/1.1 302 Found\r\nLocation: %s\r\n\r\n" % moved.encode())
+            return
         self.wfile.write(ANSWERS[self.path.partition("?")[0] if known else "/401"])
         self.close_connection = True
 
@@ -61,9 +67,11 @@ def answering(context=None):
             server.handle_error = lambda *_: None  # clients that do not trust it hang up
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.fixture
@@ -92,6 +100,22 @@ def test_credentials_in_an_address_are_sent_and_never_shown(job, web):
     status, _, error = job("--table", "departments", source=f"http://ana:wrong@{at}?key=secret")
     wants = "the server answered 401: it wants credentials, as https://user:password@host/…"
     assert (status, error) == (1, f"migration_job: http://{at} cannot be read: {wants}\n")
+
+
+def test_the_password_of_an_address_is_not_sent_to_where_it_redirects(job, web):
+    web.credentials = f"Basic {b64encode(b'ana:secret').decode()}"
+    with answering() as other:
+        # Another port is another server, which may be anybody's
+        web.moved = f"http://127.0.0.1:{other.server_port}/departments.csv"
+        source = f"http://ana:secret@127.0.0.1:{web.server_port}/elsewhere"
+        status, _, error = job("--table", "departments", source=source)
+        assert (status, job.rows("departments")) == (0, SALES), error
+        assert set(web.seen) == {("/elsewhere", web.credentials)}
+        assert set(other.seen) == {("/departments.csv", None)}
+        # An address that the redirect names with a password is none that anybody was given
+        web.moved = f"http://ana:secret@127.0.0.1:{other.server_port}/departments.csv"
+        job("--table", "departments", source=source)
+        assert {sent for _, sent in other.seen} == {None}
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def wait_for(port):
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path, how):
-    with serving(root, tmp_path, WELCOME="1") as (port, process):
+    with serving(root, tmp_path, WELCOME="with password") as (port, process):
         connection = HTTPConnection("127.0.0.1", port, timeout=30)
         connection.request("GET", "/health/ready", headers={"X-Request-ID": "seen-7"})
         answer = connection.getresponse()
@@ -109,8 +109,9 @@ def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path
     assert "Traceback" not in output
 
 
-def test_without_being_asked_it_never_prints_the_password(root, tmp_path):
-    with serving(root, tmp_path, API_PASS="never printed") as (_, process):
+@pytest.mark.parametrize("values", [{}, {"WELCOME": "without password"}])
+def test_without_being_asked_it_never_prints_the_password(root, tmp_path, values):
+    with serving(root, tmp_path, API_PASS="never printed", **values) as (_, process):
         output, _ = end(process, signal.SIGTERM)
     assert "never printed" not in output
 
