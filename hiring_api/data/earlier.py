@@ -65,11 +65,9 @@ def earlier(
     for index, old in _by_line(connection, table, source, judged):
         if index in found.named:
             continue
-        fields = kept_fields(table, layout, judged.chunk.fields[index])
         if old.resolved_at is not None:
-            if old.reject.raw == fields:
-                found.resolved.setdefault(index, []).append(old)
-        elif _is_same_row(table, layout, old.reject, fields):
+            found.resolved.setdefault(index, []).append(old)
+        elif _is_same_row(table, layout, old.reject, kept_fields(table, layout, judged.chunk.fields[index])):
             found.open[index] = old
     return found
 

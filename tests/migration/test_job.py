@@ -260,6 +260,28 @@ def test_every_run_on_the_same_files_tells_the_same_of_each_refused_row(job, way
     assert still_open(job) == [2, 3, 5, 6]
 
 
+def test_a_row_whose_id_was_taken_is_told_the_same_on_every_run(job):
+    job.files(employee(1, "Ana"), departments="1,Sales\n2,Law\n2,Other\n")
+    job()
+    job.files(employee(1, "Somebody else"), departments="1,Sales\n2,Law\n2,Other\n")
+    told(job)
+    first = [(row["line"], row["reasons"]) for row in job.refused()]
+    assert first == [("1", "id 1 is already in hired_employees")]
+    for _ in range(2):
+        assert told(job)[0] == (1, 0, 0, 0, 1)
+        assert [(row["line"], row["reasons"]) for row in job.refused()] == first
+        [twice] = job.refused("departments")
+        assert twice["codes"] == "duplicate_id"
+
+
+def test_a_row_that_is_right_now_resolves_nothing_where_its_table_is_not_kept(job):
+    job.files(employee(1) + employee(2, "") + employee(3, ""))
+    job()
+    job.files(employee(1) + employee(2, "Bo") + employee(3, ""))
+    assert job("--max-rejects", "0")[0] == 3
+    assert still_open(job) == [2, 3]
+
+
 def repaired(job):
     """The figure of the printed summary."""
     _, output, _ = job()
