@@ -12,6 +12,7 @@ from werkzeug.datastructures import Authorization
 
 from .bodies import settings
 from .clients import client_address, is_ours, one_client
+from .extensions import auth
 from .guesses import Guesses
 from .problems import problem
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _OPEN = ("/health/", "/docs/")
 _OPEN_EXACTLY = {"/openapi.json", "/docs"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
-_CHALLENGE = {"WWW-Authenticate": 'Basic realm="hiring"'}
 
 _FOREIGN = "a browser sent this request from another site"
 
@@ -37,17 +37,21 @@ class Credentials:
         self._user, self._password = _digest(user), _digest(password)
 
     def are_in(self, header: str | None) -> bool:
-        """Whether a header Authorization holds them, or None for none. Both comparisons always run, on
-        digests of one length: their time tells nothing.
-        """
+        """Whether a header Authorization holds them; None is no header."""
         try:
             sent = Authorization.from_header(header)
         except ValueError:  # letters beyond ASCII
             return False
         if sent is None or sent.type != "basic":
             return False
-        right_user = hmac.compare_digest(_digest(sent.username or ""), self._user)
-        right_password = hmac.compare_digest(_digest(sent.password or ""), self._password)
+        return self.match(sent.username or "", sent.password or "")
+
+    def match(self, user: str, password: str) -> bool:
+        """Whether it is they. Both comparisons always run, on digests of one length: their time tells
+        nothing.
+        """
+        right_user = hmac.compare_digest(_digest(user), self._user)
+        right_password = hmac.compare_digest(_digest(password), self._password)
         return right_user and right_password
 
 
@@ -74,12 +78,14 @@ def _digest(text: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def _require_credentials() -> Response | None:
-    if _is_open():
-        return None
+@auth.verify_password
+def _verify(user: str, password: str) -> str | None:
     credentials: Credentials = current_app.extensions["credentials"]
-    if credentials.are_in(request.headers.get("Authorization")):
-        return None
+    return user if credentials.match(user, password) else None
+
+
+@auth.error_handler
+def _refused(_status: int) -> Response:
     if "Authorization" in request.headers:
         forwarded = request.headers.get("X-Forwarded-For", "")
         address = client_address(request.remote_addr or "", forwarded, settings().trusted_proxies)
@@ -89,7 +95,19 @@ def _require_credentials() -> Response | None:
         if address and (wait := guesses.count(one_client(address))):
             sentence = f"too many wrong passwords from your address: wait {wait} s, or send the right one"
             return problem(429, sentence, {"Retry-After": str(wait)})
-    return problem(401, "send the API's user and password by HTTP Basic", _CHALLENGE)
+    return problem(401, "send the API's user and password by HTTP Basic")
+
+
+def _require_credentials() -> Response | None:
+    if _is_open():
+        return None
+    if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
+        sent = auth.get_auth()
+        known = sent is not None and _verify(sent.username or "", sent.password or "")
+        refusal: Response | None = None if known else auth.auth_error_callback(401)
+        return refusal
+    answer: Response | None = auth.login_required(lambda: None)()
+    return answer
 
 
 def _refuse_other_hosts() -> Response | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import marshmallow
 from flask import g
+from flask_httpauth import HTTPBasicAuth
 from flask_smorest import Blueprint
 from flask_sqlalchemy import SQLAlchemy
 from webargs.flaskparser import FlaskParser
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from flask import Request
     from sqlalchemy import Engine
 
+auth = HTTPBasicAuth(realm="hiring")
 db = SQLAlchemy(metadata=Base.metadata)
 
 
