@@ -35,7 +35,7 @@ help:  ## list the targets
 
 .PHONY: run
 run: .local/venv/installed.txt  ## load the sample data into SQLite and serve the API on port 8000 (or PORT=…)
-	@API_PORT="$(PORT)" exec $(RUN) -m hiring_api.local
+	@API_PORT="$(PORT)" exec $(RUN) -m hiring_api.cli.local
 
 .PHONY: test
 test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server (ARGS="-k name" for some)
@@ -76,7 +76,7 @@ up: .env  ## the same with MySQL in Docker: build, start, wait, and say how to c
 	for second in {1..120}; do status=$$(health api Status); [ "$$status" != '"healthy"' ] || break; sleep 1; done; \
 	[ "$$status" = '"healthy"' ] || { echo "The API is not ready after two minutes; its log:" >&2; \
 	  $$compose logs --tail=20 api >&2; exit 1; }; \
-	$$compose exec -T api python -m hiring_api.welcome "http://$$($$compose port api 8000)"
+	$$compose exec -T api python -m hiring_api.web.server.welcome "http://$$($$compose port api 8000)"
 
 .PHONY: down
 down:  ## stop the containers; the data stay (docker compose down --volumes deletes them)

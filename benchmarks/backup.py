@@ -22,8 +22,8 @@ from base64 import b64encode
 from contextlib import contextmanager
 from pathlib import Path
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 from hiring_api.settings import read_settings
 from tests.server import Server
 
@@ -117,7 +117,7 @@ def api(server):
         "BACKUP_DIR": f"{server.folder}/backups",
         "MAX_UPLOAD_BYTES": str(1 << 34),
     }
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config"]
     process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         for _ in range(300):

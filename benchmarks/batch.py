@@ -23,7 +23,7 @@ from pathlib import Path
 import pymysql
 from sqlalchemy.engine import make_url
 
-from hiring_api.data.tables import Base
+from hiring_api.model.tables import Base
 from tests.conftest import empty
 from tests.server import NoServer, Server
 from tests.serving import Serving

@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from sqlalchemy import MetaData, func, select, text
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine
-from hiring_api.data.tables import Base, Employee, kinds
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 from hiring_api.model.columns import Instant
+from hiring_api.model.tables import Base, Employee, kinds
 from hiring_api.settings import read_settings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ FEW = 200_000
 EMPLOYEES = Base.metadata.tables[Employee.__tablename__]
 # As where the server forbids it: the client does not offer it
 WITHOUT_LOCAL = (
-    "import hiring_api.data.database as d; o = d.engine_options; "
+    "import hiring_api.database.engine as d; o = d.engine_options; "
     "d.engine_options = lambda u: (lambda x: (x['connect_args'].update(local_infile=False), x)[1])(o(u)); "
 )
 JOB = (

@@ -3,7 +3,7 @@
 import sys
 
 try:  # a Ctrl-C is no traceback from the first import on, and the imports take half a second
-    from .main import main
+    from hiring_api.cli.main import main
 except KeyboardInterrupt:
     sys.stderr.write("interrupted: nothing was changed\n")
     sys.exit(130)

@@ -7,9 +7,9 @@ import codecs
 from typing import TYPE_CHECKING
 
 from hiring_api import __version__
-from hiring_api.data.csv_layout import DELIMITERS, IGNORED
-from hiring_api.data.tables import kinds, resource, tables
-from hiring_api.data.tasks import Limit, limit_of
+from hiring_api.csv_input.layout import DELIMITERS, IGNORED
+from hiring_api.loading.task import Limit, limit_of
+from hiring_api.model.tables import kinds, resource, tables
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

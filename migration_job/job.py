@@ -12,21 +12,21 @@ from uuid import uuid4
 
 from sqlalchemy.exc import DBAPIError
 
-from hiring_api.data import schema
-from hiring_api.data.csv_files import Choices, CsvFile, inspect, on_disk
-from hiring_api.data.csv_layout import IGNORED
-from hiring_api.data.database import open_engine, snapshot
-from hiring_api.data.driver_errors import translated
-from hiring_api.data.errors import Busy, DatabaseUnavailable, NotPermitted
-from hiring_api.data.load import check, load, load_at_once
-from hiring_api.data.locks import named_lock
-from hiring_api.data.mislabel import refuse_mislabelled
-from hiring_api.data.reject_files import line_of, rejects_file, require_writable, write_rejects
-from hiring_api.data.rejects import Origin
-from hiring_api.data.tables import kinds
-from hiring_api.data.tasks import Limit, Loaded, Task
+from hiring_api.csv_input.files import Choices, CsvFile, inspect, on_disk
+from hiring_api.csv_input.layout import IGNORED
+from hiring_api.database import schema
+from hiring_api.database.driver_errors import translated
+from hiring_api.database.engine import open_engine, snapshot
+from hiring_api.database.locks import named_lock
+from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
+from hiring_api.loading.header_check import refuse_mislabelled
+from hiring_api.loading.loader import check, load, load_at_once
+from hiring_api.loading.task import Limit, Loaded, Task
+from hiring_api.model.tables import kinds
+from hiring_api.rejects.csv_file import line_of, rejects_file, require_writable, write_rejects
+from hiring_api.rejects.record import Origin
+from migration_job.sources import files as source_files
 
-from . import sources
 from .progress import shown
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
     from sqlalchemy import Engine, Table
 
-    from hiring_api.data.csv_judge import JudgedChunk
-    from hiring_api.data.decide import OnConflict
-    from hiring_api.data.loads import Progress
-    from hiring_api.data.packs import Reject
+    from hiring_api.csv_input.validation import JudgedChunk
+    from hiring_api.loading.plan import OnConflict
+    from hiring_api.loading.progress import Progress
+    from hiring_api.rejects.packs import Reject
     from hiring_api.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
         DatabaseUnavailable: the database was not there within `Settings.database_wait` seconds.
         StorageUnavailable: the refused rows could not be written; nothing was loaded.
     """
-    with sources.opened(job.source, job.tables, allow_empty=job.allow_empty) as found:
+    with source_files.opened(job.source, job.tables, allow_empty=job.allow_empty) as found:
         files = [
             (one, inspect(on_disk(one.path, one.name), one.table, job.choices_for(one.table)))
             for one in found

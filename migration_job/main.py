@@ -9,16 +9,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, TextIO
 
-from hiring_api.data.csv_files import Choices
-from hiring_api.data.errors import HiringError
-from hiring_api.data.rejects import log as refusals
+from hiring_api.csv_input.files import Choices
+from hiring_api.errors import HiringError
 from hiring_api.log_lines import LinesFormatter
+from hiring_api.rejects.record import log as refusals
 from hiring_api.settings import SettingsError, read_settings
-from hiring_api.shown import on_terminal
+from hiring_api.system.output import on_terminal
+from migration_job.sources.files import TableNotNamed
 
 from .arguments import parser
 from .job import Job, Result, run
-from .sources import TableNotNamed
 from .summary import report_text, require_writable, summary
 
 if TYPE_CHECKING:

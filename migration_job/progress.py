@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from hiring_api.shown import on_terminal, width
+from hiring_api.system.output import on_terminal, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from hiring_api.data.loads import Progress
-    from hiring_api.data.tasks import Task
+    from hiring_api.loading.progress import Progress
+    from hiring_api.loading.task import Task
 
 log = logging.getLogger(__name__)
 

@@ -10,11 +10,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import MetaData
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine, snapshot, transaction
-from hiring_api.data.identity import identity
-from hiring_api.data.reject_lists import Chosen, rejects_page
-from hiring_api.data.tables import Base
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine, snapshot, transaction
+from hiring_api.database.identity import identity
+from hiring_api.model.tables import Base
+from hiring_api.rejects.listing import Chosen, rejects_page
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
 from tests.documented import CheckedClient
@@ -111,7 +111,7 @@ def app(engine, settings):
     app = create_app(settings)
     yield app
     with app.app_context():
-        from hiring_api.web.extensions import db
+        from hiring_api.web.http.extensions import db
 
         db.engine.dispose()
 

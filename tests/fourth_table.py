@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy.orm import Mapped
 
-from hiring_api.data.database import open_engine
-from hiring_api.data.tables import Base, options
+from hiring_api.database.engine import open_engine
 from hiring_api.model.columns import Id, Instant, Reference, Text
+from hiring_api.model.tables import Base, options
 from hiring_api.settings import read_settings
 
 

@@ -20,8 +20,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 from hiring_api.settings import read_settings
 from tests import documented
 
@@ -61,7 +61,7 @@ class Serving:
 
     def start(self):
         """Starts gunicorn and waits until a worker answers."""
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.gunicorn_config"]
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config"]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
                 command, env=self.environ, cwd=self.folder, stdout=log, stderr=log, start_new_session=True

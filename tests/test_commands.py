@@ -10,7 +10,7 @@ import pytest
 
 import hiring_api
 from hiring_api.__main__ import main
-from hiring_api.data import schema
+from hiring_api.database import schema
 from tests.rows_of_all import EMPLOYEES, everything, fill
 from tests.terminal import Terminal
 

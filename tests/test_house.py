@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 import hiring_api
-from hiring_api import arguments as api_arguments
+from hiring_api.cli import arguments as api_arguments
 from hiring_api.settings import read_settings
 from migration_job import arguments
 

@@ -12,12 +12,12 @@ import time
 
 import pytest
 
-from hiring_api.data import bulk, schema
-from hiring_api.data.backup import backup_all
-from hiring_api.data.database import open_engine, transaction
-from hiring_api.data.locks import named_lock
-from hiring_api.data.spelled import spell
-from hiring_api.data.tables import Employee, tables
+from hiring_api.backup.backup import backup_all
+from hiring_api.database import bulk_load, schema
+from hiring_api.database.engine import open_engine, transaction
+from hiring_api.database.locks import named_lock
+from hiring_api.model.row_lines import spell
+from hiring_api.model.tables import Employee, tables
 from hiring_api.settings import read_settings
 from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.server import Server, installed
@@ -34,20 +34,22 @@ def put(engine, shift):
         for table in reversed(tables()):
             connection.execute(table.delete())
         parents = [(number + shift, f"number {number + shift}") for number in range(1, 101)]
-        bulk.load(connection, spell(DEPARTMENTS, parents))
-        bulk.load(connection, spell(JOBS, parents))
+        bulk_load.load(connection, spell(DEPARTMENTS, parents))
+        bulk_load.load(connection, spell(JOBS, parents))
         when = datetime(2021, 1, 1 + shift % 28)
         rows = [
             (n + shift, f"name {n * 7 + shift}", when, *(1 + n % 100 + shift,) * 2) for n in range(1, MANY)
         ]
-        bulk.load(connection, spell(EMPLOYEES, rows))
+        bulk_load.load(connection, spell(EMPLOYEES, rows))
 
     transaction(engine, work)
 
 
 def state(engine):
     """The checksum of all rows of each table."""
-    return transaction(engine, lambda connection: [bulk.checksum(connection, table) for table in tables()])
+    return transaction(
+        engine, lambda connection: [bulk_load.checksum(connection, table) for table in tables()]
+    )
 
 
 def save(engine, path):

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from hiring_api.local import credentials
+from hiring_api.cli.local import credentials
 
 
 def test_credentials_are_made_once_and_for_the_owner_alone(tmp_path):
@@ -66,7 +66,7 @@ def test_a_start_loads_the_samples_serves_and_the_printed_call_works_and_so_does
     seen = []
     for inserted in ("1,929", "0"):
         with subprocess.Popen(
-            [sys.executable, "-m", "hiring_api.local"],
+            [sys.executable, "-m", "hiring_api.cli.local"],
             env=environment,
             cwd=tmp_path,
             stdout=subprocess.PIPE,
@@ -98,7 +98,7 @@ def test_a_password_of_ones_own_is_not_printed_and_still_lets_in(root, tmp_path,
     own = {"API_PASS_FILE": "secret", "API_USER": "me"} if in_a_file else {"API_PASS": "my own secret"}
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root), "API_PORT": str(free_port()), **own}
     with subprocess.Popen(
-        [sys.executable, "-m", "hiring_api.local"],
+        [sys.executable, "-m", "hiring_api.cli.local"],
         env=environment,
         cwd=tmp_path,
         stdout=subprocess.PIPE,
@@ -118,7 +118,7 @@ def test_a_password_of_ones_own_is_not_printed_and_still_lets_in(root, tmp_path,
 def start(root, folder, **values):
     bare = {"PATH": os.environ["PATH"], "PYTHONPATH": str(root)}
     return subprocess.run(
-        [sys.executable, "-m", "hiring_api.local"],
+        [sys.executable, "-m", "hiring_api.cli.local"],
         env={**bare, **values},
         cwd=folder,
         capture_output=True,

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from hiring_api.data import codecs
+from hiring_api.avro import codecs
 from hiring_api.settings import Settings, read_settings
 from hiring_api.web.app import create_app
 from tests import walkthrough

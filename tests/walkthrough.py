@@ -89,7 +89,7 @@ def served(folder: Path):
     environment = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     environment |= {"LANG": "C.UTF-8", "PYTHONWARNINGS": "ignore"}
     server = subprocess.Popen(
-        [sys.executable, "-m", "hiring_api.local"],
+        [sys.executable, "-m", "hiring_api.cli.local"],
         cwd=folder,
         env={**environment, "API_PORT": str(port)},
         stdout=subprocess.DEVNULL,

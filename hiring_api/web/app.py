@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask
 from flask_smorest import Api
 
-from hiring_api.data.database import engine_options, prepare
-from hiring_api.data.tables import tables
+from hiring_api.database.engine import engine_options, prepare
+from hiring_api.model.tables import tables
 from hiring_api.settings import Settings, read_settings
-
-from . import (
-    auth,
+from hiring_api.web.http import auth, problems, prometheus, request_ids
+from hiring_api.web.http.extensions import db
+from hiring_api.web.routes import (
+    backup_files,
     backups,
     batch,
     console,
     docs,
     health,
-    kept_backups,
     lists,
     metrics,
-    problems,
     rejects,
-    requests,
-    telemetry,
     uploads,
 )
-from .extensions import db
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
@@ -71,8 +67,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
-    requests.register(app)
-    telemetry.register(app)
+    request_ids.register(app)
+    prometheus.register(app)
     auth.guard(app, settings)
     problems.register(app)
     api = _Api(app)
@@ -83,8 +79,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         api.register_blueprint(blueprint)
     for blueprint in (
         batch.all_routes(),
-        backups.routes(),
-        kept_backups.routes,
+        backup_files.routes(),
+        backups.routes,
         metrics.routes,
         uploads.routes(),
         rejects.routes,

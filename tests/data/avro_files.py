@@ -4,11 +4,11 @@ import io
 
 import fastavro
 
-from hiring_api.data.avro import avro_schema
-from hiring_api.data.avro_rows import AvroRows
-from hiring_api.data.check import check
-from hiring_api.data.container import write
-from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.avro.container import write
+from hiring_api.avro.reader import AvroRows
+from hiring_api.avro.schema import avro_schema
+from hiring_api.backup.checks import check
+from hiring_api.model.tables import Department, Employee, Job
 
 DEPARTMENTS, JOBS, EMPLOYEES = Department.__table__, Job.__table__, Employee.__table__
 ROWS = [(1, b"Sales"), (2, "Año Nuevo".encode()), (7, b"R&D"), (300, b"Legal"), (2147483647, b"Ops")]

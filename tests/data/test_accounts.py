@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
-from hiring_api import main as commands
-from hiring_api.data.database import open_engine
+from hiring_api.cli import main as commands
+from hiring_api.database.engine import open_engine
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
 from migration_job import job as migration

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
 
-from hiring_api.data import bulk
-from hiring_api.data.database import engine_options, transaction
-from hiring_api.data.spelled import Checksum, spell
-from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.database import bulk_load
+from hiring_api.database.engine import engine_options, transaction
 from hiring_api.model.columns import MAX_ID
+from hiring_api.model.row_lines import Checksum, spell
+from hiring_api.model.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
 NOON = datetime(2021, 7, 27, 12)
@@ -48,16 +48,16 @@ ROWS = [
 def ready(request, engine, monkeypatch):
     """A database with one department and one job, with and without LOAD DATA LOCAL."""
     if request.param == "insert":
-        bulk._without_local.add(engine)
-    monkeypatch.setattr(bulk, "_STATEMENT_BYTES", 2000)
-    monkeypatch.setattr(bulk, "_QUICK_BYTES", 2000)
+        bulk_load._without_local.add(engine)
+    monkeypatch.setattr(bulk_load, "_STATEMENT_BYTES", 2000)
+    monkeypatch.setattr(bulk_load, "_QUICK_BYTES", 2000)
     load(engine, departments, [(1, "Sales")])
     load(engine, jobs, [(1, "Clerk")])
     return engine
 
 
 def load(engine, table, rows):
-    transaction(engine, lambda connection: bulk.load(connection, spell(table, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, spell(table, rows)))
 
 
 def stored(engine, table=employees):
@@ -71,7 +71,7 @@ def checksum_of(table, rows):
 
 def sums(engine, table=employees, where=None):
     with engine.connect() as connection:
-        return bulk.checksum(connection, table, where)
+        return bulk_load.checksum(connection, table, where)
 
 
 def test_every_valid_value_arrives_unchanged(ready):
@@ -100,8 +100,10 @@ def test_what_the_database_refuses_leaves_no_row_and_an_open_transaction(ready, 
 
     def work(connection):
         with pytest.raises(IntegrityError):
-            bulk.load(connection, spell(employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong]))
-        bulk.load(connection, spell(employees, ROWS[1:2]))
+            bulk_load.load(
+                connection, spell(employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong])
+            )
+        bulk_load.load(connection, spell(employees, ROWS[1:2]))
 
     transaction(ready, work)
     assert stored(ready) == ROWS[:2]
@@ -114,8 +116,8 @@ def test_where_local_is_forbidden_it_is_asked_for_once(engine, database_url, mon
     options["connect_args"]["local_infile"] = False
     forbidding = create_engine(database_url, **options)
     asked = []
-    statement = bulk._load_statement
-    monkeypatch.setattr(bulk, "_load_statement", lambda *given: asked.append(given) or statement(*given))
+    statement = bulk_load._load_statement
+    monkeypatch.setattr(bulk_load, "_load_statement", lambda *given: asked.append(given) or statement(*given))
     for row in [(1, "Sales"), (2, "Law"), (3, "Care")]:
         load(forbidding, departments, [row])
     assert stored(forbidding, departments) == [(1, "Sales"), (2, "Law"), (3, "Care")]
@@ -151,7 +153,7 @@ rows = st.lists(
 def test_any_valid_rows_are_stored_as_they_are_and_summed_alike(ready, some):
     def work(connection):
         connection.execute(employees.delete())
-        bulk.load(connection, spell(employees, some))
+        bulk_load.load(connection, spell(employees, some))
 
     transaction(ready, work)
     assert stored(ready) == sorted(some)

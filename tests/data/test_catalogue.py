@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from hiring_api.data import backup, catalogue, identity
-from hiring_api.data.errors import (
+from hiring_api.backup import backup, catalogue
+from hiring_api.backup.file_store import open_store
+from hiring_api.database import identity
+from hiring_api.errors import (
     BackupsFull,
     CommitUnsure,
     DatabaseUnavailable,
@@ -20,7 +22,6 @@ from hiring_api.data.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from hiring_api.data.store import open_store
 from tests.data.avro_files import DEPARTMENTS
 
 

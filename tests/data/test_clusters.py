@@ -8,13 +8,13 @@ import pymysql
 import pytest
 from sqlalchemy import event, func, insert, select
 
-from hiring_api.data import driver_errors, schema
-from hiring_api.data.csv_files import Choices, inspect, on_disk
-from hiring_api.data.database import open_engine, transaction
-from hiring_api.data.load import load
-from hiring_api.data.rejects import Origin
-from hiring_api.data.tables import Department, Employee, Job
-from hiring_api.data.tasks import Task
+from hiring_api.csv_input.files import Choices, inspect, on_disk
+from hiring_api.database import driver_errors, schema
+from hiring_api.database.engine import open_engine, transaction
+from hiring_api.loading.loader import load
+from hiring_api.loading.task import Task
+from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.rejects.record import Origin
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
 from tests.conftest import Client
@@ -56,7 +56,7 @@ class Node:
             return connection.execute(select(func.count()).select_from(table)).scalar_one()
 
     def close(self):
-        from hiring_api.web.extensions import db
+        from hiring_api.web.http.extensions import db
 
         with self.app.app_context():
             db.engine.dispose()
@@ -90,7 +90,7 @@ def galera():
 
 
 def test_a_server_that_became_a_replica_is_left_and_not_ready(alone, monkeypatch):
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.5)
     assert alone.client.post("/departments", json={"department": "before"}).status_code == 201
@@ -214,7 +214,7 @@ def numbered(number, told):
 )
 def test_what_other_servers_say_means_the_same(client, engine, app, monkeypatch, error, status, detail):
     """MySQL's words, which the servers of these tests do not say, at the commit."""
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.1)
     if engine.dialect.name == "sqlite":

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hiring_api.data.csv_judge import judge_chunk, kept_fields
-from hiring_api.data.csv_plain import plain_rows
-from hiring_api.data.csv_records import Chunk, Layout, Position, read_chunks
-from hiring_api.data.rows import judge_fields
-from hiring_api.data.spelled import spell
-from hiring_api.data.tables import Department, Employee, kinds, references
+from hiring_api.csv_input.plain_lines import plain_rows
+from hiring_api.csv_input.records import Chunk, Layout, Position, read_chunks
+from hiring_api.csv_input.validation import judge_chunk, kept_fields
+from hiring_api.model.row_lines import spell
+from hiring_api.model.tables import Department, Employee, kinds, references
+from hiring_api.model.validation import judge_fields
 
 employees, departments = Employee.__table__, Department.__table__
 

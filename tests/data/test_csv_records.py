@@ -13,9 +13,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from hiring_api.data import csv_records
-from hiring_api.data.csv_quotes import LONGEST
-from hiring_api.data.csv_records import Layout, Position, read_chunks
+from hiring_api.csv_input import records as csv_records
+from hiring_api.csv_input.quotes import LONGEST
+from hiring_api.csv_input.records import Layout, Position, read_chunks
 
 THREE = Layout(("a", "b", "c"), ",")
 

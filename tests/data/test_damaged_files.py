@@ -6,9 +6,9 @@ import random
 import pytest
 from hiring_api.data.varint import varint
 
-from hiring_api.data import container
-from hiring_api.data.container import OUR_SYNC
-from hiring_api.data.errors import InvalidFile, InvalidRows
+from hiring_api.avro import container
+from hiring_api.avro.container import OUR_SYNC
+from hiring_api.errors import InvalidFile, InvalidRows
 from tests.data.avro_files import ROWS, foreign, rows_in, saved
 
 CODECS = ["null", "deflate", "zstandard"]
@@ -152,7 +152,7 @@ def test_what_is_no_avro_file_is_refused_with_a_reason(data, message):
 
 
 def test_a_file_can_be_read_twice():
-    from hiring_api.data.avro_rows import AvroRows
+    from hiring_api.avro.reader import AvroRows
     from tests.data.avro_files import DEPARTMENTS
 
     rows = AvroRows(io.BytesIO(saved()), DEPARTMENTS)

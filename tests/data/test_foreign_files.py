@@ -11,8 +11,8 @@ import fastavro
 import polars as pl
 import pytest
 
-from hiring_api.data.avro import avro_schema
-from hiring_api.data.errors import InvalidFile, InvalidRows
+from hiring_api.avro.schema import avro_schema
+from hiring_api.errors import InvalidFile, InvalidRows
 from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, ROWS, foreign, rows_in, saved
 
 WHEN = datetime(2021, 7, 27, 16, 2, 8, 123000)
@@ -69,7 +69,7 @@ def test_instants_are_understood_however_they_are_declared(declared, value):
 
 def with_schema(data, fields):
     """The same file under another schema."""
-    from hiring_api.data.container import block, header
+    from hiring_api.avro.container import block, header
 
     schema = {"type": "record", "name": "staff", "fields": fields}
     [whole] = fastavro.block_reader(io.BytesIO(data))

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from hiring_api.data.archive import open_archive
-from hiring_api.data.errors import InvalidFile, InvalidRows
+from hiring_api.backup.archive import open_archive
+from hiring_api.errors import InvalidFile, InvalidRows
 from tests.data.avro_files import ROWS, foreign, rows_in, saved
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))

@@ -8,8 +8,8 @@ import zlib
 
 import pytest
 
-from hiring_api.data.container import block, header
-from hiring_api.data.errors import InvalidFile
+from hiring_api.avro.container import block, header
+from hiring_api.errors import InvalidFile
 from tests.data.avro_files import DEPARTMENTS, rows_in
 
 SYNC = b"S" * 16

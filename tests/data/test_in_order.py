@@ -8,7 +8,7 @@ from threading import Event, Lock
 
 import pytest
 
-from hiring_api.data.in_order import StepBack, in_order
+from hiring_api.system.ordered_steps import StepBack, in_order
 
 
 class Steps:

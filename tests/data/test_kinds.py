@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from hiring_api.data.batch_rows import by_column, judge_all
-from hiring_api.data.rows import judge, judge_record, schema
-from hiring_api.data.tables import kinds, tables
+from hiring_api.batches.columns import by_column, judge_all
 from hiring_api.model.columns import Id, Instant, Reference, Text
+from hiring_api.model.tables import kinds, tables
+from hiring_api.model.validation import judge, judge_record, schema
 
 KINDS = [Id(), Reference("departments"), Text(), Text(3), Instant("hired")]
 DIGITS = st.text("0123456789+-TZ: .", max_size=30)

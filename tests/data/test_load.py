@@ -18,15 +18,16 @@ from hypothesis import strategies as st
 from pyroaring import BitMap
 from sqlalchemy import delete, insert, select
 
-from hiring_api.data import csv_records, load, place
-from hiring_api.data.csv_files import Choices, inspect, on_disk
-from hiring_api.data.database import transaction
-from hiring_api.data.decide import Target
-from hiring_api.data.loads import Counts, load_ids
-from hiring_api.data.rejects import Origin
-from hiring_api.data.rows import RowError
-from hiring_api.data.tables import Department, Employee, Job
-from hiring_api.data.tasks import Limit, Task
+from hiring_api.csv_input import records
+from hiring_api.csv_input.files import Choices, inspect, on_disk
+from hiring_api.database.engine import transaction
+from hiring_api.loading import apply, loader
+from hiring_api.loading.plan import Target
+from hiring_api.loading.progress import Counts, load_ids
+from hiring_api.loading.task import Limit, Task
+from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.model.validation import RowError
+from hiring_api.rejects.record import Origin
 from tests.conftest import empty, on_record
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
@@ -107,18 +108,18 @@ def test_however_a_file_is_cut_into_chunks_the_rules_are_the_same(engine, tmp_pa
     reasons = []
     for block, lanes, most in WAYS:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(csv_records, "BLOCK", block)
+            patch.setattr(records, "BLOCK", block)
             if lanes == 1:  # SQLite never has two
-                patch.setattr(load, "_lanes", lambda _engine: 1)
-            patch.setattr(load, "Target", partial(Target, most=most))
+                patch.setattr(loader, "_lanes", lambda _engine: 1)
+            patch.setattr(loader, "Target", partial(Target, most=most))
             told = []
             fill(engine, rows_of(present))
-            dry = load.check(engine, task, lambda _, rejects, told=told: told.extend(rejects.values()))
+            dry = loader.check(engine, task, lambda _, rejects, told=told: told.extend(rejects.values()))
             assert dry.counts == figures
             reasons.append(
                 [(reject.line, reject.raw, [*map(RowError.to_json, reject.errors)]) for reject in told]
             )
-            for way in (load.load, load.load_at_once):
+            for way in (loader.load, loader.load_at_once):
                 fill(engine, rows_of(present))
                 assert way(engine, task).counts == figures
                 rows, rejects = left(engine)
@@ -134,15 +135,15 @@ def employee(key, name="Ana"):
 
 def meanwhile(monkeypatch, engine, statement):
     """Lets another client write between the look at the tables and the first row that is written."""
-    real = place.decide
+    real = apply.decide
 
     def decide(*given):
         placed = real(*given)
-        monkeypatch.setattr(place, "decide", real)
+        monkeypatch.setattr(apply, "decide", real)
         transaction(engine, lambda other: other.execute(statement))
         return placed
 
-    monkeypatch.setattr(place, "decide", decide)
+    monkeypatch.setattr(apply, "decide", decide)
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_a_row_that_another_writer_inserts_meanwhile_wins(engine, two_writers, t
     task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 6)])
     row = {"id": 3, "name": name, "datetime": NOON, "department_id": 1, "job_id": 1}
     meanwhile(monkeypatch, engine, insert(employees).values(row))
-    counts = load.load(engine, task).counts
+    counts = loader.load(engine, task).counts
     assert (counts.inserted, counts.unchanged, counts.rejected) == ((4, 1, 0) if name == "Ana" else (4, 0, 1))
     assert [row[1] for row in left(engine)[0]] == ["Ana", "Ana", name, "Ana", "Ana"]
 
@@ -169,14 +170,14 @@ def test_a_parent_that_another_writer_deletes_meanwhile_is_unknown(
     transaction(engine, lambda other: other.execute(insert(departments), [{"id": 7, "department": "Old"}]))
     lines = [employee(1), ("2", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
     meanwhile(monkeypatch, engine, delete(departments).where(departments.c.id == 7))
-    counts = load.load(engine, task_of(tmp_path / "employees.csv", lines)).counts
+    counts = loader.load(engine, task_of(tmp_path / "employees.csv", lines)).counts
     assert (counts.inserted, counts.rejected) == (1, 1)
     assert left(engine)[1][0][-1][0]["code"] == "unknown_reference"
 
 
 def test_a_parent_that_appears_while_a_file_is_loaded_is_known(engine, tmp_path, monkeypatch):
     fill(engine, [])
-    monkeypatch.setattr(csv_records, "BLOCK", 100)
+    monkeypatch.setattr(records, "BLOCK", 100)
     lines = [employee(1)] * 20 + [("2", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
     task = task_of(tmp_path / "employees.csv", lines)
 
@@ -186,35 +187,35 @@ def test_a_parent_that_appears_while_a_file_is_loaded_is_known(engine, tmp_path,
         if new:
             transaction(engine, lambda other: other.execute(new.pop()))
 
-    counts = load.load(engine, task, tell).counts
+    counts = loader.load(engine, task, tell).counts
     assert (counts.inserted, counts.unchanged, counts.rejected) == (2, 19, 0)
 
 
-@pytest.mark.parametrize("way", [load.load, load.load_at_once])
+@pytest.mark.parametrize("way", [loader.load, loader.load_at_once])
 @pytest.mark.parametrize("rows", [[1, 2, 3], [1]])
 def test_a_file_that_grows_or_shrinks_while_it_is_read_is_not_proven(engine, tmp_path, way, rows):
     fill(engine, [])
     path = tmp_path / "employees.csv"
     task = task_of(path, [employee(1), employee(2)])
     path.write_text("".join(",".join(employee(key)) + "\n" for key in rows))
-    with pytest.raises(load.Unproven, match="was not read to its end"):
+    with pytest.raises(loader.Unproven, match="was not read to its end"):
         way(engine, task)
-    if way is load.load_at_once:
+    if way is loader.load_at_once:
         assert left(engine)[0] == []
 
 
-@pytest.mark.parametrize("way", [load.load, load.load_at_once])
+@pytest.mark.parametrize("way", [loader.load, loader.load_at_once])
 def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkeypatch, way):
     fill(engine, [])
-    real = place.bulk.load
+    real = apply.bulk.load
 
     def damaging(connection, rows):
         real(connection, rows)
         connection.execute(rows.table.update().where(rows.table.c.id == 2).values(name="Damaged"))
 
-    monkeypatch.setattr(place.bulk, "load", damaging)
+    monkeypatch.setattr(apply.bulk, "load", damaging)
     task = task_of(tmp_path / "employees.csv", [employee(1), employee(2)])
-    with pytest.raises(load.Unproven, match="what hired_employees holds is not what was read"):
+    with pytest.raises(loader.Unproven, match="what hired_employees holds is not what was read"):
         way(engine, task)
     assert left(engine) == ([], [])
 
@@ -230,35 +231,35 @@ def killed(engine, task):
         raise _Killed
 
     with pytest.raises(_Killed):
-        load.load(engine, task, tell)
+        loader.load(engine, task, tell)
 
 
 def test_a_load_goes_on_with_its_own_progress_and_nobody_elses(engine, tmp_path, monkeypatch):
     fill(engine, [])
-    monkeypatch.setattr(csv_records, "BLOCK", 80)
-    monkeypatch.setattr(load, "_lanes", lambda _engine: 1)
+    monkeypatch.setattr(records, "BLOCK", 80)
+    monkeypatch.setattr(loader, "_lanes", lambda _engine: 1)
     task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 21)])
     killed(engine, task)
     there = len(left(engine)[0])
     assert 0 < there < 20
     assert ids_on_record(engine) == set(range(1, there + 1))
-    again = load.load(engine, replace(task, origin=Origin("copy.csv", "other")))
+    again = loader.load(engine, replace(task, origin=Origin("copy.csv", "other")))
     assert (again.counts.read, again.counts.inserted, again.counts.unchanged) == (20, 20 - there, there)
-    on = load.load(engine, task)  # what it had inserted before counts
+    on = loader.load(engine, task)  # what it had inserted before counts
     assert (on.counts.read, on.counts.inserted, on.counts.unchanged) == (20, there, 20 - there)
     assert on.accepted == again.accepted == BitMap(range(1, 21))
     assert ids_on_record(engine) == set()
-    over = load.load(engine, task)  # it has ended, and begins anew
+    over = loader.load(engine, task)  # it has ended, and begins anew
     assert (over.counts.read, over.counts.inserted, over.counts.unchanged) == (20, 0, 20)
 
 
 def test_the_content_of_a_file_is_part_of_its_progress(engine, tmp_path, monkeypatch):
     fill(engine, [])
-    monkeypatch.setattr(csv_records, "BLOCK", 80)
+    monkeypatch.setattr(records, "BLOCK", 80)
     killed(engine, task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 21)]))
     there = len(left(engine)[0])
     other = task_of(tmp_path / "employees.csv", [employee(1, "Other"), *map(employee, range(2, 21))])
-    counts = load.load(engine, other).counts
+    counts = loader.load(engine, other).counts
     assert (counts.read, counts.unchanged, counts.rejected) == (20, there - 1, 1)
 
 
@@ -272,13 +273,13 @@ def ids_on_record(engine):
 def test_where_a_limit_undid_the_table_nothing_counts_as_repaired(engine, tmp_path):
     fill(engine, [])
     path = tmp_path / "employees.csv"
-    load.load(engine, task_of(path, [employee(1, ""), employee(2, ""), employee(3, "")]))
+    loader.load(engine, task_of(path, [employee(1, ""), employee(2, ""), employee(3, "")]))
     repaired = [employee(1), employee(2, ""), employee(3, "")]
-    undone = load.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=1)))
+    undone = loader.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=1)))
     assert (undone.kept, undone.counts.rejected) == (False, 2)
     assert left(engine)[0] == []
     assert [reject["resolved_at"] for reject in on_record(engine)] == [None] * 3
-    kept = load.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=2)))
+    kept = loader.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=2)))
     assert (kept.kept, kept.counts.inserted) == (True, 1)
     assert [reject["resolved_at"] is None for reject in on_record(engine)] == [False, True, True]
 
@@ -289,7 +290,7 @@ def test_a_chunk_that_is_looked_at_again_has_left_nothing(engine, two_writers, t
     transaction(engine, lambda other: other.execute(insert(departments), [{"id": 7, "department": "Old"}]))
     lines = [employee(1), employee(2), ("3", "Ana", "2021-07-27T12:00:00Z", "7", "1")]
     meanwhile(monkeypatch, engine, delete(departments).where(departments.c.id == 7))
-    counts = load.load(engine, task_of(tmp_path / "employees.csv", lines, "update")).counts
+    counts = loader.load(engine, task_of(tmp_path / "employees.csv", lines, "update")).counts
     assert (counts.inserted, counts.updated, counts.unchanged, counts.rejected) == (2, 0, 0, 1)
     assert [row[1] for row in left(engine)[0]] == ["Ana", "Ana", "Bo"]
 
@@ -298,7 +299,7 @@ def test_many_rejects_are_kept_as_few_are(engine, tmp_path):
     fill(engine, [])
     odd = ["back\\slash", "quo'te", 'dou"ble', "tab\tin", "new\nline", "\\N", "😀", "\x01"]
     lines = [(str(key), name, "never", "1", "1") for key, name in enumerate(odd * 30, start=1)]
-    assert load.load(engine, task_of(tmp_path / "employees.csv", lines)).counts.rejected == 240
+    assert loader.load(engine, task_of(tmp_path / "employees.csv", lines)).counts.rejected == 240
     assert [raw[1] for _, _, raw, _ in left(engine)[1]] == odd * 30
     first = on_record(engine)[0]
     assert (first["table"], first["source"], first["run"]) == ("employees", "employees.csv", "run")
@@ -313,6 +314,6 @@ def test_a_compressed_file_is_read_in_parts_as_large_as_those_of_a_plain_one(tmp
     path = tmp_path / "employees.csv"
     path.write_bytes(pack(plain[: len(plain) // 2]) + pack(plain[len(plain) // 2 :]))
     with inspect(on_disk(path, "employees.csv.packed"), employees, Choices()).open() as stream:
-        parts = list(iter(lambda: stream.read(csv_records.BLOCK), b""))
+        parts = list(iter(lambda: stream.read(records.BLOCK), b""))
     assert b"".join(parts) == plain
-    assert len(parts) == -(-len(plain) // csv_records.BLOCK) > 1
+    assert len(parts) == -(-len(plain) // records.BLOCK) > 1

@@ -15,13 +15,16 @@ import pytest
 from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
-from hiring_api.data import bulk, csv_records, held, in_order, load, place
-from hiring_api.data.csv_files import Choices, inspect, on_disk
-from hiring_api.data.database import transaction
-from hiring_api.data.errors import DatabaseUnavailable
-from hiring_api.data.rejects import Origin
-from hiring_api.data.tables import Department, Employee, Job
-from hiring_api.data.tasks import Task
+from hiring_api.csv_input import records
+from hiring_api.csv_input.files import Choices, inspect, on_disk
+from hiring_api.database import bulk_load, parent_locks
+from hiring_api.database.engine import transaction
+from hiring_api.errors import DatabaseUnavailable
+from hiring_api.loading import apply, loader
+from hiring_api.loading.task import Task
+from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.rejects.record import Origin
+from hiring_api.system import ordered_steps
 from tests.conftest import on_record
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
@@ -32,7 +35,7 @@ NOON = datetime(2021, 7, 27, 12)
 @pytest.fixture
 def task(engine, tmp_path, monkeypatch):
     """Some thousand employees in many chunks."""
-    monkeypatch.setattr(csv_records, "BLOCK", 4000)
+    monkeypatch.setattr(records, "BLOCK", 4000)
 
     def work(connection):
         connection.execute(insert(departments), [{"id": key, "department": "Sales"} for key in (1, 2)])
@@ -93,7 +96,7 @@ def test_each_row_is_the_files_or_the_other_writers_and_then_refused(engine, tas
         transaction(engine, lambda connection: connection.execute(insert(employees), [row]))
 
     with Writer(insert_one) as writer:
-        counts = load.load(engine, task).counts
+        counts = loader.load(engine, task).counts
     stored = dict(all_of(engine, select(employees.c.id, employees.c.name)))
     refused = {reject["line"] for reject in on_record(engine)}
     assert writer.done > 0
@@ -107,12 +110,12 @@ def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(engine,
     """Each time that rows are about to be written, another client takes one of their ids."""
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
-    monkeypatch.setattr(csv_records, "BLOCK", 1_000_000)
+    monkeypatch.setattr(records, "BLOCK", 1_000_000)
     # Ids that no test before has used: what is deleted and not purged yet may stay locked after a race
     text = "".join(f"{key},Ana,2021-07-27T12:00:00Z,1,1\n" for key in range(50_001, 50_001 + ROWS))
     (tmp_path / "new.csv").write_text(text)
     file = inspect(on_disk(tmp_path / "new.csv", "new.csv"), employees, Choices())
-    real, tries, theirs = place._write, [], []
+    real, tries, theirs = apply._write, [], []
 
     def write(connection, target, placed, *given):
         tries.append(len(placed.new))
@@ -121,8 +124,8 @@ def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(engine,
             transaction(engine, lambda rival: rival.execute(insert(employees), [other(theirs[-1])]))
         real(connection, target, placed, *given)
 
-    monkeypatch.setattr(place, "_write", write)
-    counts = load.load(engine, replace(task, file=file)).counts
+    monkeypatch.setattr(apply, "_write", write)
+    counts = loader.load(engine, replace(task, file=file)).counts
     assert (counts.inserted, counts.rejected) == (ROWS - 12, 12)
     assert [reject["line"] for reject in on_record(engine)] == [key - 50_000 for key in sorted(theirs)]
     stored = dict(all_of(engine, select(employees.c.id, employees.c.name)))
@@ -134,7 +137,7 @@ def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(engine,
 @pytest.mark.parametrize("many", [True, False])
 def test_a_parent_that_others_delete_is_there_or_its_rows_are_refused(engine, task, monkeypatch, many):
     if many:  # the server looks up each reference
-        monkeypatch.setattr(held, "_MOST", 0)
+        monkeypatch.setattr(parent_locks, "_MOST", 0)
 
     def take_and_give_back():
         transaction(
@@ -148,7 +151,7 @@ def test_a_parent_that_others_delete_is_there_or_its_rows_are_refused(engine, ta
 
     take_and_give_back()
     with Writer(take_and_give_back):
-        counts = load.load(engine, task).counts
+        counts = loader.load(engine, task).counts
     present = {key for (key,) in all_of(engine, select(departments.c.id))}
     used = {key for (key,) in all_of(engine, select(employees.c.department_id).distinct())}
     assert used <= present
@@ -164,7 +167,7 @@ def test_a_lock_on_a_parent_is_waited_for(engine, task):
     with engine.connect() as other, other.begin() as changes:
         other.execute(departments.update().where(departments.c.id == 2).values(department="Renamed"))
         loading = []
-        thread = Thread(target=lambda: loading.append(load.load(engine, task)), daemon=True)
+        thread = Thread(target=lambda: loading.append(loader.load(engine, task)), daemon=True)
         thread.start()
         time.sleep(1)
         assert not loading
@@ -183,16 +186,16 @@ def two_chunks(engine, task, monkeypatch):
     """The task, which becomes two chunks; and an event: the second is inserted and waits for the first."""
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has one writer at a time")
-    monkeypatch.setattr(csv_records, "BLOCK", 60_000)
+    monkeypatch.setattr(records, "BLOCK", 60_000)
     waits = Event()
-    previous = in_order.Turn.previous
+    previous = ordered_steps.Turn.previous
 
     def told(turn, patience=None):
         if turn.before is not None:
             waits.set()
         return previous(turn, patience)
 
-    monkeypatch.setattr(in_order.Turn, "previous", told)
+    monkeypatch.setattr(ordered_steps.Turn, "previous", told)
     return task, waits
 
 
@@ -201,7 +204,7 @@ def test_two_chunks_are_inserted_at_a_time(engine, two_chunks):
     with engine.connect() as client, client.begin() as changes:
         client.execute(insert(employees), [other(1)])
         with ThreadPoolExecutor() as pool:
-            loading = pool.submit(load.load, engine, task)
+            loading = pool.submit(loader.load, engine, task)
             assert waits.wait(60)  # while the first waits for the client
             changes.rollback()
     assert loading.result().counts.inserted == ROWS
@@ -211,7 +214,7 @@ def test_a_client_who_waits_for_a_chunk_and_is_waited_for_by_the_one_before_goes
     task, waits = two_chunks
     with ThreadPoolExecutor() as pool, engine.connect() as client, client.begin() as changes:
         client.execute(insert(employees), [other(1)])
-        loading = pool.submit(load.load, engine, task)
+        loading = pool.submit(loader.load, engine, task)
         assert waits.wait(60)
         begun = time.monotonic()
         client.execute(insert(employees), [other(ROWS)])
@@ -230,11 +233,11 @@ def test_loads_of_the_same_ids_at_a_time_come_to_one_row_each(engine, task, tmp_
     path.write_text("".join(reversed((tmp_path / "employees.csv").read_text().splitlines(keepends=True))))
     file = inspect(on_disk(path, "reversed.csv"), employees, Choices())
     if not local:
-        bulk._without_local.add(engine)
+        bulk_load._without_local.add(engine)
     tasks = [task, Task(employees, file, Origin("reversed.csv", "run"))]
     tasks.append(replace(task, origin=Origin("again.csv", "run")))
     with ThreadPoolExecutor() as pool:
-        counts = [loaded.counts for loaded in pool.map(partial(load.load, engine), tasks)]
+        counts = [loaded.counts for loaded in pool.map(partial(loader.load, engine), tasks)]
     assert len(all_of(engine, select(employees.c.id))) == ROWS
     assert sum(each.inserted for each in counts) == ROWS
     assert all(each.inserted + each.unchanged == each.read == ROWS for each in counts)
@@ -243,7 +246,7 @@ def test_loads_of_the_same_ids_at_a_time_come_to_one_row_each(engine, task, tmp_
 def test_the_servers_own_check_is_on_again_after_a_load(engine, task):
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite always checks")
-    load.load(engine, task)
+    loader.load(engine, task)
     orphan = {"id": ROWS + 1, "name": "Bo", "datetime": NOON, "department_id": 99, "job_id": 1}
     with ExitStack() as stack:
         pooled = [stack.enter_context(engine.connect()) for _ in range(engine.pool.checkedin())]

@@ -6,9 +6,9 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from hiring_api.data import locks
-from hiring_api.data.database import open_engine
-from hiring_api.data.locks import named_lock
+from hiring_api.database import locks
+from hiring_api.database.engine import open_engine
+from hiring_api.database.locks import named_lock
 
 
 def test_a_lock_is_held_by_one_at_a_time_and_free_afterwards(engine):

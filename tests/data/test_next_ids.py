@@ -4,9 +4,9 @@ import pytest
 from sqlalchemy import text
 
 from hiring_api.__main__ import main
-from hiring_api.data import next_ids
-from hiring_api.data.tables import Job
+from hiring_api.database import next_ids
 from hiring_api.model.columns import MAX_ID
+from hiring_api.model.tables import Job
 from tests.rows_of_all import fill
 
 JOBS = Job.__table__

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import select
 
-from hiring_api.data.packs import Reject, reject_packs
-from hiring_api.data.rejects import Origin, keep
-from hiring_api.data.rows import RowError
-from hiring_api.data.tables import tables
+from hiring_api.model.tables import tables
+from hiring_api.model.validation import RowError
+from hiring_api.rejects.packs import Reject, reject_packs
+from hiring_api.rejects.record import Origin, keep
 from tests.conftest import on_record
 
 ODD = "tab \t line\nquote ' \" backslash \\ percent %s % null \0 ñ 🎉 \ud800"

@@ -9,13 +9,15 @@ from itertools import count
 import pytest
 from sqlalchemy import delete
 
-from hiring_api.data import csv_records, load, packs, repairs
-from hiring_api.data.csv_files import Choices, inspect, on_disk
-from hiring_api.data.database import transaction
-from hiring_api.data.reject_files import EXTRA, write_rejects
-from hiring_api.data.rejects import Origin
-from hiring_api.data.tables import Department, kinds
-from hiring_api.data.tasks import Task
+from hiring_api.csv_input import records
+from hiring_api.csv_input.files import Choices, inspect, on_disk
+from hiring_api.database.engine import transaction
+from hiring_api.loading import loader, repairs
+from hiring_api.loading.task import Task
+from hiring_api.model.tables import Department, kinds
+from hiring_api.rejects import packs
+from hiring_api.rejects.csv_file import EXTRA, write_rejects
+from hiring_api.rejects.record import Origin
 from tests.conftest import on_record
 
 departments = Department.__table__
@@ -33,7 +35,7 @@ def given(engine, tmp_path):
         path.write_bytes(text.getvalue().encode() if data is None else data)
         file = inspect(on_disk(path, name), departments, Choices())
         task = Task(departments, file, Origin(name, f"run {next(runs)}"))
-        loaded = load.load(engine, task, give.tell)
+        loaded = loader.load(engine, task, give.tell)
         give.rejects = write_rejects(engine, task, loaded, tmp_path / "rejects", WHEN)
         return loaded.counts
 
@@ -220,7 +222,7 @@ def test_a_load_that_was_stopped_and_gone_on_with_has_all_that_it_refused_in_its
     engine, given, monkeypatch
 ):
     """Rows that an earlier run has refused already, and rows that are new, before and after the stop."""
-    monkeypatch.setattr(csv_records, "BLOCK", 200)
+    monkeypatch.setattr(records, "BLOCK", 200)
     wrong = [(str(key), "" if key % 3 else "Law") for key in range(1, 101)]
     given(*wrong[:99])
     given(*wrong[60:], name="others.csv")

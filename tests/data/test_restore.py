@@ -7,11 +7,12 @@ import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import OperationalError
 
-from hiring_api.data import bulk, restore, staging
-from hiring_api.data.avro_rows import AvroRows
-from hiring_api.data.backup import backup_table
-from hiring_api.data.database import transaction
-from hiring_api.data.errors import Conflict, Unproven
+from hiring_api.avro.reader import AvroRows
+from hiring_api.backup import restore
+from hiring_api.backup.backup import backup_table
+from hiring_api.database import bulk_load, staging
+from hiring_api.database.engine import transaction
+from hiring_api.errors import Conflict, Unproven
 from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.rows_of_all import EMPLOYEES as STAFF
 from tests.rows_of_all import fill
@@ -54,14 +55,14 @@ def file(engine):
 
 def damage(monkeypatch):
     """Makes the bulk load store another text for the row 2."""
-    real = bulk.load
+    real = bulk_load.load
 
     def damaging(connection, rows, into=None):
         real(connection, rows, into)
         table = rows.table if into is None else into
         connection.execute(table.update().where(table.c.id == 2).values(department="Damaged"))
 
-    monkeypatch.setattr(bulk, "load", damaging)
+    monkeypatch.setattr(bulk_load, "load", damaging)
 
 
 UNPROVEN = "what departments would hold is not what the file has: nothing was changed"
@@ -95,14 +96,14 @@ def test_an_empty_table_beside_a_full_one_is_proven_as_well(engine, file, monkey
 
 
 def damage_departments(monkeypatch):
-    real = bulk.load
+    real = bulk_load.load
 
     def damaging(connection, rows, into=None):
         real(connection, rows, into)
         if rows.table is DEPARTMENTS:
             connection.execute(into.update().where(into.c.id == 2).values(department="Damaged"))
 
-    monkeypatch.setattr(bulk, "load", damaging)
+    monkeypatch.setattr(bulk_load, "load", damaging)
 
 
 def change_all(engine):

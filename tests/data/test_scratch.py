@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hiring_api.data.scratch import ScratchFolder, scratch_file, sweep
+from hiring_api.system.temp_files import ScratchFolder, scratch_file, sweep
 
 # Makes one of each, says so, and lives until its standard input ends
 OWNER = """

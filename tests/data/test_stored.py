@@ -9,11 +9,11 @@ import pytest
 from pyroaring import BitMap
 from sqlalchemy import insert
 
-from hiring_api.data import bulk, stored
-from hiring_api.data.database import transaction
-from hiring_api.data.spelled import Checksum, spell
-from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.database import bulk_load, lookup
+from hiring_api.database.engine import transaction
 from hiring_api.model.columns import MAX_ID
+from hiring_api.model.row_lines import Checksum, spell
+from hiring_api.model.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
 EVERY = {
@@ -31,7 +31,7 @@ EVERY = {
 def filled(engine):
     """Jobs with the ids 1 to 9000, but for every tenth, and the last id."""
     rows = [(key, f"Job {key}") for key in range(1, 9001) if key % 10] + [(MAX_ID, "last")]
-    transaction(engine, lambda connection: bulk.load(connection, spell(jobs, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, spell(jobs, rows)))
     return engine, {key: (key, name) for key, name in rows}
 
 
@@ -41,12 +41,12 @@ def test_those_that_are_there_are_found(filled, name):
     ids = EVERY[name]
     there = ids & BitMap(rows)
     with engine.connect() as connection:
-        assert stored.present(connection, jobs, ids) == there
-        assert stored.rows_of(connection, jobs, ids) == {key: rows[key] for key in there}
+        assert lookup.present(connection, jobs, ids) == there
+        assert lookup.rows_of(connection, jobs, ids) == {key: rows[key] for key in there}
         expected = spell(jobs, [rows[key] for key in there]).checksum if there else Checksum()
-        assert stored.checksum_of(connection, jobs, ids) == expected
-        assert stored.present(connection, jobs, there) == there
-        assert not stored.present(connection, jobs, ids - there)
+        assert lookup.checksum_of(connection, jobs, ids) == expected
+        assert lookup.present(connection, jobs, there) == there
+        assert not lookup.present(connection, jobs, ids - there)
 
 
 def test_rows_of_a_file_are_those_stored_or_not(engine):
@@ -62,18 +62,18 @@ def test_rows_of_a_file_are_those_stored_or_not(engine):
     def work(connection):
         connection.execute(insert(departments), [{"id": 1, "department": "Sales"}])
         connection.execute(insert(jobs), [{"id": 1, "job": "Clerk"}])
-        bulk.load(connection, spell(employees, rows))
+        bulk_load.load(connection, spell(employees, rows))
         # In a gap: not one of the rows asked for
-        bulk.load(connection, spell(employees, [(80, "Other", datetime(2021, 1, 1), 1, 1)]))
+        bulk_load.load(connection, spell(employees, [(80, "Other", datetime(2021, 1, 1), 1, 1)]))
 
     transaction(engine, work)
     with engine.connect() as connection:
-        assert stored.holds(connection, spell(employees, rows))
-        assert stored.holds(connection, spell(employees, random.sample(rows, len(rows))))
-        assert stored.holds(connection, spell(employees, rows[:1]))
+        assert lookup.holds(connection, spell(employees, rows))
+        assert lookup.holds(connection, spell(employees, random.sample(rows, len(rows))))
+        assert lookup.holds(connection, spell(employees, rows[:1]))
         for place, other in enumerate([80, "Anb", datetime(2021, 7, 27, 12, 0, 0, 5), 2, 2]):
             changed = (*rows[5000][:place], other, *rows[5000][place + 1 :])
-            assert not stored.holds(connection, spell(employees, [*rows[:5000], changed, *rows[5001:]]))
-        assert not stored.holds(
+            assert not lookup.holds(connection, spell(employees, [*rows[:5000], changed, *rows[5001:]]))
+        assert not lookup.holds(
             connection, spell(employees, [*rows, (20_000, "Ana", datetime(2021, 1, 1), 1, 1)])
         )

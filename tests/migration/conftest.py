@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from hiring_api.data.tables import tables
+from hiring_api.model.tables import tables
 from migration_job.__main__ import main
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import delete, make_url, update
 
 from hiring_api import __version__
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine, transaction
-from hiring_api.data.locks import named_lock
-from hiring_api.data.tables import Department, Employee
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine, transaction
+from hiring_api.database.locks import named_lock
+from hiring_api.model.tables import Department, Employee
 from migration_job.__main__ import main
 from tests.conftest import on_record
 

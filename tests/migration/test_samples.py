@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from hiring_api.data.rows import judge_fields
-from hiring_api.data.tables import kinds, tables
-from migration_job.samples import main, write
+from hiring_api.model.tables import kinds, tables
+from hiring_api.model.validation import judge_fields
+from migration_job.samples.generate import main, write
 
 
 @pytest.fixture(scope="module")

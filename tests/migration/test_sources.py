@@ -15,8 +15,8 @@ import pytest
 import zstandard
 from sqlalchemy import make_url
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 
 from .test_job import employee, figures
 

@@ -9,10 +9,10 @@ import zipfile
 import fastavro
 import pytest
 
-from hiring_api.data import bulk
-from hiring_api.data.database import snapshot, transaction
-from hiring_api.data.spelled import spell
-from hiring_api.data.tables import Job
+from hiring_api.database import bulk_load
+from hiring_api.database.engine import snapshot, transaction
+from hiring_api.model.row_lines import spell
+from hiring_api.model.tables import Job
 from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill, rows_of
 
 AVRO = {"content_type": "application/avro"}
@@ -213,9 +213,11 @@ def test_trailing_blanks_and_case_written_by_hand_are_differences(filled, engine
 
 def test_readers_see_the_old_rows_until_the_new_ones_are_whole(filled, engine):
     old = [(number, f"name {number}") for number in range(1000, 9000)]
-    transaction(engine, lambda connection: bulk.load(connection, spell(Job.__table__, old)))
+    transaction(engine, lambda connection: bulk_load.load(connection, spell(Job.__table__, old)))
     saved = filled.get("/backup/jobs").data
-    transaction(engine, lambda connection: bulk.load(connection, spell(Job.__table__, [(10**6, "one more")])))
+    transaction(
+        engine, lambda connection: bulk_load.load(connection, spell(Job.__table__, [(10**6, "one more")]))
+    )
     stop, seen = threading.Event(), set()
 
     def read():
@@ -229,7 +231,8 @@ def test_readers_see_the_old_rows_until_the_new_ones_are_whole(filled, engine):
         for _ in range(2):
             assert filled.post("/restore/jobs?keep=false", data=saved, **AVRO).status_code == 200
             transaction(
-                engine, lambda connection: bulk.load(connection, spell(Job.__table__, [(10**6, "one more")]))
+                engine,
+                lambda connection: bulk_load.load(connection, spell(Job.__table__, [(10**6, "one more")])),
             )
     finally:
         stop.set()

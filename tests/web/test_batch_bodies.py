@@ -7,7 +7,7 @@ import zlib
 import pytest
 from sqlalchemy import func, select
 
-from hiring_api.data.tables import Department
+from hiring_api.model.tables import Department
 
 ROW = b'{"department": "Sales"}'
 PLAIN = {"Content-Type": "application/json"}

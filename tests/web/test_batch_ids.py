@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import event, select
 
-from hiring_api.data.tables import Job
+from hiring_api.model.tables import Job
 
 HIGHEST = 2147483647
 
@@ -60,7 +60,7 @@ def test_ids_that_the_server_gives_in_steps_are_those_that_are_told(app, client,
     """As servers do that replicate to each other."""
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite gives one id after the other")
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     def steps(connection, _record):
         connection.cursor().execute(f"SET auto_increment_increment = {step}, auto_increment_offset = 1")

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from hiring_api.data.tables import Base
+from hiring_api.model.tables import Base
 from tests.conftest import empty, on_record
 
 EXAMPLES = int(os.environ.get("MACHINE_EXAMPLES", "15"))

@@ -222,7 +222,7 @@ def test_every_refused_row_is_kept_with_its_place_and_all_its_errors(stored, eng
 
 def test_a_refused_row_is_one_line_of_the_log_whatever_is_in_it(stored, caplog):
     stored.post("/departments", json=[{"department": "x", "a\nb\r[forged] \x1b[31m": "\n\ud800"}])
-    [record] = [record for record in caplog.records if record.name == "hiring_api.data.rejects"]
+    [record] = [record for record in caplog.records if record.name == "hiring_api.rejects.record"]
     message = record.getMessage()
     assert message.isprintable()
     assert "unknown_field" in message

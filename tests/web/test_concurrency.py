@@ -13,7 +13,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import select
 
-from hiring_api.data.tables import Department, Employee, Job
+from hiring_api.model.tables import Department, Employee, Job
 from tests.conftest import empty, on_record
 from tests.serving import Serving
 

@@ -14,9 +14,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from hiring_api.data.idempotency import answers
-from hiring_api.data.locks import named_lock
-from hiring_api.data.tables import Department, Employee
+from hiring_api.batches.idempotency import answers
+from hiring_api.database.locks import named_lock
+from hiring_api.model.tables import Department, Employee
 from tests.conftest import on_record
 from tests.server import Server, installed
 from tests.serving import BROKEN, Serving
@@ -115,7 +115,7 @@ def test_the_longest_key_is_taken(client):
 
 
 def test_a_request_whose_key_is_under_way_is_told_to_come_back(app, client, engine):
-    from hiring_api.web import idempotency
+    from hiring_api.web.http import idempotency
 
     with app.test_request_context("/departments", method="POST", auth=("tester", "correct horse")):
         app.preprocess_request()
@@ -174,7 +174,7 @@ def test_old_answers_are_cleared_away_by_and_by(monkeypatch, client, engine):
     for number in range(3):
         client.post("/departments", json=ROWS[:1], headers={"Idempotency-Key": f"old-{number}"})
     age(engine, hours=24)
-    monkeypatch.setattr("hiring_api.data.idempotency._CLEAN_EVERY", 1)
+    monkeypatch.setattr("hiring_api.batches.idempotency._CLEAN_EVERY", 1)
     client.post("/departments", json=ROWS[:1], headers={"Idempotency-Key": "new"})
     assert count(engine, answers) == 1
 

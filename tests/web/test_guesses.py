@@ -8,12 +8,12 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from hiring_api.data.wrong_passwords import wrong_passwords
+from hiring_api.database.wrong_passwords import wrong_passwords
 from hiring_api.settings import SettingsError, read_settings
-from hiring_api.web import guesses
 from hiring_api.web.app import create_app
-from hiring_api.web.clients import client_address, one_client
-from hiring_api.web.guesses import MOST, Guesses
+from hiring_api.web.http import guesses
+from hiring_api.web.http.clients import client_address, one_client
+from hiring_api.web.http.guesses import MOST, Guesses
 from tests.serving import Serving
 
 WRONG, RIGHT = ("tester", "wrong"), ("tester", "correct horse")

@@ -12,8 +12,8 @@ from http.client import HTTPConnection
 
 import pytest
 
-from hiring_api.data import schema
-from hiring_api.data.database import open_engine
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 from hiring_api.settings import read_settings
 from tests.serving import Serving
 

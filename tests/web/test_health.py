@@ -6,13 +6,13 @@ import sqlite3
 
 import pytest
 
-from hiring_api.data import schema
-from hiring_api.data.database import snapshot
-from hiring_api.data.driver_errors import NO_SCHEMA
-from hiring_api.data.errors import DatabaseUnavailable
+from hiring_api.database import schema
+from hiring_api.database.driver_errors import NO_SCHEMA
+from hiring_api.database.engine import snapshot
+from hiring_api.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
-from hiring_api.web.extensions import db
+from hiring_api.web.http.extensions import db
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready"])

@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from hiring_api.data.bulk import insert_all
-from hiring_api.data.tables import Base
+from hiring_api.database.bulk_load import insert_all
+from hiring_api.model.tables import Base
 from tests.conftest import empty
 from tests.serving import BROKEN, Serving
 
@@ -209,7 +209,7 @@ def test_a_stream_that_is_abandoned_leaves_a_usable_connection(app, client, engi
 
 
 def test_a_database_that_is_away_is_told_before_a_stream_begins(app, client, engine):
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE departments RENAME TO away"))

@@ -26,9 +26,9 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from hiring_api.data.tables import resource, tables
-from hiring_api.web.extensions import Routes
-from migration_job import samples
+from hiring_api.model.tables import resource, tables
+from hiring_api.web.http.extensions import Routes
+from migration_job.samples import generate
 from tests import documented
 from tests.serving import Serving
 
@@ -97,7 +97,7 @@ def test_every_operation_names_its_problems_and_who_may_call_it(document):
 
 
 def test_the_examples_of_bodies_are_taken_on_the_sample_data(client, document, tmp_path):
-    samples.write(tmp_path)
+    generate.write(tmp_path)
     for table in tables():
         file = (tmp_path / f"{table.name}.csv").read_bytes()
         assert client.post(f"/upload/{resource(table)}", data=file, content_type="text/csv").json["inserted"]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hiring_api.data.tables import resource, tables
+from hiring_api.model.tables import resource, tables
 
 NAMES = [resource(table) for table in tables()]
 ROW = {"departments": {"department": "x"}, "jobs": {"job": "x"}}

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from hiring_api.web.bodies import parse_json
+from hiring_api.web.http.bodies import parse_json
 
 KEYS = st.sampled_from(["a", "b", ":", '":', "a\\", "ñ", "{", "["]) | st.text(max_size=2)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | KEYS

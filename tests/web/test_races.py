@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from hiring_api.data import database
-from hiring_api.data.tables import Base, Department, Job
+from hiring_api.database import engine as engine_module
+from hiring_api.model.tables import Base, Department, Job
 from tests.conftest import on_record
 
 MAX_ID = 2147483647
@@ -37,7 +37,7 @@ def parents(client):
 @contextmanager
 def meanwhile(app, statement, act, times=1):
     """Calls `act(number)` when the API is about to send a statement that begins so, `times` times."""
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     with app.app_context():
         engine = db.engine
@@ -236,7 +236,7 @@ def test_a_deadlock_runs_the_whole_transaction_again(app, parents, server):
     thread = threading.Thread(target=rival)
     thread.start()
     go.wait(10)
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     with app.app_context():
         event.listen(
@@ -261,8 +261,8 @@ def test_a_deadlock_runs_the_whole_transaction_again(app, parents, server):
 @pytest.fixture
 def hasty(monkeypatch):
     """Waits of a second and retries for two, so that a test need not wait for long."""
-    monkeypatch.setattr(database, "_LOCK_WAIT_SECONDS", 1)
-    monkeypatch.setattr(database, "_RETRY_SECONDS", 2)
+    monkeypatch.setattr(engine_module, "_LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr(engine_module, "_RETRY_SECONDS", 2)
 
 
 @pytest.mark.parametrize(("held", "status"), [(1.5, 201), (5, 503)])
@@ -312,7 +312,7 @@ def test_a_connection_killed_within_a_transaction_commits_nothing(app, parents, 
 
 
 def test_a_connection_killed_during_the_commit_is_said_to_be_in_doubt(app, parents, server):
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     def kill(_connection):
         kill_others(server, app)
@@ -333,7 +333,7 @@ def test_a_connection_killed_during_the_commit_is_said_to_be_in_doubt(app, paren
 
 def test_a_connection_that_dies_while_it_is_set_up_is_no_defect(app, parents, server):
     """SQLAlchemy sets the isolation level right after the ping, and lets the driver's error through."""
-    from hiring_api.web.extensions import db
+    from hiring_api.web.http.extensions import db
 
     with app.app_context():
         engine = db.engine

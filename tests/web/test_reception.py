@@ -12,9 +12,9 @@ from gunicorn.http.unreader import SocketUnreader
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hiring_api.web.bodies import PIECE
-from hiring_api.web.framing import Chunks, Length
-from hiring_api.web.reception import MOST_HEAD, Reception, Room, State
+from hiring_api.web.http.bodies import PIECE
+from hiring_api.web.server.framing import Chunks, Length
+from hiring_api.web.server.reception import MOST_HEAD, Reception, Room, State
 
 CONFIG = Config()
 CLIENT = ("192.0.2.1", 1)

@@ -8,7 +8,7 @@ import zipfile
 import fastavro
 import pytest
 
-from hiring_api.data.locks import named_lock
+from hiring_api.database.locks import named_lock
 from tests.rows_of_all import DEPARTMENTS, EMPLOYEES, everything, fill
 
 AVRO = {"content_type": "application/avro"}

@@ -5,7 +5,7 @@ import json
 import pytest
 from sqlalchemy import func, select
 
-from hiring_api.data.tables import kinds, resource, tables
+from hiring_api.model.tables import kinds, resource, tables
 from tests.conftest import on_record
 
 

@@ -11,19 +11,19 @@ import fastavro
 from marshmallow import ValidationError
 from sqlalchemy import MetaData, Table
 
-from hiring_api.data import bulk
-from hiring_api.data.avro import avro_schema
-from hiring_api.data.avro_rows import AvroRows
-from hiring_api.data.batch_rows import judge_all
-from hiring_api.data.container import write
-from hiring_api.data.csv_judge import judge_chunk
-from hiring_api.data.csv_records import Layout, Position, read_chunks
-from hiring_api.data.database import snapshot, transaction
-from hiring_api.data.dump import blocks
-from hiring_api.data.rows import judge, judge_fields
-from hiring_api.data.spelled import spell
-from hiring_api.data.tables import OPTIONS
+from hiring_api.avro.container import write
+from hiring_api.avro.reader import AvroRows
+from hiring_api.avro.schema import avro_schema
+from hiring_api.backup.export import blocks
+from hiring_api.batches.columns import judge_all
+from hiring_api.csv_input.records import Layout, Position, read_chunks
+from hiring_api.csv_input.validation import judge_chunk
+from hiring_api.database import bulk_load
+from hiring_api.database.engine import snapshot, transaction
 from hiring_api.model.columns import Id
+from hiring_api.model.row_lines import spell
+from hiring_api.model.tables import OPTIONS
+from hiring_api.model.validation import judge, judge_fields
 
 EPOCH = datetime(1970, 1, 1)
 LAYOUT = Layout(("id", "value"), ",")
@@ -112,7 +112,7 @@ def round_trip(engine, table, values):
             connection.execute(table.delete())
             way(connection)
             stored = [tuple(row) for row in connection.execute(table.select().order_by(table.c.id))]
-            assert bulk.checksum(connection, table) == spell(table, rows).checksum
+            assert bulk_load.checksum(connection, table) == spell(table, rows).checksum
             return stored
 
         return transaction(engine, put)
@@ -121,9 +121,9 @@ def round_trip(engine, table, values):
         work(connection)
         connection.commit()
     ways = [
-        lambda connection: bulk.load(connection, spell(table, rows)),
-        lambda connection: bulk.insert_all(connection, table, rows),
-        lambda connection: bulk.overwrite(connection, table, rows),
+        lambda connection: bulk_load.load(connection, spell(table, rows)),
+        lambda connection: bulk_load.insert_all(connection, table, rows),
+        lambda connection: bulk_load.overwrite(connection, table, rows),
     ]
     found = []
     for way in ways:

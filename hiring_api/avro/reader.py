@@ -1,0 +1,188 @@
+"""An Avro file -> judged rows, a few thousand at a time, with memory that does not grow with the file."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+import fastavro
+
+from hiring_api.errors import InvalidFile
+from hiring_api.model.tables import kinds, resource, tables
+from hiring_api.model.validation import Judged, judge_record
+
+from .container import NOT_READABLE, Container, block, header
+from .schema import Reading, avro_schema, reading
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Table
+
+    from .container import Content
+
+Values = tuple[Any, ...]  # of one row, in the order of the table's columns
+
+_CHUNK: Final = 4000  # rows
+_STEP: Final = 100
+_SMALL: Final = 64 * 1024  # bytes; smaller blocks are decoded together
+_SYNC: Final = b"16 bytes between"
+
+# What fastavro raises for bytes that are no records of the schema: too few, no UTF-8, no such branch of a
+# union or symbol, numbers beyond C's, strings larger than the memory
+_DAMAGED = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError, MemoryError, StopIteration)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows of a file: the values of those that are right, and the others with their errors.
+
+    `first` is the place in the file, from 1, of the first of them; the wrong ones come with theirs.
+    """
+
+    first: int
+    values: list[Values]
+    wrong: list[tuple[int, Judged]]
+
+    def places(self) -> list[int]:
+        """The place in the file of each of `values`."""
+        wrong = {place for place, _ in self.wrong}
+        return [place for place in range(self.first, self.after) if place not in wrong]
+
+    @property
+    def after(self) -> int:
+        """The place after the last row."""
+        return self.first + len(self.values) + len(self.wrong)
+
+
+class AvroRows:
+    """The rows of `table` in an Avro file. It can be read several times.
+
+    Raises:
+        InvalidFile: the file is no readable Avro file, or not of this table.
+    """
+
+    def __init__(self, file: BinaryIO, table: Table, *, ignore_extra: bool = False) -> None:
+        self._file = file
+        self.table = table
+        self.tell: Callable[[int], object] | None = None  # told the number of rows of each chunk that is read
+        container = self._open()
+        self.content: Content | None = container.content
+        if self.content and container.schema != avro_schema(table):
+            name = container.schema.get("name") if isinstance(container.schema, dict) else None
+            other = name if isinstance(name, str) and name != table.name else "another version of it"
+            raise InvalidFile(f"the file is not a backup of {table.name} but of {other[:64]}")
+        self._reading = reading(table, container.schema, ignore_extra=ignore_extra)
+
+    def _open(self) -> Container:
+        self._file.seek(0)
+        return Container(self._file)
+
+    def verify(self) -> None:
+        """Reads the file without its rows.
+
+        Raises:
+            InvalidFile: it is damaged, or, where it carries a checksum, not what was saved.
+        """
+        for _ in self._open().blocks():
+            pass
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All rows in the order of the file.
+
+        Raises:
+            InvalidFile: something in the file is damaged; at the latest after the last row.
+        """
+        place = 1
+        for records in self._records():
+            chunk = self._judge(records, place)
+            place = chunk.after
+            yield chunk
+            if self.tell is not None:
+                self.tell(len(records))
+
+    def _records(self) -> Iterator[list[dict[str, Any]]]:
+        rows, data = 0, b""
+        for more, part in self._open().blocks():
+            if rows and len(data) + len(part) > _SMALL:
+                yield from _decode(self._reading, rows, data)
+                rows, data = 0, b""
+            rows, data = rows + more, data + part if data else part
+        if rows or data:
+            yield from _decode(self._reading, rows, data)
+
+    def _judge(self, records: list[dict[str, Any]], first: int) -> Chunk:
+        fields = [[record[name] for record in records] for name, _ in self._reading.columns]
+        columns = [
+            reader.check_all(values)
+            for values, (_, reader) in zip(fields, self._reading.columns, strict=True)
+        ]
+        wrong: list[tuple[int, Judged]] = []
+        if all(column is not None for column in columns):
+            return Chunk(first, list(zip(*columns, strict=True)), wrong)
+        rows = list(zip(*fields, strict=True))
+        return Chunk(first, list(self._judge_each(rows, first, wrong)), wrong)
+
+    def _judge_each(
+        self, rows: list[Values], first: int, wrong: list[tuple[int, Judged]]
+    ) -> Iterator[Values]:
+        names = list(kinds(self.table))
+        readers = [reader for _, reader in self._reading.columns]
+        for place, raw in enumerate(rows, start=first):
+            row = tuple([reader.check(value) for reader, value in zip(readers, raw, strict=True)])
+            if None not in row:
+                yield row
+                continue
+            said = {name: reader.json(value) for name, reader, value in zip(names, readers, raw, strict=True)}
+            judged = judge_record(self.table, said)
+            if judged.errors:
+                wrong.append((place, judged))
+            else:
+                yield tuple([judged.values[name] for name in names])
+
+
+def table_of(file: BinaryIO, name: str) -> Table:
+    """The table whose backup `file` is, else the one that the file's name begins with.
+
+    Raises:
+        InvalidFile: it is no Avro file, or of no table.
+    """
+    file.seek(0)
+    schema = Container(file).schema
+    said = str(schema.get("name")) if isinstance(schema, dict) else ""
+    for table in tables():
+        if said == table.name or name.startswith((table.name, resource(table))):
+            return table
+    raise InvalidFile(f"the file holds {said[:64]!r}, which is none of our tables")
+
+
+def _chunk(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The next records, in small steps: within one, no other thread may run."""
+    chunk: list[dict[str, Any]] = []
+    while len(chunk) < _CHUNK and (step := list(islice(records, _STEP))):
+        chunk += step
+    return chunk
+
+
+def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:
+    """The records that `data` is; fastavro reads them from a file of one uncompressed block.
+
+    Raises:
+        InvalidFile: they are not records of the schema, or end before the data or after it.
+    """
+    if rows * len(how.columns) > len(data):  # no value takes less than a byte
+        raise InvalidFile(f"{NOT_READABLE}: a block claims {rows} rows in {len(data)} bytes")
+    metadata = {"avro.schema": json.dumps(how.schema).encode(), "avro.codec": b"null"}
+    file = io.BytesIO(b"".join([header(metadata, _SYNC), block(rows, data, _SYNC)]))
+    try:
+        for whole in fastavro.block_reader(file):
+            records = iter(whole)
+            while chunk := _chunk(cast("Iterator[dict[str, Any]]", records)):
+                yield chunk
+            if whole.bytes_.tell() != len(data):  # type: ignore[attr-defined]  # missing in its stubs
+                raise InvalidFile(f"{NOT_READABLE}: a block has bytes after its last row")
+    except _DAMAGED as error:
+        raise InvalidFile(f"{NOT_READABLE}: a block is damaged") from error

@@ -1,0 +1,66 @@
+"""Whether a backup would restore, without restoring it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Literal
+
+from hiring_api.database import bulk_load, staging
+from hiring_api.database.engine import transaction
+from hiring_api.errors import InvalidFile
+
+from .checks import Checked, check, require_references
+from .load_rows import fill
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine
+
+    from hiring_api.avro.reader import AvroRows
+
+Level = Literal["checksum", "decode", "restore"]
+LEVELS: Final = ("checksum", "decode", "restore")
+
+
+def verify(engine: Engine | None, files: Sequence[AvroRows], level: Level) -> dict[str, int]:
+    """The number of rows of each table.
+
+    Args:
+        engine: the database whose scratch tables are used; needed for `restore` alone.
+        files: parents before the tables that refer to them.
+        level: `checksum` compares bytes with checksums; `decode` also reads and judges every row and checks
+            that references within the files resolve; `restore` also loads the rows into temporary tables
+            and compares what is stored.
+
+    Raises:
+        InvalidFile: a file is damaged, or the rows come back differently.
+        InvalidRows: rows break a row rule.
+        Conflict: references between the files do not resolve.
+    """
+    for file in files:
+        file.verify()
+    if level == "checksum":
+        return {file.table.name: file.content.rows if file.content else 0 for file in files}
+    checked = [check(file) for file in files]
+    require_whole(checked)
+    if level == "restore":
+        if engine is None:
+            raise ValueError("the level restore needs a database")
+        transaction(engine, lambda connection: _try(connection, checked))
+    return {file.table.name: len(file.ids) for file in checked}
+
+
+def require_whole(files: Sequence[Checked]) -> None:
+    """References to tables among the files resolve there; raises Conflict."""
+    require_references(None, files, replace=True)
+
+
+def _try(connection: Connection, files: Sequence[Checked]) -> None:
+    for file in files:
+        stage = staging.create(connection, file.table)
+        try:
+            total = fill(connection, file.rows, stage)
+            if bulk_load.checksum(connection, stage) != total:
+                raise InvalidFile(f"the rows of {file.table.name} come back differently from the database")
+        finally:
+            staging.drop(connection, stage)

@@ -1,0 +1,92 @@
+"""The command line of `python -m hiring_api`: its commands and their arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any, Final
+
+from hiring_api import __version__
+from hiring_api.avro.codecs import WRITTEN
+from hiring_api.backup.restore import MODES
+from hiring_api.backup.verify import LEVELS
+from hiring_api.model.tables import resource, tables
+
+_STATUSES: Final = """exit status:
+  0  done
+  1  failed: no such backup, no database, no room, or the answer was no; nothing was changed
+  2  wrong usage or settings, or --yes is missing where nobody can be asked; nothing was changed
+  3  a file is damaged, or rows of it break the row rules; nothing was changed
+  4  the rows do not fit what is in the database, or are another database's; nothing was changed
+  5  another restore is under way: try again later
+130  interrupted; nothing was changed
+"""
+NEWEST: Final = "newest"
+_FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest that was asked for"
+_JSON: Final[dict[str, Any]] = {"action": "store_true", "help": "print JSON instead of a table"}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the command line."""
+    main = argparse.ArgumentParser(
+        prog="python -m hiring_api",
+        description="Serves the hiring API, and backs its records up.",
+        epilog=_STATUSES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    main.add_argument("--version", action="version", version=f"hiring-api {__version__}")
+    main.add_argument("--json", **_JSON)
+    commands = main.add_subparsers(dest="command", required=True)
+    _add_backup(commands)
+    _add_verify(commands)
+    _add_restore(commands)
+    _add_backups(commands)
+    _add_reset_ids(commands)
+    _add(commands, "migrate", "make the schema of the database, or bring it up to date")
+    commands.add_parser("serve", help="serve the API until it is stopped")
+    return main
+
+
+def _add(commands: Any, name: str, does: str) -> Any:
+    """A command that prints; it takes --json as well as the whole does."""
+    command = commands.add_parser(name, help=does, description=f"{does[0].upper()}{does[1:]}.")
+    command.add_argument("--json", default=argparse.SUPPRESS, **_JSON)
+    return command
+
+
+def _add_backup(commands: Any) -> None:
+    command = _add(commands, "backup", "keep a backup of all tables, or of those named")
+    command.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(map(resource, tables())))
+    command.add_argument("--to", metavar="DIR", help="a folder or s3://bucket/prefix (default: BACKUP_DIR)")
+    command.add_argument("--codec", choices=WRITTEN, default=WRITTEN[0])
+
+
+def _add_verify(commands: Any) -> None:
+    command = _add(commands, "verify", "find out whether backups would restore")
+    command.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
+    command.add_argument("--level", choices=LEVELS, default="decode")
+
+
+def _add_restore(commands: Any) -> None:
+    command = _add(commands, "restore", "bring the rows of a backup into the tables, all or none")
+    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
+    command.add_argument("--mode", choices=MODES, default=MODES[0])
+    command.add_argument("--yes", action="store_true", help="replace rows without asking: for scripts")
+    command.add_argument(
+        "--other-database", action="store_true", help="take a backup of another database than this one"
+    )
+    command.add_argument("--dry-run", action="store_true", help="report what would be done")
+    command.add_argument("--no-keep", action="store_true", help="do not keep what is replaced")
+    command.add_argument("--ignore-extra", action="store_true", help="leave out fields that the table lacks")
+
+
+def _add_reset_ids(commands: Any) -> None:
+    does = "make new ids go on after the highest one in each table, or in those named"
+    command = _add(commands, "reset-ids", does)
+    command.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(map(resource, tables())))
+
+
+def _add_backups(commands: Any) -> None:
+    command = _add(commands, "backups", "list the kept backups, newest first")
+    command.add_argument(
+        "--from", dest="place", metavar="DIR", help="a folder or s3://bucket/prefix (default: BACKUP_DIR)"
+    )

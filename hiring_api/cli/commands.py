@@ -1,0 +1,206 @@
+"""The commands of `python -m hiring_api`: what they do with their arguments, and what they print."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import func, select
+
+from hiring_api.backup import catalogue
+from hiring_api.backup.file_store import open_store
+from hiring_api.backup.restore import restore
+from hiring_api.backup.verify import verify
+from hiring_api.database import identity, next_ids, schema
+from hiring_api.database.engine import open_engine, snapshot
+from hiring_api.errors import DatabaseUnavailable, NotFound
+from hiring_api.model.tables import resource, tables
+from hiring_api.settings import read_settings
+from hiring_api.system.output import bar, on_terminal, reading, show
+
+from .confirm import confirm
+from .named_files import opened
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterable, Iterator
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy import URL, Engine, Table
+
+    from hiring_api.avro.reader import AvroRows
+    from hiring_api.database.identity import Database
+    from hiring_api.settings import Settings
+
+GUNICORN: Final = ("-m", "gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config")
+
+
+def backup(options: argparse.Namespace) -> None:
+    """Keeps a backup; prints its entry."""
+    settings = read_settings()
+    store = open_store(options.to or settings.backup_dir)
+    chosen = [_table(name) for name in options.tables] or None
+    with _engine() as engine:
+        in_order = None if chosen is None else [table for table in tables() if table in chosen]
+        total = _count(engine, in_order or tables()) if on_terminal() else None
+        with bar("backing up", total) as tell:
+            kept = catalogue.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
+        catalogue.prune(store, *_retention(settings), identity.database_of(engine))
+    show([_line(kept)], [kept.to_json()], as_json=options.json)
+
+
+def verify_files(options: argparse.Namespace) -> None:
+    """Verifies files and kept backups; prints the rows of each. The first one that is damaged ends it."""
+    settings = read_settings()
+    done: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        engine = stack.enter_context(_engine()) if options.level == "restore" else None
+        for name in options.files:
+            with (
+                opened(name, settings, partial(_here, settings), tolerant=True) as file,
+                _verifying(file.files, options.level),
+            ):
+                try:
+                    rows = verify(engine, file.files, options.level)
+                except catalogue.DAMAGED as error:
+                    _mark(file.kept, options.level, ok=False)
+                    raise type(error)(f"{file.name}: {error.message}", **error.details) from error
+                _mark(file.kept, options.level, ok=True)
+            done.append({"file": file.name, "level": options.level, "ok": True, "rows": rows})
+    lines = [{"file": one["file"], "result": "ok", "level": one["level"], **one["rows"]} for one in done]
+    show(lines, done, as_json=options.json)
+
+
+def _verifying(files: list[AvroRows], level: str) -> AbstractContextManager[None]:
+    """A bar, where rows are read."""
+    return nullcontext() if level == "checksum" else reading("verifying", files)
+
+
+def restore_file(options: argparse.Namespace) -> None:
+    """Restores a file or a kept backup; prints the report of each table."""
+    settings = read_settings()
+    keeping = None
+    with ExitStack() as stack:
+        engine = stack.enter_context(_engine(new=not options.dry_run))
+        here = partial(_here, settings)
+        file = stack.enter_context(opened(options.file, settings, here, tolerant=options.ignore_extra))
+        if not options.other_database and (own := here()):
+            identity.require_own(own, file.database, "--other-database")
+        if settings.backup_before_replace and not options.no_keep and options.mode == "replace":
+            store = open_store(settings.backup_dir)
+            keeping = partial(catalogue.kept_before, engine, store, _retention(settings), file.name)
+        if not options.dry_run and not options.yes:
+            confirm(engine, file, options.mode, keeps=keeping is not None)
+        with reading("restoring", file.files):
+            reports = restore(engine, file.files, options.mode, dry_run=options.dry_run, keeping=keeping)
+    found = [report.to_json() for report in reports]
+    show(found, found, as_json=options.json)
+
+
+def migrate(options: argparse.Namespace) -> None:
+    """Makes the schema or brings it up to date; prints its revision, before and now."""
+    with _engine(new=True) as engine:
+        with snapshot(engine) as connection:
+            before = schema.revision(connection)
+        schema.upgrade(engine)
+    done = [{"revision": schema.newest(), "before": before}]
+    show([{"revision": schema.newest(), "before": before or "none"}], done, as_json=options.json)
+
+
+def reset_ids(options: argparse.Namespace) -> None:
+    """Sets the counters of ids back; prints the next id of each table, before and now."""
+    chosen = [_table(name) for name in options.tables] or tables()
+    with _engine() as engine:
+        done = [next_ids.reset(engine, table).to_json() for table in tables() if table in chosen]
+    show(done, done, as_json=options.json)
+
+
+def list_backups(options: argparse.Namespace) -> None:
+    """Prints the kept backups."""
+    place = options.place or read_settings().backup_dir
+    store = open_store(place)
+    if options.place and not store.exists():
+        raise NotFound(f"there is no {place}")
+    found = catalogue.listed(store)
+    if not found:
+        print(f"there are no backups in {place}: the command backup keeps one", file=sys.stderr)
+    show([_line(kept) for kept in found], [kept.to_json() for kept in found], as_json=options.json)
+
+
+def serve(_options: argparse.Namespace) -> None:
+    """Becomes gunicorn."""
+    os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606  # Ctrl-C is its alone
+
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
+    "backup": backup,
+    "verify": verify_files,
+    "restore": restore_file,
+    "backups": list_backups,
+    "migrate": migrate,
+    "reset-ids": reset_ids,
+    "serve": serve,
+}
+
+
+@contextmanager
+def _engine(*, new: bool = False) -> Iterator[Engine]:
+    """The database of the settings; a file is made only where it may be a new one."""
+    url = read_settings().database_url
+    if not new and not _is_there(url):
+        raise DatabaseUnavailable(f"there is no database {url.database}: DATABASE_URL names the one to use")
+    engine = open_engine(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _is_there(url: URL) -> bool:
+    """Whether an SQLite file exists, which opening it would make; of a server it is found out by asking."""
+    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+
+
+def _here(settings: Settings) -> Database | None:
+    """The database of the settings, as far as it can be asked."""
+    if not _is_there(settings.database_url):
+        return None
+    try:
+        with _engine() as engine:
+            return identity.database_of(engine)
+    except DatabaseUnavailable:
+        return None
+
+
+def _retention(settings: Settings) -> catalogue.Retention:
+    return catalogue.Retention(settings.backup_keep, settings.backup_keep_days)
+
+
+def _count(engine: Engine, chosen: Iterable[Table]) -> int:
+    """How many rows the tables have."""
+    with snapshot(engine) as connection:
+        return sum(connection.scalar(select(func.count()).select_from(table)) or 0 for table in chosen)
+
+
+def _table(name: str) -> Table:
+    for table in tables():
+        if name in {resource(table), table.name}:
+            return table
+    raise NotFound(f"there is no table {name}: choose from {', '.join(map(resource, tables()))}")
+
+
+def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:
+    if kept is not None:
+        catalogue.mark(open_store(read_settings().backup_dir), kept, level, ok=ok)
+
+
+def _line(kept: catalogue.Kept) -> dict[str, Any]:
+    """The columns of a kept backup that fit on a terminal."""
+    verified = f"{kept.verified.level}{'' if kept.verified.ok else ' FAILED'}" if kept.verified else "no"
+    of = identity.described(kept.database) if kept.database else ""
+    line = {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified, "reason": kept.reason}
+    return {**line, "database": of}

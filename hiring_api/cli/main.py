@@ -1,0 +1,77 @@
+"""Runs a command of `commands`, and says what went wrong with it."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from hiring_api.errors import (
+    Busy,
+    Conflict,
+    DatabaseUnavailable,
+    HiringError,
+    InvalidFile,
+    InvalidRows,
+    NotFound,
+    StorageFull,
+    StorageUnavailable,
+    TransactionTooLarge,
+    Unproven,
+)
+from hiring_api.settings import SettingsError
+
+from .arguments import parser
+from .commands import COMMANDS
+from .confirm import NotWanted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_STATUSES: dict[type[HiringError], int] = {
+    InvalidFile: 3,
+    InvalidRows: 3,
+    Conflict: 4,
+    Busy: 5,
+    NotFound: 1,
+    StorageFull: 1,
+    StorageUnavailable: 1,
+    TransactionTooLarge: 1,
+    DatabaseUnavailable: 1,
+    Unproven: 1,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; its exit status, as `--help` tells them."""
+    options = parser().parse_args(arguments)
+    try:
+        COMMANDS[options.command](options)
+    except HiringError as error:
+        print(f"{error.for_operator()}{_why(error)}", file=sys.stderr)
+        for item in error.details.get("errors", []):
+            print(f"  {item}", file=sys.stderr)
+        return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    except NotWanted as error:
+        print(error, file=sys.stderr)
+        return error.status
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (OSError, SQLAlchemyError) as error:
+        what = getattr(error, "filename", None) or type(error).__name__
+        print(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: nothing was changed", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _why(error: HiringError) -> str:
+    """What the system said of a folder; callers of the API are not told, those of the command are."""
+    cause = error.__cause__
+    if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.filename:
+        return f" ({cause.strerror})"
+    return ""

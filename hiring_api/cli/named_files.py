@@ -1,0 +1,66 @@
+"""What FILE on the command line names: an Avro file, a zip, or a kept backup."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from hiring_api.avro.reader import AvroRows, table_of
+from hiring_api.backup import catalogue
+from hiring_api.backup.archive import manifest_of, open_archive, tables_in
+from hiring_api.backup.file_store import open_store
+
+from .arguments import NEWEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from hiring_api.database.identity import Database
+    from hiring_api.settings import Settings
+
+_ZIP: Final = b"PK"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFile:
+    """A backup that was named: its files, parents first, and what is known of it.
+
+    `kept` is its entry where it is a kept one; `time` and `database` are None in an Avro file.
+    """
+
+    name: str
+    files: list[AvroRows]
+    kept: catalogue.Kept | None = None
+    time: str | None = None
+    database: Mapping[str, Any] | None = None
+
+
+@contextmanager
+def opened(
+    name: str, settings: Settings, here: Callable[[], Database | None], *, tolerant: bool
+) -> Iterator[NamedFile]:
+    """The backup of that name; `here` tells whose newest one is meant, `tolerant` leaves extra fields out.
+
+    Raises:
+        NotFound: there is no such file and no such kept backup.
+        InvalidFile: it is damaged.
+    """
+    path = Path(name)
+    if not path.exists():
+        store = open_store(settings.backup_dir)
+        kept = catalogue.newest(store, here()) if name == NEWEST else catalogue.find(store, name)
+        with catalogue.opened(store, kept) as files:
+            yield NamedFile(kept.name, files, kept, kept.time, kept.database)
+        return
+    with path.open("rb") as raw:
+        file = cast("BinaryIO", raw)
+        start = file.read(len(_ZIP))
+        file.seek(0)
+        if start != _ZIP:
+            yield NamedFile(name, [AvroRows(file, table_of(file, path.name), ignore_extra=tolerant)])
+            return
+        with open_archive(file, tables_in(file), ignore_extra=tolerant) as files:
+            manifest = manifest_of(file)
+            yield NamedFile(name, files, None, manifest.get("time"), manifest.get("database"))

@@ -1,0 +1,87 @@
+"""A block of CSV lines -> those that are plainly right rows, in the canonical spelling.
+
+Most lines of most files are: their fields stand in the table's order, are spelled as they are stored (but for
+an instant's `T` and `Z`), and hold no quote. Their bytes need not become Python values at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from hiring_api.model.columns import Whole
+from hiring_api.model.columns.byte_columns import ByteColumn, odd_bytes
+from hiring_api.model.row_lines import Spelled
+from hiring_api.model.tables import kinds
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from hiring_api.model.columns.byte_columns import Bytes, Mask, Places
+
+    from .records import Chunk, Layout
+
+_LINE_FEED, _TAB = b"\n\t"
+NONE: Final = np.empty(0, np.intp)
+
+
+def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spelled]:
+    """The indexes of the records that are plainly right, and their rows; none where the layout is unusual."""
+    if not chunk.plain or layout.names != tuple(kinds(table)) or not layout.delimiter.isascii():
+        return NONE, Spelled(table, [])
+    lines = _split(chunk.plain, ord(layout.delimiter), len(layout.names))
+    kept = np.ones(len(lines.data), np.bool_)
+    columns = dict(zip(kinds(table), lines.fields(kept), strict=True))
+    good = np.ones(len(lines.fits), np.bool_)
+    numbers = {}
+    for name, kind in kinds(table).items():
+        if isinstance(kind, Whole):
+            numbers[name] = kind.numbers(columns[name])
+            good &= numbers[name] > 0
+        else:
+            good &= kind.check_bytes(columns[name])
+    for name, kind in kinds(table).items():
+        kind.respell(columns[name], good)
+    wholes = {name: found[good] for name, found in numbers.items()}
+    return lines.fits[good], Spelled(table, lines.canonical(good, kept), wholes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Lines:
+    """Where the lines of `data` begin and end; `fits` are those with the right number of fields, and have
+    their separators at `cuts` (one row for each separator).
+    """
+
+    data: Bytes
+    starts: Places
+    ends: Places
+    fits: Places
+    cuts: Places
+
+    def fields(self, kept: Mask) -> list[ByteColumn]:
+        """The columns of the lines that fit."""
+        odd = odd_bytes(self.data)
+        starts = [self.starts[self.fits], *(self.cuts + 1)]
+        ends = [*self.cuts, self.ends[self.fits]]
+        return [ByteColumn(self.data, kept, odd, *bounds) for bounds in zip(starts, ends, strict=True)]
+
+    def canonical(self, good: Mask, kept: Mask) -> list[bytes]:
+        """Those of the lines that fit which are `good`, by the bytes of them that are `kept`."""
+        self.data[self.cuts[:, good]] = _TAB
+        chosen = np.zeros(len(self.starts), np.bool_)
+        chosen[self.fits[good]] = True
+        kept &= np.repeat(chosen, self.ends + 1 - self.starts)
+        return self.data[kept].tobytes().splitlines(keepends=True)
+
+
+def _split(text: bytes, delimiter: int, width: int) -> _Lines:
+    data = np.frombuffer(bytearray(text), np.uint8)
+    ends = np.flatnonzero(data == _LINE_FEED)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    cuts = np.flatnonzero(data == delimiter)
+    firsts = np.searchsorted(cuts, starts)
+    fits = np.flatnonzero(np.searchsorted(cuts, ends) - firsts == width - 1)
+    inner = cuts[firsts[fits] + np.arange(width - 1)[:, None]]
+    return _Lines(data, starts, ends, fits, inner)

@@ -1,1 +1,0 @@
-"""Tables, rows and files of rows. Knows nothing of HTTP."""

@@ -1,0 +1,90 @@
+"""Which database this is: backups carry it, so that those of another one are not taken for its own."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CHAR, Column, Table, inspect, select
+
+from hiring_api.errors import Conflict
+from hiring_api.model.tables import OPTIONS, Base
+from hiring_api.rejects.packs import Moment
+
+from .engine import snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy import Connection, Engine
+
+# One row, written by the revision that makes the table: the id goes wherever the data goes by other ways
+identity = Table(
+    "identity",
+    Base.metadata,
+    Column("id", CHAR(32), primary_key=True),
+    Column("made_at", Moment, nullable=False),
+    **{name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database by its kind, host (None for SQLite), name, and the id that was made with its schema."""
+
+    kind: str
+    host: str | None
+    name: str
+    id: str | None
+
+    def to_json(self) -> dict[str, Any]:
+        """What a manifest says of it."""
+        return asdict(self)
+
+
+def identify(connection: Connection) -> Database:
+    """The database of a connection; its id is None where it has no schema yet."""
+    url, dialect = connection.engine.url, connection.dialect
+    sqlite = dialect.name == "sqlite"
+    # The folder of a file says nothing to other machines
+    name = Path(url.database or "").name if sqlite else url.database or ""
+    kind = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+    present = inspect(connection).has_table(identity.name)
+    found = connection.execute(select(identity.c.id)).scalars().first() if present else None
+    return Database(kind, None if sqlite else url.host, name, found)
+
+
+def database_of(engine: Engine) -> Database:
+    """The database of an engine.
+
+    Raises:
+        DatabaseUnavailable: it cannot be reached.
+    """
+    with snapshot(engine) as connection:
+        return identify(connection)
+
+
+def is_other(here: Database | None, there: Mapping[str, Any] | None) -> bool:
+    """Whether what a backup says of its database shows that it is not this one; else nobody knows better."""
+    said = there.get("id") if there else None
+    return here is not None and None not in (here.id, said) and here.id != said
+
+
+def described(database: Mapping[str, Any]) -> str:
+    """A database as people call it, such as "hiring on db.example (mysql)"."""
+    where = f" on {database['host']}" if database.get("host") else ""
+    return f"{database.get('name')}{where} ({database.get('kind')})"
+
+
+def require_own(here: Database, there: Mapping[str, Any] | None, how: str) -> None:
+    """Refuses a backup of another database; `how` says how to restore it nevertheless.
+
+    Raises:
+        Conflict: it is one.
+    """
+    if there and is_other(here, there):
+        raise Conflict(
+            f"this is a backup of another database, {described(there)}, not of "
+            f"{described(here.to_json())}: to restore it into this one, say {how}"
+        )

@@ -1,0 +1,78 @@
+"""The schema's state: which revision the database has, and bringing it up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import inspect, text
+
+from hiring_api.errors import Busy, DatabaseUnavailable
+
+from .driver_errors import translated
+from .locks import named_lock
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+REVISIONS: Final = Path(__file__).parent / "migrations"
+_LOCK_SECONDS = 60
+
+
+def newest() -> str:
+    """The revision that this program needs."""
+    return max(_known())
+
+
+def _known() -> set[str]:
+    """The revisions that lead to it: their files begin with their numbers."""
+    return {path.name.split("_")[0] for path in (REVISIONS / "versions").glob("*_*.py")}
+
+
+def revision(connection: Connection) -> str | None:
+    """The revision that the database has; None for an empty one."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    found: str | None = connection.execute(
+        text("SELECT version_num FROM alembic_version")
+    ).scalar_one_or_none()
+    return found
+
+
+def is_current(connection: Connection) -> bool:
+    """Whether the database has the schema that this program needs."""
+    return revision(connection) == newest()
+
+
+def upgrade(engine: Engine) -> None:
+    """Brings the schema up to date. Two programs at once: the second waits, then finds nothing to do.
+
+    Raises:
+        Busy: another program is still changing the schema after a minute.
+        DatabaseUnavailable: a newer version of this program has made the schema; or it cannot be reached.
+    """
+    with translated(engine), engine.connect() as connection:
+        found = revision(connection)
+    if found == newest():
+        return
+    if found is not None and found not in _known():
+        raise DatabaseUnavailable(
+            f"the database's schema has the revision {found[:32]}, which this program does not know: "
+            "use the version of the program that made it, or a newer one"
+        )
+    from . import revisions  # mostly not needed, and Alembic takes a fifth of the job's start
+
+    with named_lock(engine, "schema", _LOCK_SECONDS) as held:
+        if not held:
+            raise Busy("another program is changing the schema: try again when it has finished")
+        with translated(engine), engine.connect() as connection:
+            revisions.upgrade(connection)
+            connection.commit()
+
+
+def make(engine: Engine) -> None:
+    """Makes the schema where there is none; one that is there stays as it is. Raises as `upgrade`."""
+    with translated(engine), engine.connect() as connection:
+        empty = revision(connection) is None
+    if empty:
+        upgrade(engine)

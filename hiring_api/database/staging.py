@@ -1,0 +1,94 @@
+"""Rows on trial: a temporary table beside a table, and the difference between the two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import (
+    Column,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    and_,
+    cast,
+    delete,
+    func,
+    insert,
+    not_,
+    select,
+    update,
+)
+from sqlalchemy.schema import CreateTable
+
+from hiring_api.model.tables import OPTIONS, kinds
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Connection
+
+_PREFIX: Final = "staged_"
+
+
+def create(connection: Connection, table: Table) -> Table:
+    """An empty temporary table with the columns of `table`, without its references; gone with `drop`."""
+    columns = [
+        Column(column.name, column.type, primary_key=column.primary_key, nullable=False, info=column.info)
+        for column in table.columns
+    ]
+    options = {name: value for name, value in OPTIONS.items() if not name.startswith("sqlite")}
+    stage = Table(f"{_PREFIX}{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"], **options)
+    drop(connection, stage)
+    connection.execute(CreateTable(stage))
+    return stage
+
+
+def drop(connection: Connection, stage: Table) -> None:
+    """Drops a temporary table; unlike other DDL this ends no transaction on MySQL."""
+    where = "temp." if connection.dialect.name == "sqlite" else ""
+    what = "TABLE" if where else "TEMPORARY TABLE"
+    connection.exec_driver_sql(f"DROP {what} IF EXISTS {where}{stage.name}")
+
+
+def _same(connection: Connection, table: Table, stage: Table) -> ColumnElement[bool]:
+    """Whether two rows are equal, to the byte: MySQL's collations take no notice of trailing blanks."""
+
+    def exact(column: Any) -> Any:
+        text = isinstance(column.type, String) and connection.dialect.name != "sqlite"
+        return cast(column, LargeBinary) if text else column
+
+    return and_(*(exact(table.c[name]) == exact(stage.c[name]) for name in kinds(table) if name != "id"))
+
+
+def count(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
+    """How many rows `put` would insert and update, and `remove` delete."""
+
+    def rows(query: Any) -> int:
+        found: int = connection.execute(query).scalar_one()
+        return found
+
+    joined = table.join(stage, table.c.id == stage.c.id)
+    counted = select(func.count())
+    both = rows(counted.select_from(joined))
+    return {
+        "inserted": rows(counted.select_from(stage)) - both,
+        "updated": rows(counted.select_from(joined).where(not_(_same(connection, table, stage)))),
+        "deleted": rows(counted.select_from(table)) - both,
+    }
+
+
+def put(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
+    """Inserts the staged rows that are new and updates those that differ; how many of each."""
+    names = list(kinds(table))
+    changed = {name: stage.c[name] for name in names if name != "id"}
+    differing = and_(table.c.id == stage.c.id, not_(_same(connection, table, stage)))
+    updated = connection.execute(update(table).where(differing).values(changed)).rowcount
+    outer = stage.outerjoin(table, table.c.id == stage.c.id)
+    new = select(*(stage.c[name] for name in names)).select_from(outer).where(table.c.id.is_(None))
+    inserted = connection.execute(insert(table).from_select(names, new.order_by(stage.c.id))).rowcount
+    return {"inserted": inserted, "updated": updated}
+
+
+def remove(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
+    """Deletes the rows of `table` whose ids are not staged; how many."""
+    gone = delete(table).where(table.c.id.not_in(select(stage.c.id)))
+    return {"deleted": connection.execute(gone).rowcount}

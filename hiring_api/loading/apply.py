@@ -1,0 +1,142 @@
+"""A judged chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
+
+Where another writer got in between, what was tried is undone, looked at again and tried in smaller parts,
+which take less time and are seldom hit again. Rows that are in stay locked until all are: others would wait
+for minutes if thousands were tried one by one.
+"""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+from sqlalchemy.exc import IntegrityError
+
+from hiring_api.csv_input.validation import JudgedChunk
+from hiring_api.database import bulk_load, lookup
+from hiring_api.database.parent_locks import references_held
+from hiring_api.errors import Unproven
+from hiring_api.model.row_lines import joined
+from hiring_api.model.tables import references
+from hiring_api.model.validation import Judged, RowError
+
+from .plan import CHUNK, Placed, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pyroaring import BitMap
+    from sqlalchemy import Connection
+
+    from .plan import Target
+
+_ROW_RACES: Final = 3  # lost with a single row before it is refused
+_FEWER: Final = 4  # times fewer rows are tried at once after a lost race
+_MORE: Final = 4  # a fourth more after each that went well
+
+
+def _free() -> None:
+    """For rows that need not wait for others."""
+
+
+def place(
+    connection: Connection,
+    target: Target,
+    judged: JudgedChunk,
+    taken: BitMap,
+    enter: Callable[[], None] = _free,
+    hold: Callable[[], None] = _free,
+) -> Placed:
+    """Inserts what can go in.
+
+    Args:
+        connection: in a transaction.
+        target: where the rows go.
+        judged: the chunk.
+        taken: the ids accepted from this file before.
+        enter: called each time before locks are taken.
+        hold: called when no locks are left to be taken but those of new rows.
+    """
+    done: list[Placed] = []
+    first, end, lost = 0, len(judged.chunk.fields), 0
+    while first < end:
+        rows = min(target.most, end - first)
+        part = judged if rows == end else _part(judged, first, first + rows)
+        placed = decide(connection, target, part, taken)
+        enter()
+        try:
+            _write(connection, target, placed, hold if rows == end else _free)
+        except IntegrityError:
+            _look_again(target, part)
+            target.most = max(1, rows // _FEWER)
+            lost += rows == 1
+            if lost < _ROW_RACES:
+                continue
+            placed = _refused(target, part)
+        done.append(placed)
+        taken = taken | placed.accepted
+        first, lost = first + rows, 0
+        target.most = min(CHUNK, target.most + 1 + target.most // _MORE)
+    return _together(judged, done)
+
+
+def _write(connection: Connection, target: Target, placed: Placed, hold: Callable[[], None] = _free) -> None:
+    """Inserts and overwrites all of it, or raises an IntegrityError and has done nothing."""
+    table = target.table
+    # The load undoes itself what it has done
+    with connection.begin_nested() if placed.changed else nullcontext():
+        with references_held(connection, placed.new, table) as held:
+            if held and not placed.changed and not target.contended:
+                hold()
+            bulk_load.load(connection, placed.new)
+        if placed.changed:
+            bulk_load.overwrite(connection, table, placed.changed.rows)
+    placed.proven = placed.new.checksum + placed.changed.checksum
+
+
+def prove(connection: Connection, target: Target, placed: Placed) -> None:
+    """Compares what was placed in this transaction with what the table holds.
+
+    Raises:
+        Unproven: the rows stored are not those read.
+    """
+    ids = placed.new.ids | placed.changed.ids
+    if lookup.checksum_of(connection, target.table, ids) != placed.proven:
+        raise Unproven(f"what {target.table.name} holds is not what was read: this part was not kept")
+
+
+def _look_again(target: Target, judged: JudgedChunk) -> None:
+    """Another writer was faster, perhaps in deleting parents: forgets that this chunk's were seen."""
+    for name in references(target.table):
+        target.parents[name].difference_update(judged.rows.distinct(name))
+
+
+def _part(judged: JudgedChunk, first: int, end: int) -> JudgedChunk:
+    """The records of a chunk from the index `first` to before `end`."""
+    start, stop = np.searchsorted(judged.places, [first, end]).tolist()
+    refused = {index: row for index, row in judged.refused.items() if first <= index < end}
+    return JudgedChunk(judged.chunk, judged.rows.take(range(start, stop)), judged.places[start:stop], refused)
+
+
+def _refused(target: Target, one: JudgedChunk) -> Placed:
+    """A row that others wrote or took the parents of, each time it was tried."""
+    error = RowError("id", "already_exists", f"the row is being written into {target.table.name} by others")
+    none = one.rows.take([])
+    return Placed(none, none, refused={int(one.places[0]): Judged(None, {}, [error])})
+
+
+def _together(judged: JudgedChunk, parts: list[Placed]) -> Placed:
+    """What came of all the parts of a chunk."""
+    if len(parts) == 1:
+        return parts[0]
+    none = judged.rows.take([])
+    every = Placed(
+        joined([none, *(part.new for part in parts)]), joined([none, *(part.changed for part in parts)])
+    )
+    for part in parts:
+        every.unchanged += part.unchanged
+        every.refused |= part.refused
+        every.accepted |= part.accepted
+        every.proven += part.proven
+    return every

@@ -1,0 +1,139 @@
+"""The earlier rejects of records that come again.
+
+A row comes again in two ways: in the same file at the same line, or in a rejects file that this program
+wrote, under the reject's key.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy import select
+
+from hiring_api.csv_input.validation import kept_fields
+from hiring_api.model.tables import kinds
+from hiring_api.rejects.packs import pack_of, reject_packs, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import ColumnElement, Connection, Table
+
+    from hiring_api.csv_input.records import Layout
+    from hiring_api.csv_input.validation import JudgedChunk
+    from hiring_api.rejects.packs import Kept, Reject
+
+_LISTED: Final = 1000
+_KEY: Final = re.compile("[1-9][0-9]{0,17}")  # what a database can look up
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """The earlier rejects of a chunk's records, by index: those still `open`, and those that were `resolved`.
+
+    `named` has the indexes of the records that were given back under the key of an open one, `since` the ids
+    of rows by which open ones were repaired, though they were not given back.
+    """
+
+    open: dict[int, Kept] = field(default_factory=dict)
+    resolved: dict[int, list[Kept]] = field(default_factory=dict)
+    named: set[int] = field(default_factory=set)
+    since: dict[int, int] = field(default_factory=dict)
+
+
+def earlier(
+    connection: Connection, table: Table, source: str | None, layout: Layout, judged: JudgedChunk
+) -> Earlier:
+    """The earlier rejects of a chunk's records.
+
+    Args:
+        connection: the database.
+        table: where the rows go.
+        source: the file they come from; None where its name says nothing about its earlier state.
+        layout: how the file is read.
+        judged: the chunk.
+    """
+    found = Earlier()
+    for index, old in by_key(connection, table, layout, judged):
+        if old.resolved_at is None:
+            found.open[index] = old
+            found.named.add(index)
+        else:
+            found.resolved.setdefault(index, []).append(old)
+    for index, old in _by_line(connection, table, source, judged):
+        if index in found.named:
+            continue
+        if old.resolved_at is not None:
+            found.resolved.setdefault(index, []).append(old)
+        elif _is_same_row(table, layout, old.reject, kept_fields(table, layout, judged.chunk.fields[index])):
+            found.open[index] = old
+    return found
+
+
+def by_key(
+    connection: Connection, table: Table, layout: Layout, judged: JudgedChunk
+) -> Iterator[tuple[int, Kept]]:
+    """The rejects that the chunk's records name, with their indexes."""
+    if layout.reject is None:
+        return
+    named = {
+        int(fields[layout.reject]): index
+        for index, fields in enumerate(judged.chunk.fields)
+        if len(fields) == len(layout.names) and _KEY.fullmatch(fields[layout.reject])
+    }
+    packs = sorted({pack_of(key) for key in named})
+    for start in range(0, len(packs), _LISTED):
+        for old in _kept(connection, table, reject_packs.c.id.in_(packs[start : start + _LISTED])):
+            if old.key in named:
+                yield named[old.key], old
+
+
+def _by_line(
+    connection: Connection, table: Table, source: str | None, judged: JudgedChunk
+) -> Iterator[tuple[int, Kept]]:
+    """The rejects of the same file at the lines of the chunk, with the records' indexes."""
+    if source is None or not judged.chunk.fields:
+        return
+    lines = judged.chunk.lines
+    pack = reject_packs.c
+    there = (pack.source == source[:512]) & (pack.last_line >= lines[0]) & (pack.first_line <= lines[-1])
+    index_of: dict[int | None, int] = {line: index for index, line in enumerate(lines)}
+    for old in _kept(connection, table, there):
+        if old.reject.line in index_of:
+            yield index_of[old.reject.line], old
+
+
+def _kept(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterator[Kept]:
+    """The rejects in such packs."""
+    for pack in connection.execute(
+        select(reject_packs).where(reject_packs.c.table_name == table.name, condition)
+    ):
+        yield from unpacked(pack)
+
+
+def _is_same_row(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
+    """Whether a record differs from a rejected one in nothing but the fields that were wrong.
+
+    A file of other content may have been given the same name: its rows repair nothing. Of a line that was
+    wrong as a whole nothing is known but its first fields: the one where the id should be is compared.
+    """
+    wrong = {error.field for error in old.errors}
+    if None in wrong or not isinstance(old.raw, list) or len(old.raw) != len(fields):
+        return _has_same_id(table, layout, old, fields)
+    columns = enumerate(kinds(table))
+    return all(name in wrong or old.raw[place] == fields[place] for place, name in columns)
+
+
+def _has_same_id(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
+    """False where both rows seem to have an id, and not the same."""
+
+    def spelled(row: list[str]) -> str:
+        place = 0 if len(row) == len(kinds(table)) else layout.names.index("id")
+        return row[place].strip() if place < len(row) else ""
+
+    if not isinstance(old.raw, list):
+        return True
+    before, now = spelled(old.raw), spelled(fields)
+    return before == now or not (before.isdecimal() and now.isdecimal())

@@ -1,0 +1,334 @@
+"""A CSV file -> its table, chunk by chunk; each chunk's rows, rejects and progress are committed together.
+
+Chunks are committed in their order, but two of them are on their way at a time.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from pyroaring import BitMap, BitMap64
+from sqlalchemy import func, select
+
+from hiring_api.csv_input.records import read_chunks
+from hiring_api.csv_input.validation import JudgedChunk, judge_chunk, kept_fields
+from hiring_api.database.engine import snapshot, transaction
+from hiring_api.errors import Unproven
+from hiring_api.model.tables import references
+from hiring_api.rejects.packs import Reject
+from hiring_api.rejects.record import Origin, keep
+from hiring_api.rejects.record import log as refusals
+from hiring_api.system.ordered_steps import StepBack, Turn, in_order
+from hiring_api.system.prefetch import ahead
+
+from . import progress as stored_progress
+from . import repairs
+from .apply import place, prove
+from .earlier import Earlier, earlier
+from .plan import Placed, Target, decide
+from .progress import Counts, Progress
+from .shadow_table import shadow
+from .task import Loaded, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy import Connection, Engine, Table
+
+
+log = logging.getLogger(__name__)
+
+_AHEAD: Final = 1  # chunks
+_PATIENCE: Final = 2  # seconds; others give up waiting for a lock after 5
+_LOGGED: Final = 100  # refused rows of a file; all of them are kept
+_SHOWN: Final = 100  # refused rows in the result
+
+
+Record = Callable[[JudgedChunk, dict[int, Reject]], None]
+_Turn = Turn[JudgedChunk, Progress]
+
+
+class _TooMany(Exception):
+    """More rejects than the limit: the transaction is to be undone."""
+
+
+def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
+    """Loads a file; where an earlier load of the same content was killed, goes on from there.
+
+    Args:
+        engine: the database.
+        task: what to load; its limit is not looked at.
+        tell: called after each chunk that is committed.
+
+    Raises:
+        DatabaseUnavailable: what was committed before stays, and running it again goes on from there.
+        InvalidFile: the file cannot be read any further.
+        Unproven: what is stored is not what was read.
+    """
+    key, task, begun = transaction(engine, lambda connection: _begin(connection, task))
+    progress = begun
+    target = Target(task.table, task.on_conflict)
+    with ahead(_judged(task, progress), _AHEAD) as chunks:
+        step = partial(_commit_chunk, engine, key, task, target)
+        for progress in in_order(chunks, begun, step, _lanes(engine)):
+            if tell is not None:
+                tell(progress)
+    transaction(engine, lambda connection: _finish(connection, key, task, progress))
+    return _loaded(task, progress, resumed=begun.at.line)
+
+
+def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
+    """Loads a file in one transaction: where it has more rejects than its limit, none of its rows is kept.
+
+    The rejects are kept in either case.
+
+    Raises:
+        DatabaseUnavailable: nothing was kept.
+        InvalidFile: the file cannot be read to its end; nothing was kept.
+        Unproven: what would be stored is not what was read; nothing was kept.
+    """
+    try:
+        return transaction(engine, lambda connection: _load_all(connection, task, tell))
+    except _TooMany:
+        return check(engine, task, partial(_keep_alone, engine, task))
+
+
+def check(
+    engine: Engine,
+    task: Task,
+    record: Record,
+    parents: Mapping[str, BitMap] | None = None,
+    tell: Callable[[Progress], None] | None = None,
+) -> Loaded:
+    """What `load` would do; nothing is written.
+
+    Args:
+        engine: the database.
+        task: what to check.
+        record: called with each chunk and what is refused of it, by index.
+        parents: ids that count as present in other tables, by the table's name.
+        tell: called after each chunk.
+    """
+    progress = Progress()
+    first: list[Reject] = []
+    with snapshot(engine) as connection, shadow(task.table) as rows:
+        target = Target(task.table, task.on_conflict, rows, _by_column(task.table, parents or {}))
+        with ahead(_judged(task, progress), _AHEAD) as chunks:
+            for judged in chunks:
+                placed = decide(connection, target, _held_back(connection, task, judged), progress.taken)
+                rows.add(placed)
+                found = _earlier(connection, task, judged)
+                refused = _as_told(connection, task, judged, placed, found, progress)
+                record(judged, refused)
+                first += list(refused.values())[: _SHOWN - len(first)]
+                progress = _after(progress, judged, placed, refused, found)
+                if tell is not None:
+                    tell(progress)
+    return replace(_loaded(task, progress, first), kept=False)
+
+
+def _loaded(task: Task, progress: Progress, first: Sequence[Reject] = (), *, resumed: int = 0) -> Loaded:
+    doubtful = progress.counts.doubtful
+    if doubtful:
+        log.warning(
+            "%s: texts such as NULL or in quotes, taken as they are: %d", task.origin.source, doubtful
+        )
+    return Loaded(
+        progress.counts,
+        list(first),
+        progress.taken,
+        proven=progress.proven,
+        run=task.origin.run,
+        again=progress.again,
+        resumed=resumed,
+    )
+
+
+def _by_column(table: Table, parents: Mapping[str, BitMap]) -> dict[str, BitMap]:
+    return {name: parents.get(parent.name, BitMap()).copy() for name, parent in references(table).items()}
+
+
+def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], None] | None) -> Loaded:
+    progress = Progress()
+    first: list[Reject] = []
+    target = Target(task.table, task.on_conflict)
+    with ahead(_judged(task, progress), _AHEAD) as chunks:
+        for judged in chunks:
+            progress, refused = _place_chunk(connection, task, target, judged, progress)
+            first += refused[: _SHOWN - len(first)]
+            if task.limit.exceeded(progress.counts, ended=False):
+                raise _TooMany
+            if tell is not None:
+                tell(progress)
+    if task.limit.exceeded(progress.counts, ended=True):
+        raise _TooMany
+    _prove(connection, task, progress)
+    return _loaded(task, progress, first)
+
+
+def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
+    fingerprint = task.file.fingerprint()
+    found = stored_progress.unfinished(connection, task.table, task.origin, fingerprint)
+    if found is None:
+        return stored_progress.begin(connection, task.table, task.origin, fingerprint), task, Progress()
+    key, run, progress = found
+    log.info("going on with %s after line %d", task.origin.source, progress.at.line)
+    return key, replace(task, origin=Origin(task.origin.source, run)), progress
+
+
+def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:
+    with task.file.open(progress.at.offset) as stream:
+        for chunk in read_chunks(stream, task.file.layout, progress.at):
+            yield judge_chunk(task.table, task.file.layout, chunk)
+
+
+def _lanes(engine: Engine) -> int:
+    """How many chunks are placed side by side: SQLite has one writer at a time."""
+    return 1 if engine.dialect.name == "sqlite" else 2
+
+
+def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:
+    """Places a chunk while the one before it is placed, and commits it after that.
+
+    Two chunks insert their rows at a time until another client who writes the same ids is seen to be in the
+    way, waiting for one and waited for by the other; from then on one takes its locks after the other.
+    """
+
+    def work(connection: Connection) -> Progress:
+        turn.begin()
+        judged = _held_back(connection, task, turn.item)
+        placed = place(connection, target, judged, turn.latest().taken, turn.enter, turn.hold)
+        turn.hold()
+        prove(connection, target, placed)
+        before = turn.previous(None if target.contended else _PATIENCE)
+        after, _ = _keep_placed(connection, task, turn.item, placed, before)
+        stored_progress.advance(connection, key, after, placed.accepted)
+        return after
+
+    if turn.before is not None and _depends(task.table, turn.item, turn.before.item):
+        turn.wait()
+    try:
+        return transaction(engine, work)
+    except StepBack:
+        target.contended = True
+        turn.wait()
+        return transaction(engine, work)
+
+
+def _depends(table: Table, judged: JudgedChunk, before: JudgedChunk) -> bool:
+    """Whether what comes of a chunk depends on what comes of the one before it."""
+    return table in references(table).values() or bool(judged.ids & before.ids)
+
+
+def _place_chunk(
+    connection: Connection, task: Task, target: Target, judged: JudgedChunk, before: Progress
+) -> tuple[Progress, list[Reject]]:
+    placed = place(connection, target, _held_back(connection, task, judged), before.taken)
+    prove(connection, target, placed)
+    return _keep_placed(connection, task, judged, placed, before)
+
+
+def _held_back(connection: Connection, task: Task, judged: JudgedChunk) -> JudgedChunk:
+    return repairs.held_back(connection, task.table, task.file.layout, judged)
+
+
+def _earlier(connection: Connection, task: Task, judged: JudgedChunk) -> Earlier:
+    source = task.origin.source if task.replaces else None
+    return earlier(connection, task.table, source, task.file.layout, judged)
+
+
+def _as_told(
+    connection: Connection,
+    task: Task,
+    judged: JudgedChunk,
+    placed: Placed,
+    found: Earlier,
+    before: Progress,
+) -> dict[int, Reject]:
+    accepted = before.taken | placed.accepted
+    return repairs.as_told(connection, task.table, judged, found, _rejects(task, judged, placed), accepted)
+
+
+def _keep_placed(
+    connection: Connection, task: Task, judged: JudgedChunk, placed: Placed, before: Progress
+) -> tuple[Progress, list[Reject]]:
+    found = _earlier(connection, task, judged)
+    refused = _as_told(connection, task, judged, placed, found, before)
+    new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused)
+    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
+    after = _after(before, judged, placed, refused, found)
+    if after.counts.rejected > _LOGGED >= before.counts.rejected:
+        refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
+    return after, list(refused.values())
+
+
+def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[int, Reject]) -> None:
+    """Keeps rejects of a file whose rows are not kept."""
+
+    def work(connection: Connection) -> None:
+        found = _earlier(connection, task, judged)
+        new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused, kept=False)
+        keep(connection, task.table, task.origin, new, logged=0)()
+
+    transaction(engine, work)
+
+
+def _after(
+    before: Progress,
+    judged: JudgedChunk,
+    placed: Placed,
+    refused: dict[int, Reject],
+    found: Earlier,
+) -> Progress:
+    counts = Counts(
+        read=len(judged.chunk.fields) - judged.blank,
+        inserted=len(placed.new),
+        updated=len(placed.changed),
+        unchanged=placed.unchanged,
+        rejected=len(refused),
+        repaired=len(placed.refused) - len(refused),
+        blank=judged.blank,
+        doubtful=judged.doubtful,
+    )
+    return Progress(
+        judged.chunk.end,
+        before.counts + counts,
+        before.taken | placed.accepted,
+        before.proven + placed.proven,
+        before.again | BitMap64([old.key for index, old in found.open.items() if index in refused]),
+    )
+
+
+def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Reject]:
+    chunk = judged.chunk
+    return {
+        index: Reject(
+            kept_fields(task.table, task.file.layout, chunk.fields[index]),
+            row.errors,
+            chunk.lines[index],
+            chunk.first + index,
+        )
+        for index, row in sorted(placed.refused.items())
+    }
+
+
+def _finish(connection: Connection, key: int, task: Task, progress: Progress) -> None:
+    _prove(connection, task, progress)
+    stored_progress.end(connection, key, progress)
+
+
+def _prove(connection: Connection, task: Task, progress: Progress) -> None:
+    """All was read and is accounted for, no reference dangles; each chunk was compared when it was stored."""
+    if progress.at.offset != task.file.size:
+        raise Unproven(f"{task.origin.source} was not read to its end: did it change meanwhile?")
+    if not progress.counts.add_up():
+        raise Unproven(f"the rows of {task.origin.source} do not add up: {progress.counts}")
+    for name, parent in references(task.table).items():
+        used = select(task.table.c[name]).distinct().subquery()
+        dangling = select(func.count()).select_from(used).where(used.c[name].not_in(select(parent.c.id)))
+        if connection.execute(dangling).scalar_one():
+            raise Unproven(f"{task.table.name} has rows whose {name} is not in {parent.name}")

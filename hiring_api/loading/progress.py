@@ -1,0 +1,181 @@
+"""How far each load of a CSV file has come, committed with the rows it belongs to.
+
+A load that was killed goes on where it was, with the ids it had taken; one that ended is kept as a record.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from pyroaring import BitMap, BitMap64
+from sqlalchemy import (
+    CHAR,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    delete,
+    insert,
+    select,
+    update,
+)
+from sqlalchemy.dialects.mysql import LONGBLOB
+
+from hiring_api.csv_input.records import Position
+from hiring_api.model.row_lines import Checksum
+from hiring_api.model.tables import OPTIONS, Base
+from hiring_api.rejects.packs import Moment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from hiring_api.rejects.record import Origin
+
+loads = Table(
+    "loads",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", String(64), nullable=False),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(512), nullable=False),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Index("ix_loads_fingerprint", "fingerprint"),
+    **OPTIONS,
+)
+
+# What a load under way has taken from its file; a row for each chunk, as one value would be written anew
+# with every chunk
+load_ids = Table(
+    "load_ids",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("load_id", Integer, nullable=False, index=True),
+    Column("ids", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb"), nullable=False),
+    **OPTIONS,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What came of the records so far. Every one read is inserted, updated, unchanged, rejected or repaired.
+
+    `repaired` records are as wrong as they were when they were rejected, but the rows that repaired them are
+    in the table. `blank` ones hold nothing but separators and are not among those read. `doubtful` counts
+    texts, not records: they are taken as they are, but look like a missing value (NULL) or stand in quotes.
+    """
+
+    read: int = 0
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    repaired: int = 0
+    blank: int = 0
+    doubtful: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
+
+    def add_up(self) -> bool:
+        """Whether nothing that was read is unaccounted for."""
+        told = self.inserted + self.updated + self.unchanged + self.rejected + self.repaired
+        return self.read == told
+
+
+NAMES: Final = tuple(one.name for one in fields(Counts))
+
+
+def astuple(counts: Counts) -> tuple[int, ...]:
+    """The figures in their declared order."""
+    return tuple(getattr(counts, name) for name in NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A load's state between two chunks. `taken` has the ids that it accepted from its file, `proven` the
+    checksum of the rows that it wrote, `again` the keys of earlier rejects that it has refused again since
+    it was begun or gone on with.
+    """
+
+    at: Position = field(default_factory=Position)
+    counts: Counts = field(default_factory=Counts)
+    taken: BitMap = field(default_factory=BitMap)
+    proven: Checksum = field(default_factory=Checksum)
+    again: BitMap64 = field(default_factory=BitMap64)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+def unfinished(
+    connection: Connection, table: Table, origin: Origin, fingerprint: str
+) -> tuple[int, str, Progress] | None:
+    """The key, the run and the progress of a load of the same content that was killed, if there is one."""
+    same = (
+        (loads.c.fingerprint == fingerprint)
+        & (loads.c.table_name == table.name)
+        & (loads.c.source == origin.source[:512])
+        & loads.c.ended_at.is_(None)
+    )
+    row = connection.execute(select(loads).where(same).order_by(loads.c.id.desc()).limit(1)).first()
+    if row is None:
+        return None
+    stored = json.loads(row.progress)
+    progress = Progress(
+        Position(**stored["at"]),
+        Counts(**stored["counts"]),
+        _taken(connection, row.id),
+        Checksum(**stored["proven"]),
+    )
+    return row.id, row.run, progress
+
+
+def _taken(connection: Connection, key: int) -> BitMap:
+    stored = connection.execute(select(load_ids.c.ids).where(load_ids.c.load_id == key)).scalars()
+    return BitMap.union(BitMap(), *(BitMap.deserialize(ids) for ids in stored))
+
+
+def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str) -> int:
+    """Records that a load begins; its key."""
+    values = {
+        "run": origin.run,
+        "table_name": table.name,
+        "source": origin.source[:512],
+        "fingerprint": fingerprint,
+        "begun_at": _now(),
+        "progress": _written(Progress()),
+    }
+    [key] = connection.execute(insert(loads), values).inserted_primary_key or [None]
+    return int(key)
+
+
+def advance(connection: Connection, key: int, progress: Progress, accepted: BitMap) -> None:
+    """Records how far the load has come; `accepted` are the ids that it has taken since the last time."""
+    connection.execute(update(loads).where(loads.c.id == key).values(progress=_written(progress)))
+    if accepted:
+        accepted.run_optimize()
+        connection.execute(insert(load_ids), {"load_id": key, "ids": accepted.serialize()})
+
+
+def end(connection: Connection, key: int, progress: Progress) -> None:
+    """Records that the load has ended."""
+    done = {"progress": _written(progress), "ended_at": _now()}
+    connection.execute(update(loads).where(loads.c.id == key).values(done))
+    connection.execute(delete(load_ids).where(load_ids.c.load_id == key))
+
+
+def _written(progress: Progress) -> str:
+    """All but the ids taken."""
+    return json.dumps(
+        {"at": asdict(progress.at), "counts": asdict(progress.counts), "proven": asdict(progress.proven)}
+    )

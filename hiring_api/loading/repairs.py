@@ -1,0 +1,223 @@
+"""What becomes of earlier rejects when their rows come again: resolved, still refused, or told as before."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from pyroaring import BitMap
+from sqlalchemy import select, update
+
+from hiring_api.csv_input.validation import kept_fields
+from hiring_api.database.lookup import present, rows_of
+from hiring_api.model.tables import kinds
+from hiring_api.model.validation import Judged
+from hiring_api.rejects.csv_file import line_of
+from hiring_api.rejects.packs import pack_of, reject_packs, repacked, unpacked
+
+from .earlier import by_key
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Table
+
+    from hiring_api.csv_input.records import Layout
+    from hiring_api.csv_input.validation import JudgedChunk
+    from hiring_api.rejects.packs import Kept, Reject
+
+    from .earlier import Earlier
+
+
+def held_back(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> JudgedChunk:
+    """The chunk, in which a row given back as it was is refused again for what was wrong with its line.
+
+    Of a line with too many fields, stray quotes or bytes that are not UTF-8, a rejects file shows fields that
+    may each be right, and yet are not what the line said.
+    """
+    same = {
+        index: Judged(judged.chunk.fields[index], {}, list(old.reject.errors))
+        for index, old in by_key(connection, table, layout, judged)
+        if old.resolved_at is None and _is_untouched(table, layout, old.reject, judged.chunk.fields[index])
+    }
+    if not same:
+        return judged
+    others = [row for row, index in enumerate(judged.places.tolist()) if index not in same]
+    rows = judged.rows.take(others).ready()
+    return replace(judged, rows=rows, places=judged.places[others], refused=judged.refused | same)
+
+
+def as_told(
+    connection: Connection,
+    table: Table,
+    judged: JudgedChunk,
+    found: Earlier,
+    refused: dict[int, Reject],
+    accepted: BitMap,
+) -> dict[int, Reject]:
+    """What is refused, as it was told of before: without the rows that were repaired since, and with the
+    reasons that they had then.
+
+    A wrong row's id may by now be in the table, through another row of the same file: that is no new reason.
+
+    Args:
+        connection: the database.
+        table: where the rows go.
+        judged: the chunk.
+        found: the earlier rejects of its records; those that were repaired by their ids are noted in it.
+        refused: what is refused of the chunk, by index.
+        accepted: the ids that were taken from this file, until the chunk's end.
+    """
+    found.since.update(_stored_since(connection, table, judged, found, refused, accepted))
+    repaired = _repaired(connection, table, found, refused) | found.since.keys()
+    told = {}
+    for index, reject in refused.items():
+        if index in repaired:
+            continue
+        old = found.open.get(index)
+        same = old is not None and old.reject.raw == reject.raw and _only_taken(old.reject, reject)
+        told[index] = reject._replace(errors=old.reject.errors) if old is not None and same else reject
+    return told
+
+
+def _only_taken(old: Reject, new: Reject) -> bool:
+    """Whether there is nothing new but that the id is in the table."""
+    return [error for error in new.errors if error.code != "already_exists"] == list(old.errors)
+
+
+def _repaired(connection: Connection, table: Table, found: Earlier, refused: dict[int, Reject]) -> set[int]:
+    """The indexes of the refused rows that came as they were, while rows that resolved them are stored."""
+    rows = {
+        index: BitMap(
+            [old.row_id for old in found.resolved[index] if old.row_id and old.reject.raw == reject.raw]
+        )
+        for index, reject in refused.items()
+        if index in found.resolved and index not in found.open
+    }
+    there = present(connection, table, BitMap.union(BitMap(), *rows.values()))
+    return {index for index, ids in rows.items() if ids & there}
+
+
+def _stored_since(
+    connection: Connection,
+    table: Table,
+    judged: JudgedChunk,
+    found: Earlier,
+    refused: dict[int, Reject],
+    accepted: BitMap,
+) -> dict[int, int]:
+    """The ids of refused rows, by index, that came as they were while somebody has stored them repaired.
+
+    Such a row has the reject's id, and its other values but for those that were wrong; it did not come from
+    another line of the file.
+    """
+    wrong = {
+        index: {error.field for error in found.open[index].reject.errors}
+        for index, reject in refused.items()
+        if index in found.open and found.open[index].reject.raw == reject.raw
+    }
+    asked = [index for index, names in wrong.items() if not names & {"id", None}]
+    rows = {
+        index: {name: value for name, value in values.items() if name not in wrong[index]}
+        for index, values in _right_values(table, judged, asked).items()
+        if values["id"] not in accepted
+    }
+    there = present(connection, table, BitMap([row["id"] for row in rows.values()]))
+    stored = {
+        row_id: dict(zip(kinds(table), row, strict=True))
+        for row_id, row in rows_of(connection, table, there).items()
+    }
+    return {
+        index: row["id"]
+        for index, row in rows.items()
+        if row["id"] in stored and row.items() <= stored[row["id"]].items()
+    }
+
+
+def _right_values(table: Table, judged: JudgedChunk, indexes: list[int]) -> dict[int, dict[str, Any]]:
+    """The right values of records that have a right id, by column."""
+    found = {
+        index: judged.refused[index].values
+        for index in indexes
+        if index in judged.refused and "id" in judged.refused[index].values
+    }
+    others = set(indexes) - judged.refused.keys()
+    if others:
+        places = [(place, index) for place, index in enumerate(judged.places.tolist()) if index in others]
+        rows = judged.rows.take([place for place, _ in places]).rows
+        for (_, index), row in zip(places, rows, strict=True):
+            found[index] = dict(zip(kinds(table), row, strict=True))
+    return found
+
+
+def settle(
+    connection: Connection,
+    table: Table,
+    layout: Layout,
+    judged: JudgedChunk,
+    found: Earlier,
+    refused: dict[int, Reject],
+    *,
+    kept: bool = True,
+) -> list[Reject]:
+    """Marks the earlier rejects whose rows were accepted now, and renews those whose rows were refused again.
+
+    Args:
+        connection: in the transaction that places the chunk.
+        table: where the rows went.
+        layout: how the file is read.
+        judged: the chunk.
+        found: the earlier rejects of its records.
+        refused: what was refused of it, by index.
+        kept: whether the rows that were not refused went in.
+
+    Returns:
+        What was refused for the first time.
+    """
+    now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
+    accepted = _accepted(judged) if kept and found.open.keys() - refused.keys() else {}
+    changed = []
+    for index, old in found.open.items():
+        if index in refused:
+            if index in found.named and _is_untouched(table, layout, old.reject, judged.chunk.fields[index]):
+                continue
+            new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
+            if new != old.reject:
+                changed.append(old._replace(reject=new))
+        elif index in found.since:
+            changed.append(old._replace(resolved_at=now, row_id=found.since[index]))
+        elif index in accepted:
+            changed.append(old._replace(resolved_at=now, row_id=accepted[index]))
+    _change(connection, changed)
+    return [reject for index, reject in refused.items() if index not in found.open]
+
+
+def _accepted(judged: JudgedChunk) -> dict[int, int]:
+    """The ids of the records that are right in themselves, by index."""
+    return dict(zip(judged.places.tolist(), judged.rows.whole("id").tolist(), strict=True))
+
+
+def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
+    """Whether a line that was wrong as a whole is given back with the fields that the rejects file shows.
+
+    Where nothing but empty fields was too much, those that are shown are all of it. Of a JSON row, members
+    that are no columns and letters that no CSV file can hold are such wrongs, too.
+    """
+    if all(error.field in kinds(table) and error.code != "invalid_characters" for error in old.errors):
+        return False
+    *shown, surplus = [str(text).strip() for text in line_of(table, "", old)]
+    if not surplus and {error.code for error in old.errors} == {"column_count"}:
+        return False
+    came = [text.strip() for text in kept_fields(table, layout, fields)]
+    left = fields[layout.surplus].strip() if layout.surplus is not None else ""
+    return came == shown[: len(came)] and left == surplus
+
+
+def _change(connection: Connection, changed: list[Kept]) -> None:
+    """Writes what became of earlier rejects, pack by pack; what another writer has resolved stays so."""
+    new = {kept.key: kept for kept in changed}
+    for number in sorted({pack_of(key) for key in new}):
+        one = reject_packs.c.id == number
+        pack = connection.execute(select(reject_packs).where(one).with_for_update()).one()
+        before = unpacked(pack)
+        now = [kept if kept.resolved_at else new.get(kept.key, kept) for kept in before]
+        connection.execute(update(reject_packs).where(one).values(repacked(now, before)))

@@ -1,0 +1,206 @@
+"""The refused rows of a file as a CSV file that can be corrected and loaded."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from heapq import heappop, heappush
+from itertools import count
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import select
+
+from hiring_api.backup.backup import room
+from hiring_api.csv_input.layout import REJECT, SURPLUS
+from hiring_api.database.engine import snapshot
+from hiring_api.errors import StorageUnavailable
+from hiring_api.model.tables import kinds
+from hiring_api.system.temp_files import scratch_file
+
+from .packs import pack_of, reject_packs, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import ColumnElement, Connection, Engine, Row, Table
+
+    from hiring_api.loading.task import Loaded, Task
+    from hiring_api.model.validation import RowError
+
+    from .packs import Kept, Reject
+
+_FETCHED: Final = 4  # packs
+EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", SURPLUS)
+
+
+@dataclass(slots=True)
+class RejectsFile:
+    """A file under way: `add` takes lines, and `path` is where it is when it is complete."""
+
+    add: Callable[[Iterable[Sequence[Any]]], None]
+    path: Path | None = None
+
+
+@contextmanager
+def rejects_file(folder: Path, table: Table, when: datetime) -> Iterator[RejectsFile]:
+    """The file `folder/TABLE-<when>.csv` of the rows of `table` that a run refused.
+
+    It is there, complete, when the block is left; without any line there is none. A file that is there
+    already is never replaced: somebody may be correcting it.
+
+    Raises:
+        StorageUnavailable: nothing can be written there.
+        StorageFull: there is no room for all lines.
+    """
+    descriptor, written = _new_file(folder, table)
+    try:
+        with (
+            room(f"there is no room left in {folder} for the refused rows"),
+            os.fdopen(descriptor, "w", encoding="utf-8", newline="", errors="backslashreplace") as file,
+        ):
+            writer = csv.writer(file)
+            writer.writerow(header_of(table))
+            head = file.tell()
+            one = RejectsFile(writer.writerows)
+            yield one
+            if file.tell() > head:
+                file.flush()
+                written.chmod(0o666 & ~_umask())
+                one.path = _new_name(folder, f"{table.name}-{when:%Y%m%dT%H%M%SZ}")
+                written.replace(one.path)
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def _new_name(folder: Path, stem: str) -> Path:
+    """The path of an empty file that was not there before, for two runs may begin in one second."""
+    for number in count(2):
+        path = folder / f"{stem}.csv"
+        try:
+            path.touch(exist_ok=False)
+        except FileExistsError:
+            stem = f"{stem[: stem.index('Z') + 1]}-{number}"
+        else:
+            break
+    return path
+
+
+def require_writable(folder: Path, table: Table) -> None:
+    """Finds out before a long load whether `rejects_file` could write afterwards; raises as it does."""
+    descriptor, path = _new_file(folder, table)
+    path.unlink()
+    os.close(descriptor)
+
+
+def _new_file(folder: Path, table: Table) -> tuple[int, Path]:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return scratch_file(folder, f".{table.name}.")
+    except OSError as error:
+        raise StorageUnavailable(
+            f"the refused rows cannot be written into {folder} ({error.strerror}): set REJECTS_DIR"
+        ) from error
+
+
+def _umask() -> int:
+    """What the user wants others not to have; mkstemp shuts everybody out."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def header_of(table: Table) -> list[str]:
+    """The names of the fields of `line_of`."""
+    return [*kinds(table), *EXTRA]
+
+
+def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
+    """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
+    width = len(table.columns)
+    came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
+    fields = [*came, *[""] * width][:width]
+    place = (key, source, reject.line, reject.record)
+    others = list(map(str, came[width:]))
+    surplus = " | ".join(others) if "".join(others).strip() else ""
+    return [*fields, *place, *_reasons(tuple(reject.errors)), surplus]
+
+
+def _fields(table: Table, raw: Any) -> list[str]:
+    """The fields of a JSON row: a member for each column, then those that are no columns."""
+    if not isinstance(raw, dict):
+        return [_field(raw)]
+    columns = kinds(table)
+    others = [f"{_field(name)}={_field(value)}" for name, value in raw.items() if name not in columns]
+    return [*(_field(raw.get(name)) for name in columns), *others]
+
+
+def _field(value: Any) -> str:
+    """A JSON value as a CSV field; a lone surrogate, which UTF-8 cannot hold, as its escape."""
+    if value is None:
+        return ""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()
+
+
+@lru_cache(1000)
+def _reasons(errors: tuple[RowError, ...]) -> tuple[str, str]:
+    """The codes and the messages of errors."""
+    codes = " ".join(dict.fromkeys(error.code for error in errors))
+    return codes, "; ".join(error.message for error in errors)
+
+
+def write_rejects(engine: Engine, task: Task, loaded: Loaded, folder: Path, when: datetime) -> Path | None:
+    """Writes what a load has refused to a file of its own; None where that is nothing.
+
+    Args:
+        engine: the database, which has it on record.
+        task: what was loaded.
+        loaded: what came of it.
+        folder: where the file is written.
+        when: the time of the run, in UTC, which the file is named by.
+    """
+    pack = reject_packs.c
+    source, again = task.origin.source[:512], loaded.again
+    mine = pack.run == loaded.run
+    if again:
+        mine |= pack.id.between(pack_of(again.min()), pack_of(again.max()))
+    if loaded.resumed:
+        mine |= (pack.source == source) & (pack.first_line <= loaded.resumed)
+
+    def refused(of: Row[Any], kept: Kept) -> bool:
+        if of.run == loaded.run or kept.key in again:
+            return True
+        return bool(of.source == source and (kept.reject.line or 0) <= loaded.resumed)
+
+    open_ones = (pack.table_name == task.table.name) & (pack.unresolved > 0)
+    with snapshot(engine) as connection, rejects_file(folder, task.table, when) as file:
+        found = _by_line(connection, open_ones & mine, refused)
+        file.add(line_of(task.table, of, kept.reject, kept.key) for of, kept in found)
+    return file.path
+
+
+def _by_line(
+    connection: Connection, mine: ColumnElement[bool], wanted: Callable[[Row[Any], Kept], bool]
+) -> Iterator[tuple[str, Kept]]:
+    """What is `wanted` and still to be repaired, with its source, by source and line.
+
+    A pack is taken apart when its first line's turn comes: of the packs of one load, one at a time.
+    """
+    pack = reject_packs.c
+    query = select(reject_packs).where(mine).order_by(pack.source, pack.first_line, pack.id)
+    waiting: list[tuple[str, int, int, Kept]] = []
+    for found in connection.execute(query, execution_options={"yield_per": _FETCHED}):
+        while waiting and waiting[0][:2] < (found.source, found.first_line or 0):
+            source, *_, kept = heappop(waiting)
+            yield source, kept
+        for kept in unpacked(found):
+            if kept.resolved_at is None and wanted(found, kept):
+                heappush(waiting, (found.source, kept.reject.line or 0, kept.key, kept))
+    for source, *_, kept in sorted(waiting):
+        yield source, kept

@@ -1,0 +1,80 @@
+"""What the commands show: tables or JSON on standard output, a bar on a terminal."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from hiring_api.avro.reader import AvroRows
+
+_MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
+
+
+def show(lines: list[dict[str, Any]], items: list[dict[str, Any]], *, as_json: bool) -> None:
+    """Prints `items` as JSON, or `lines` as a table whose columns are named as their members."""
+    if as_json:
+        print(json.dumps(items, indent=2))
+    else:
+        print(table(lines), end="")
+
+
+def table(lines: list[dict[str, Any]]) -> str:
+    """Lines of aligned columns below their names; nothing where there are none."""
+    names = list(dict.fromkeys(name for line in lines for name in line))
+    rows = [names, *([str(line.get(name, "")) for name in names] for line in lines)]
+    widths = [max(len(row[place]) for row in rows) for place in range(len(names))]
+    texts = [
+        "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+    return "".join(f"{text}\n" for text in texts) if lines else ""
+
+
+def on_terminal() -> bool:
+    """Whether somebody sees what is written to standard error."""
+    return sys.stderr.isatty()
+
+
+def width() -> dict[str, Any]:
+    """The arguments of tqdm for a bar as wide as the terminal, and 80 columns where it has none."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except (OSError, ValueError):
+        columns = 0
+    return {"dynamic_ncols": True} if columns else {"ncols": 80, "nrows": 24}
+
+
+@contextmanager
+def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
+    """A function that is told of rows, and a bar of them on a terminal.
+
+    Rows beyond the total are those of another pass over the same ones: the bar begins anew.
+    """
+    many = total is None or total >= _MANY
+    with tqdm(
+        total=total, desc=what, unit=" rows", unit_scale=many, disable=not on_terminal(), **width()
+    ) as shown:
+
+        def tell(rows: int) -> None:
+            if total and shown.n >= total:
+                shown.reset()
+            shown.update(rows)
+
+        yield tell
+
+
+@contextmanager
+def reading(what: str, files: Sequence[AvroRows]) -> Iterator[None]:
+    """A bar of the rows of files as they are read; how many there are, only our own files say."""
+    known = [file.content.rows for file in files if file.content]
+    with bar(what, sum(known) if len(known) == len(files) else None) as tell:
+        for file in files:
+            file.tell = tell
+        yield

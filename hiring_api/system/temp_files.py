@@ -1,0 +1,98 @@
+"""Temporary files and folders that do not outlive their owner for long, not even one that was killed.
+
+The owner holds a lock on what it made, which the system frees when it dies. Whoever makes the next one
+removes those of the same kind that nobody holds. Where the file system knows no such locks, they stay.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from hiring_api.database.locks import is_the_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_RANDOM: Final = "[a-z0-9_]{8}"  # what tempfile puts between prefix and suffix
+
+
+class ScratchFolder:
+    """An empty folder, gone with all in it when it is closed."""
+
+    def __init__(self, prefix: str, place: Path | None = None) -> None:
+        place = place or Path(tempfile.gettempdir())
+        sweep(place, prefix)
+        while True:
+            self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=place))
+            with suppress(FileNotFoundError):  # swept before it was locked
+                self._lock = os.open(self.path, os.O_RDONLY)
+                if _locked(self._lock, self.path):
+                    return
+
+    def close(self) -> None:
+        """Removes it."""
+        shutil.rmtree(self.path, ignore_errors=True)
+        os.close(self._lock)
+
+    def __enter__(self) -> Path:
+        return self.path
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+
+def scratch_file(place: Path, prefix: str, suffix: str = "") -> tuple[int, Path]:
+    """The descriptor of a new file in `place`, open for writing, and its path.
+
+    The caller renames or removes it before closing it: from then on anybody may remove it.
+    """
+    sweep(place, prefix, suffix)
+    while True:
+        descriptor, name = tempfile.mkstemp(suffix, prefix, place)
+        if _locked(descriptor, Path(name)):
+            return descriptor, Path(name)
+
+
+def _locked(descriptor: int, path: Path) -> bool:
+    """Whether what was just made is held now; else it was swept meanwhile, and is closed."""
+    with suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    if is_the_file(path, descriptor):
+        return True
+    os.close(descriptor)
+    return False
+
+
+def sweep(place: Path, prefix: str, suffix: str = "") -> None:
+    """Removes what this user's processes that are no more have left in `place`."""
+    ours = re.compile(re.escape(prefix) + _RANDOM + re.escape(suffix))
+    for path in _owned(place, ours):
+        # Others write into /tmp too: nothing is followed or waited for
+        with suppress(OSError):
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                _remove(path)
+            finally:
+                os.close(descriptor)
+
+
+def _owned(place: Path, ours: re.Pattern[str]) -> Iterator[Path]:
+    with suppress(OSError), os.scandir(place) as entries:
+        for entry in entries:
+            if ours.fullmatch(entry.name) and entry.stat(follow_symlinks=False).st_uid == os.geteuid():
+                yield Path(entry.path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()

@@ -1,0 +1,83 @@
+"""`Idempotency-Key`: a request sent again is answered again, and done once."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import Response, request
+from werkzeug.exceptions import UnprocessableEntity
+
+from hiring_api.batches import idempotency
+from hiring_api.batches.idempotency import Answer, digest
+from hiring_api.database.engine import snapshot
+from hiring_api.database.locks import named_lock
+from hiring_api.errors import Busy
+
+from .bodies import settings
+from .extensions import engine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy import Connection
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Keeper:
+    """Keeps the answer to the present request in the transaction of its rows."""
+
+    scope: str
+    fingerprint: str
+
+    def keep(self, connection: Connection, response: Response) -> None:
+        """To be called within the transaction."""
+        answer = Answer(self.fingerprint, response.status_code, response.get_data(as_text=True))
+        idempotency.keep(connection, self.scope, answer, settings().idempotency_hours)
+
+
+def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Response:
+    """The answer of `handle`, or the one kept for the same request under the same key.
+
+    Raises:
+        UnprocessableEntity: the key is malformed, or was used for another request.
+        Busy: a request with this key is under way.
+    """
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return handle(None)
+    if not _KEY.fullmatch(key):
+        raise UnprocessableEntity("Idempotency-Key must be 1 to 255 visible ASCII characters without blanks")
+    keeper = Keeper(_scope(key), _fingerprint(body))
+    with named_lock(engine(), f"idempotency {keeper.scope}") as held:
+        if not held:
+            raise Busy("a request with this Idempotency-Key is under way: ask again when it has ended")
+        kept = _find(keeper)
+        return handle(keeper) if kept is None else _replay(kept, keeper)
+
+
+def _find(keeper: Keeper) -> Answer | None:
+    with snapshot(engine()) as connection:
+        return idempotency.find(connection, keeper.scope, settings().idempotency_hours)
+
+
+def _scope(key: str) -> str:
+    """A key belongs to a user, who may have sent it to any route."""
+    return digest(*(part.encode() for part in (settings().api_user or "", key)))
+
+
+def _fingerprint(body: bytes) -> str:
+    """Equal for requests that ask for the same: on one route, with one query, type and body."""
+    route = f"{request.method} {request.path}".encode()
+    return digest(route, request.query_string, request.mimetype.encode(), body)
+
+
+def _replay(kept: Answer, keeper: Keeper) -> Response:
+    if kept.fingerprint != keeper.fingerprint:
+        raise UnprocessableEntity("this Idempotency-Key was used for another request: choose a new one")
+    response = Response(kept.body, kept.status, mimetype="application/json")
+    response.headers["Idempotency-Replayed"] = "true"
+    return response

@@ -1,0 +1,112 @@
+"""Every error as RFC 9457 problem+json; the one place where the errors of `data` become HTTP statuses."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response, g, json
+from marshmallow import fields
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+from hiring_api import errors
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+log = logging.getLogger(__name__)
+
+_RETRY_AFTER = 5  # seconds
+_STATUSES: dict[type[errors.HiringError], int] = {
+    errors.NotFound: 404,
+    errors.Conflict: 409,
+    errors.Busy: 409,
+    errors.InvalidFile: 422,
+    errors.InvalidRows: 422,
+    errors.DatabaseUnavailable: 503,
+    errors.StorageFull: 507,
+    errors.TransactionTooLarge: 413,
+    errors.StorageUnavailable: 503,
+    errors.Unproven: 500,
+}
+
+
+class ProblemSchema(marshmallow.Schema):
+    """RFC 9457, section 3.1; some problems have further members, such as the first rows that are wrong."""
+
+    class Meta:
+        """Further members are allowed."""
+
+        unknown = marshmallow.INCLUDE
+
+    type = fields.String(required=True, metadata={"example": "about:blank"})
+    title = fields.String(required=True, metadata={"example": "Unprocessable Content"})
+    status = fields.Integer(required=True, metadata={"example": 422})
+    detail = fields.String(required=True, metadata={"description": "What is wrong and what to do"})
+    request_id = fields.String(metadata={"description": "The X-Request-ID, also in the log"})
+    errors = fields.List(fields.Dict(), metadata={"description": "Single errors, where there are several"})
+
+
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
+    """A problem+json answer; `members` are further members of the object."""
+    title = {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, HTTP_STATUS_CODES[status])
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body |= {"request_id": g.get("request_id"), **members}
+    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+
+
+def register(app: Flask) -> None:
+    """Makes `app` answer every error as a problem."""
+    app.register_error_handler(errors.HiringError, _hiring_problem)
+    app.register_error_handler(HTTPException, http_problem)
+    app.after_request(_unmet)
+
+
+def _hiring_problem(error: errors.HiringError) -> Response:
+    status = next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+    if isinstance(error, errors.DatabaseUnavailable):
+        # A database that is away fails every request: one line for each, with what the driver said
+        cause = getattr(error.__cause__, "orig", error.__cause__)
+        log.error("%s%s", error.for_operator(), "" if cause is None else f": {cause!r}")
+    elif status >= 500:  # noqa: PLR2004  # server errors
+        log.error("%s", error.message, exc_info=error)
+    headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None
+    return problem(status, error.message, headers, **error.details)
+
+
+def _unmet(response: Response) -> Response:
+    """Werkzeug answers 412 without raising an error, with the body that was not asked for."""
+    if response.status_code != 412:  # noqa: PLR2004
+        return response
+    response.close()
+    return problem(412, "the content is not, or no longer, what If-Match or If-Unmodified-Since asks for")
+
+
+_SENTENCES = {
+    404: "there is nothing at this address: /docs lists what there is",
+    405: "the address does not take this method: the header Allow lists those it takes",
+    500: "a defect of the program: nothing was committed; the log has it under this request_id",
+}
+_LATER = (errors.DatabaseUnavailable, errors.StorageUnavailable, errors.Busy)
+
+
+def http_problem(error: HTTPException) -> Response:
+    """The answer to an error of Flask, Werkzeug or webargs; of a defect nothing but its number is told."""
+    status = error.code or 500
+    headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
+    if "Allow" in headers:
+        headers["Allow"] = ", ".join(sorted(headers["Allow"].split(", ")))
+    messages = getattr(error, "data", {}).get("messages")
+    if messages:
+        # Marshmallow finds unknown names in the order of a set, which differs from run to run
+        found = [
+            {"field": name, "message": str(text)}
+            for place in messages.values()
+            for name, texts in sorted(place.items())
+            for text in (texts if isinstance(texts, list) else [texts])
+        ]
+        detail = "; ".join(f"query parameter {item['field']}: {item['message']}" for item in found)
+        return problem(status, detail, headers, errors=found)
+    return problem(status, _SENTENCES.get(status) or error.description or error.name, headers)

@@ -1,0 +1,105 @@
+"""`GET /backup/…` and `POST /restore/…`: tables out into files, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Response, jsonify
+
+from hiring_api.avro.reader import AvroRows
+from hiring_api.backup import backup
+from hiring_api.backup.archive import open_archive
+from hiring_api.model.tables import resource, tables
+from hiring_api.web.http.downloads import (
+    CodecQuery,
+    RestoredSchema,
+    RestoreQuery,
+    all_restored,
+    bring_back,
+    sent,
+)
+from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.media_types import AVRO, ZIP
+from hiring_api.web.http.uploaded_file import sent_file
+from hiring_api.web.schemas.operations import BINARY, UNCHANGED, file_body, problems
+
+if TYPE_CHECKING:
+    from sqlalchemy import Table
+
+    from hiring_api.backup.restore import Mode
+
+_AVRO_TYPES = (AVRO, "avro/binary", "application/octet-stream")
+_ZIP_TYPES = (ZIP, "application/octet-stream")
+
+
+def routes() -> Routes:
+    """The routes that back up and restore each table and all of them."""
+    blueprint = Routes("backup", __name__, description="Backups: tables out into files, and back")
+    for table in tables():
+        _add_backup(blueprint, table)
+        _add_restore(blueprint, table)
+    _add_backup_all(blueprint)
+    _add_restore_all(blueprint)
+    return blueprint
+
+
+def _add_backup(blueprint: Routes, table: Table) -> None:
+    name = resource(table)
+
+    @blueprint.route(f"/backup/{name}", endpoint=f"backup_{name}")
+    @blueprint.query(CodecQuery, (AVRO,))
+    @blueprint.response(200, BINARY, content_type=AVRO, description="The file")
+    @blueprint.alt_response(304, description=UNCHANGED)
+    @problems(blueprint, 409, 507)
+    @blueprint.doc(operationId=f"backup_{name}")
+    def get(codec: str) -> Response:
+        """All rows of the table as an Avro file, from one snapshot."""
+        return sent(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
+
+    _ = get
+
+
+def _add_backup_all(blueprint: Routes) -> None:
+    @blueprint.route("/backup/all", endpoint="backup_all")
+    @blueprint.query(CodecQuery, (ZIP,))
+    @blueprint.response(200, BINARY, content_type=ZIP, description="The file")
+    @blueprint.alt_response(304, description=UNCHANGED)
+    @problems(blueprint, 409, 507)
+    @blueprint.doc(operationId="backup_all")
+    def get(codec: str) -> Response:
+        """A zip of an Avro file for each table and a manifest, all from one snapshot."""
+        return sent(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
+
+    _ = get
+
+
+def _add_restore(blueprint: Routes, table: Table) -> None:
+    name = resource(table)
+
+    @blueprint.route(f"/restore/{name}", methods=["POST"], endpoint=f"restore_{name}")
+    @blueprint.query(RestoreQuery)
+    @blueprint.response(200, RestoredSchema)
+    @problems(blueprint, 400, 409, 413, 415, 507)
+    @blueprint.doc(requestBody=file_body(_AVRO_TYPES), operationId=f"restore_{name}")
+    def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
+        """Brings the rows of an Avro file into the table, all of them or none."""
+        with sent_file(_AVRO_TYPES) as file:
+            rows = AvroRows(file, table, ignore_extra=ignore_extra)
+            done = bring_back([rows], mode, dry_run=dry_run, keep=keep)
+        return jsonify(done[name])
+
+    _ = post
+
+
+def _add_restore_all(blueprint: Routes) -> None:
+    @blueprint.route("/restore/all", methods=["POST"], endpoint="restore_all")
+    @blueprint.query(RestoreQuery)
+    @blueprint.response(200, all_restored())
+    @problems(blueprint, 400, 409, 413, 415, 507)
+    @blueprint.doc(requestBody=file_body(_ZIP_TYPES), operationId="restore_all")
+    def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
+        """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
+        with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:
+            return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep))
+
+    _ = post

@@ -1,0 +1,203 @@
+"""`/backups`: backups that the service keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow
+from flask import Response, jsonify
+from marshmallow import fields
+
+from hiring_api.backup import catalogue
+from hiring_api.backup.verify import LEVELS, verify
+from hiring_api.database import identity
+from hiring_api.errors import HiringError
+from hiring_api.model.tables import resource
+from hiring_api.web.http.downloads import (
+    CodecQuery,
+    RestoreQuery,
+    all_restored,
+    bring_back,
+    download,
+    retention,
+    store,
+)
+from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.media_types import JSON, ZIP
+from hiring_api.web.http.representations import conditional, link, listing
+from hiring_api.web.schemas.operations import BINARY, TEXT, UNCHANGED, problems
+from hiring_api.web.schemas.parameters import Query, Whole, choice, flag
+
+if TYPE_CHECKING:
+    from hiring_api.backup.restore import Mode
+    from hiring_api.backup.verify import Level
+
+routes = Routes("backups", __name__, url_prefix="/backups", description="Backups that the service keeps")
+
+_SAVED = {"Content-Disposition": {"schema": TEXT, "description": "The zip's name: `{name}.zip`"}}
+_MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
+
+
+class VerifiedSchema(marshmallow.Schema):
+    """The last verification of a kept backup."""
+
+    level = fields.String(required=True, metadata={"enum": list(LEVELS)})
+    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
+    ok = fields.Boolean(required=True)
+
+
+class DatabaseSchema(marshmallow.Schema):
+    """The database that a backup is of."""
+
+    kind = fields.String(required=True, metadata={"example": "mysql"})
+    host = fields.String(required=True, allow_none=True, metadata={"example": "database"})
+    name = fields.String(required=True, metadata={"example": "hiring"})
+    id = fields.String(
+        required=True, allow_none=True, metadata={"description": "Made once, with the database's schema"}
+    )
+
+
+class KeptSchema(marshmallow.Schema):
+    """A kept backup."""
+
+    name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c4d"})
+    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
+    reason = fields.String(required=True, metadata={"enum": [catalogue.REQUESTED, catalogue.BEFORE_RESTORE]})
+    bytes = fields.Integer(required=True)
+    sha256 = fields.String(required=True)
+    rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    codec = fields.String(required=True)
+    revision = fields.String(required=True, allow_none=True)
+    database = fields.Nested(DatabaseSchema, required=True, allow_none=True)
+    verified = fields.Nested(VerifiedSchema, required=True, allow_none=True)
+    format = fields.Integer(required=True)
+
+
+class KeptListSchema(marshmallow.Schema):
+    """A page of kept backups, newest first."""
+
+    items = fields.List(fields.Nested(KeptSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+
+
+class KeptListQuery(Query):
+    """Which kept backups are listed."""
+
+    limit = Whole(1, 1000, load_default=100)
+    after = fields.String(metadata={"description": "Go on after the backup of this name"})
+
+
+class VerifyQuery(Query):
+    """How deep a kept backup is verified."""
+
+    level = choice(
+        LEVELS,
+        load_default="decode",
+        metadata={
+            "description": "`checksum`: bytes; `decode`: every row; `restore`: loaded into scratch tables"
+        },
+    )
+
+
+class KeptRestoreQuery(RestoreQuery):
+    """How a kept backup is restored."""
+
+    other_database = flag(
+        load_default=False, metadata={"description": "Take a backup of another database than this one"}
+    )
+
+    class Meta(RestoreQuery.Meta):
+        """A kept backup has no extra fields."""
+
+        exclude = ("ignore_extra",)
+
+
+@routes.route("", methods=["POST"])
+@routes.query(CodecQuery)
+@routes.response(201, KeptSchema, description="The backup is kept", headers=_MADE)
+@problems(routes, 409, 507)
+def keep(codec: str) -> Response:
+    """Keeps a backup of all tables, then deletes those that are too many or too old."""
+    kept = catalogue.keep(engine(), store(), codec=codec)
+    catalogue.prune(store(), *retention(), identity.database_of(engine()))
+    response = jsonify(_described(kept))
+    response.status_code = 201
+    response.headers["Location"] = f"/backups/{kept.name}"
+    return response
+
+
+@routes.route("", methods=["GET"])
+@routes.query(KeptListQuery)
+@routes.response(200, KeptListSchema)
+@routes.alt_response(304, description=UNCHANGED)
+def kept_backups(limit: int, after: str | None = None) -> Response:
+    """The kept backups, newest first."""
+    found = [kept for kept in catalogue.listed(store()) if after is None or kept.name < after]
+    page = found[:limit]
+    following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
+    return listing([_described(kept) for kept in page], following)
+
+
+@routes.route("/<name>", methods=["GET"])
+@routes.query(forms=(ZIP, JSON))
+@routes.response(200, BINARY, content_type=ZIP, description="The backup, or what is in it", headers=_SAVED)
+@routes.alt_response(200, schema=KeptSchema, content_type=JSON)
+@routes.alt_response(304, description=UNCHANGED)
+@problems(routes, 404, 507)
+def kept_backup(name: str) -> Response:
+    """A kept backup as a zip; with `Accept: application/json` what is in it.
+
+    The zip is compared with its checksum before the first byte is sent: a damaged one is a 422.
+    """
+    kept = catalogue.find(store(), name)
+    if form() == JSON:
+        return conditional(jsonify(_described(kept)))
+    return download(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
+
+
+def _described(kept: catalogue.Kept) -> dict[str, Any]:
+    """What is in a kept backup, with the tables' names in URLs."""
+    rows = {resource(table): kept.rows[table.name] for table in kept.tables()}
+    return {**kept.to_json(), "rows": rows}
+
+
+@routes.route("/<name>/verify", methods=["POST"])
+@routes.query(VerifyQuery)
+@routes.response(200, KeptSchema)
+@problems(routes, 404, 409)
+def verify_backup(name: str, level: Level) -> Response:
+    """Finds out whether a kept backup would restore; 422 says what is wrong with it."""
+    kept = catalogue.find(store(), name)
+    try:
+        with catalogue.opened(store(), kept) as files:
+            verify(engine(), files, level)
+    except HiringError as error:
+        if isinstance(error, catalogue.DAMAGED):
+            catalogue.mark(store(), kept, level, ok=False)
+        raise
+    return jsonify(_described(catalogue.mark(store(), kept, level, ok=True)))
+
+
+@routes.route("/<name>/restore", methods=["POST"])
+@routes.query(KeptRestoreQuery)
+@routes.response(200, all_restored())
+@problems(routes, 404, 409, 413, 507)
+def restore_backup(
+    name: str, mode: Mode, dry_run: bool, other_database: bool, keep: bool | None = None
+) -> Response:
+    """Restores the tables that are in a kept backup, all of them or none."""
+    kept = catalogue.find(store(), name)
+    if not other_database:
+        identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
+    with catalogue.opened(store(), kept) as files:
+        return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep, name=name))
+
+
+@routes.route("/<name>", methods=["DELETE"])
+@routes.query()
+@routes.response(204, description="It is gone")
+@problems(routes, 404)
+def delete_backup(name: str) -> Any:
+    """Deletes a kept backup."""
+    catalogue.remove(store(), name)
+    return Response(status=204)

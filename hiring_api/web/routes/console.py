@@ -1,0 +1,46 @@
+"""`/`: a page for people, which calls the same routes as programs do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from flask import Response, render_template, send_from_directory
+
+from hiring_api.model.tables import resource, tables
+from hiring_api.web.http.extensions import Routes
+from hiring_api.web.http.media_types import CSS, HTML, JAVASCRIPT
+
+_FILES = Path(__file__).parent / "console"
+# Nothing from other sites, no inline script: a name with markup in it stays text
+_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+routes = Routes("console", __name__, template_folder=str(_FILES), description="A page for people")
+
+
+@routes.route("/")
+@routes.query(forms=(HTML,))
+@routes.response(200, {"type": "string"}, content_type=HTML)
+def page() -> Response:
+    """The console, with the tables that there are."""
+    response = Response(render_template("console.html", resources=[resource(table) for table in tables()]))
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response
+
+
+@routes.route("/console.css")
+@routes.query(forms=(CSS,))
+@routes.response(200, {"type": "string"}, content_type=CSS)
+def style() -> Response:
+    """What the console looks like."""
+    return send_from_directory(_FILES, "console.css")
+
+
+@routes.route("/console.js")
+@routes.query(forms=(JAVASCRIPT,))
+@routes.response(200, {"type": "string"}, content_type=JAVASCRIPT)
+def script() -> Response:
+    """What moves the console."""
+    return send_from_directory(_FILES, "console.js")

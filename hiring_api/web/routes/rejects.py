@@ -1,0 +1,166 @@
+"""`GET /rejects`: the refused rows of batches, uploads and migrations, newest first."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import marshmallow
+from flask import Response, request
+from marshmallow import fields, validate
+from werkzeug.exceptions import UnprocessableEntity
+
+from hiring_api.database.engine import snapshot
+from hiring_api.model.tables import resource, tables
+from hiring_api.rejects.csv_file import header_of
+from hiring_api.rejects.listing import (
+    CSV_COLUMNS,
+    Chosen,
+    rejects_count,
+    rejects_page,
+    rejects_stream,
+    repair_lines,
+)
+from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.media_types import CSV, JSON, wanted
+from hiring_api.web.http.representations import csv_file, link, listing
+from hiring_api.web.schemas.batch import RowErrorSchema
+from hiring_api.web.schemas.operations import TEXT, UNCHANGED
+from hiring_api.web.schemas.parameters import Moment, Query, Whole, choice, flag
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy import Connection
+
+_DEFAULT_LIMIT = 100
+_Line = TypeVar("_Line")
+_MOST = 2**53 - 1  # more than that, JSON readers do not tell apart
+
+routes = Routes("rejects", __name__, description="What was refused, and why")
+
+
+def _text(longest: int, what: str) -> fields.String:
+    return fields.String(validate=validate.Length(1, longest), metadata={"description": what})
+
+
+_TABLES = {resource(table): table for table in tables()}
+
+
+class RejectsQuery(Query):
+    """Which rejects, and how many a page."""
+
+    table = choice(tuple(_TABLES))
+    source = _text(512, "A route such as `POST /employees`, or the path of a file")
+    run = _text(64, "The X-Request-ID of a request, or the run of a migration")
+    resolved = flag(metadata={"description": "Whether the row was taken later"})
+    limit = Whole(1, 1000, metadata={"description": "Rejects a page, 100 by default"})
+    before = Whole(1, _MOST, metadata={"description": "Rejects with a lower id"})
+    since = Moment(metadata={"description": "Refused at this instant or later"})
+    until = Moment(metadata={"description": "Refused before this instant"})
+    count = flag(
+        load_default=False, metadata={"description": "Say in `total` how many there are on all pages"}
+    )
+    purpose = choice(
+        ("repair",),
+        data_key="format",
+        metadata={
+            "description": "`repair`: a CSV file of the rejects of one `table` that are not resolved yet, to "
+            "be corrected and uploaded again"
+        },
+    )
+    bom = flag(
+        load_default=False, metadata={"description": "Begin a CSV with a byte order mark, for spreadsheets"}
+    )
+
+
+class RejectSchema(marshmallow.Schema):
+    """A refused row."""
+
+    id = fields.Integer(required=True)
+    table = fields.String(required=True, metadata={"example": "employees"})
+    source = fields.String(required=True)
+    run = fields.String(required=True)
+    line = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "Of a file; null for a batch"}
+    )
+    record = fields.Integer(required=True, allow_none=True)
+    row = fields.Raw(required=True, allow_none=True, metadata={"description": "As it came"})
+    errors = fields.List(fields.Nested(RowErrorSchema), required=True)
+    refused_at = fields.String(required=True, metadata={"format": "date-time"})
+    resolved_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+
+
+class RejectsSchema(marshmallow.Schema):
+    """A page of rejects."""
+
+    items = fields.List(fields.Nested(RejectSchema), required=True)
+    next = fields.String(required=True, allow_none=True)
+    total = fields.Integer(metadata={"description": "With `count=true`: how many there are on all pages"})
+
+
+@routes.route("/rejects", methods=["GET"])
+@routes.query(RejectsQuery, (JSON, CSV))
+@routes.response(200, RejectsSchema)
+@routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(304, description=UNCHANGED)
+@routes.doc(summary="List refused rows", operationId="list_rejects")
+def get(purpose: str | None = None, **parameters: Any) -> Response:
+    """Refused rows, newest first, a page at a time; with `Accept: text/csv` all of them as a stream.
+
+    With `format=repair` they come as a CSV with the table's columns, and the reasons behind them, in the
+    order in which they were refused. Corrected and uploaded, or given to the migration job, the rows that are
+    taken resolve their rejects.
+    """
+    parameters["table"] = _TABLES.get(parameters.get("table", ""))
+    if purpose is not None:
+        return _to_repair(parameters)
+    bom, count = parameters.pop("bom"), parameters.pop("count")
+    if form() == CSV:
+        _refuse(count, "count", "the total is part of a page in JSON")
+        rows = _stream(partial(rejects_stream, chosen=Chosen(**parameters)))
+        return csv_file(CSV_COLUMNS, ([row[name] for name in CSV_COLUMNS] for row in rows), bom=bom)
+    _refuse(bom, "bom", "JSON has none: ask for text/csv")
+    return _page(parameters, count=count)
+
+
+def _refuse(given: object, name: str, why: str) -> None:
+    if given:
+        raise UnprocessableEntity(f"query parameter {name}: {why}")
+
+
+def _page(parameters: dict[str, Any], *, count: bool) -> Response:
+    limit = parameters.pop("limit", None) or _DEFAULT_LIMIT
+    chosen = Chosen(**parameters, limit=limit + 1)
+    with snapshot(engine()) as connection:
+        found = rejects_page(connection, chosen)
+        total = rejects_count(connection, chosen) if count else None
+    if len(found) <= limit:
+        return listing(found, total=total)
+    following = {**request.args, "limit": limit, "before": found[limit - 1]["id"]}
+    return listing(found[:limit], link(request.path, following), total)
+
+
+def _to_repair(parameters: dict[str, Any]) -> Response:
+    wanted(CSV)
+    bom, table = parameters.pop("bom"), parameters.pop("table")
+    _refuse(table is None, "table", "format=repair needs the table whose columns the file has")
+    for name in ("limit", "before", "count"):
+        _refuse(parameters.pop(name, None), name, "format=repair gives all rejects in one file")
+    chosen = Chosen(**{"resolved": False, **parameters})
+    lines = _stream(partial(repair_lines, table=table, chosen=chosen))
+    response = csv_file(header_of(table), lines, bom=bom)
+    name = f"{table.name}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.csv"
+    response.headers["Content-Disposition"] = f"attachment; filename={name}"
+    return response
+
+
+def _stream(read: Callable[[Connection], Iterator[_Line]]) -> Iterator[_Line]:
+    database = engine()
+
+    def lines() -> Iterator[_Line]:
+        with snapshot(database) as connection:
+            yield from read(connection)
+
+    return lines()

@@ -1,0 +1,193 @@
+"""`POST /upload/{resource}`: a CSV of any length, with the migration job's loader and report."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import marshmallow
+from flask import Response, jsonify
+from marshmallow import ValidationError, fields
+
+from hiring_api.csv_input.files import Choices, Content, inspect
+from hiring_api.database.engine import snapshot
+from hiring_api.loading.header_check import refuse_mislabelled
+from hiring_api.loading.loader import check, load_at_once
+from hiring_api.loading.progress import NAMES, astuple
+from hiring_api.loading.task import Limit, Loaded, Task, limit_of
+from hiring_api.model.tables import resource, tables
+from hiring_api.rejects.record import Origin
+from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.media_types import CSV
+from hiring_api.web.http.prometheus import count_rows
+from hiring_api.web.http.request_ids import request_id
+from hiring_api.web.http.uploaded_file import sent_file
+from hiring_api.web.schemas.batch import RowErrorSchema
+from hiring_api.web.schemas.operations import TEXT, file_body, problems
+from hiring_api.web.schemas.parameters import Query, choice, flag
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy import Table
+
+_TYPES = (CSV,)
+
+
+class LimitField(fields.String):
+    """A number of rows, or a share of them such as `5%`."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        limit = limit_of(value)
+        if limit is None:
+            raise ValidationError("must be a number of rows such as 100, or a share such as 5%")
+        return limit
+
+
+class UploadQuery(Query):
+    """How a file is loaded."""
+
+    dry_run = flag(load_default=False, metadata={"description": "Report what would be done, and do nothing"})
+    on_conflict = choice(
+        ("error", "update"),
+        load_default="error",
+        metadata={"description": "What to do with a row whose id has other content in the table"},
+    )
+    max_rejects = LimitField(
+        metadata={
+            "description": "More refused rows than this (`100` or `5%`), and no row is kept; "
+            "any number by default"
+        }
+    )
+
+
+class RefusedSchema(marshmallow.Schema):
+    """A refused row of a file."""
+
+    line = fields.Integer(required=True, metadata={"description": "The physical line it begins in, from 1"})
+    record = fields.Integer(required=True, metadata={"description": "Its number among the records, from 1"})
+    row = fields.List(fields.String(), required=True, metadata={"description": "The fields as they came"})
+    errors = fields.List(fields.Nested(RowErrorSchema), required=True)
+
+
+class UploadSchema(marshmallow.Schema):
+    """What came of a file. Every row read is inserted, updated, unchanged or rejected."""
+
+    table = fields.String(required=True, metadata={"example": "employees"})
+    run = fields.String(required=True)
+    dry_run = fields.Boolean(required=True)
+    kept = fields.Boolean(
+        required=True, metadata={"description": "False for a dry run, and where max_rejects was exceeded"}
+    )
+    read = fields.Integer(required=True)
+    inserted = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    repaired = fields.Integer(
+        required=True, metadata={"description": "As wrong as before, but what repaired them is stored"}
+    )
+    blank = fields.Integer(required=True, metadata={"description": "Lines of nothing but separators"})
+    doubtful = fields.Integer(
+        required=True,
+        metadata={"description": "Texts taken as they are that look like a missing value or stand in quotes"},
+    )
+    rejects = fields.List(
+        fields.Nested(RefusedSchema), required=True, metadata={"description": "100 at most"}
+    )
+    all_rejects = fields.String(
+        required=True, allow_none=True, metadata={"description": "The path of all of them"}
+    )
+
+
+def routes() -> Routes:
+    """The routes that take a file for each table."""
+    blueprint = Routes("upload", __name__, description="CSV files of any length")
+    for table in tables():
+        _add_upload(blueprint, table)
+    return blueprint
+
+
+def _add_upload(blueprint: Routes, table: Table) -> None:
+    name = resource(table)
+
+    @blueprint.route(f"/upload/{name}", methods=["POST"], endpoint=f"upload_{name}")
+    @blueprint.query(UploadQuery)
+    @blueprint.response(201, UploadSchema, description="Every row was taken")
+    @blueprint.alt_response(200, schema=UploadSchema, description="What a dry run found")
+    @blueprint.alt_response(207, schema=UploadSchema, description="Some rows were refused, the others taken")
+    @blueprint.alt_response(422, schema=UploadSchema, description="No row was taken")
+    @problems(blueprint, 400, 413, 415, 507)
+    @blueprint.doc(
+        requestBody=file_body(_TYPES, TEXT), operationId=f"upload_{name}", summary=f"Load a CSV of {name}"
+    )
+    def post(**parameters: Any) -> Response:
+        """Loads a CSV with or without a header, in one transaction, and reports as the migration job does."""
+        with sent_file(_TYPES) as file:
+            return _upload(table, file, **parameters)
+
+    _ = post
+
+
+def _upload(
+    table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
+) -> Response:
+    content = Content("the file", lambda: _again(file), compressed=False)
+    origin = Origin(f"POST /upload/{resource(table)}", request_id())
+    task = Task(
+        table, inspect(content, table, Choices()), origin, on_conflict, max_rejects or Limit(), replaces=False
+    )
+    with snapshot(engine()) as connection:
+        refuse_mislabelled(connection, table, task.file)
+    loaded = check(engine(), task, _forget) if dry_run else load_at_once(engine(), task)
+    report = _report(task, loaded, dry_run=dry_run)
+    if not dry_run:
+        taken = {status: report[status] for status in ("inserted", "updated", "unchanged")}
+        count_rows(report["table"], {**taken, "failed": report["rejected"]})
+    response = jsonify(report)
+    response.status_code = _status(loaded, dry_run=dry_run)
+    return response
+
+
+@contextmanager
+def _again(file: BinaryIO) -> Iterator[BinaryIO]:
+    """The sent file from its beginning; it stays open, because it has no name to open it by."""
+    file.seek(0)
+    yield file
+
+
+def _forget(_chunk: object, _refused: object) -> None:
+    """A dry run leaves nothing behind."""
+
+
+def _report(task: Task, loaded: Loaded, *, dry_run: bool) -> dict[str, Any]:
+    counts = dict(zip(NAMES, astuple(loaded.counts), strict=True))
+    if not loaded.kept and not dry_run:
+        counts |= {"inserted": 0, "updated": 0, "unchanged": 0}
+    return {
+        "table": resource(task.table),
+        "run": task.origin.run,
+        "dry_run": dry_run,
+        "kept": loaded.kept,
+        **counts,
+        "rejects": [
+            {
+                "line": reject.line,
+                "record": reject.record,
+                "row": reject.raw,
+                "errors": [error.to_json() for error in reject.errors],
+            }
+            for reject in loaded.rejects
+        ],
+        "all_rejects": f"/rejects?run={task.origin.run}" if loaded.rejects and not dry_run else None,
+    }
+
+
+def _status(loaded: Loaded, *, dry_run: bool) -> int:
+    """As for a batch: 201 when every row was taken, 207 when some were refused, 422 when none was taken."""
+    counts = loaded.counts
+    if dry_run:
+        return 200
+    if not loaded.kept or (counts.rejected and counts.rejected == counts.read):
+        return 422
+    return 207 if counts.rejected else 201

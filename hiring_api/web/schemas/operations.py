@@ -1,0 +1,127 @@
+"""What the OpenAPI document says of every operation beyond what its view says: its errors, its headers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from hiring_api.web.http.problems import ProblemSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask_smorest import Blueprint
+
+PROBLEMS = {
+    400: "The body is not what its Content-Type says, such as malformed JSON; or the Host is none of ours",
+    401: "No or wrong credentials",
+    403: "A browser sent this from another site",
+    404: "There is no such thing",
+    406: "The answer comes in none of the media types that `Accept` asks for",
+    408: "The request did not arrive in time",
+    409: "What is in the database forbids it, or another such request is under way",
+    412: "The content is not what `If-Match` asks for",
+    413: "The body is larger than the limit, or a database cluster does not take as much at once",
+    414: "The address is longer than 4094 bytes",
+    415: "The Content-Type or Content-Encoding is not one of those taken",
+    422: "The request is well formed but wrong; the detail says what to send",
+    429: "Too many wrong passwords came from the client's address; the right one always passes",
+    431: "The headers are too many or too long",
+    500: "A defect of the program; nothing was committed",
+    503: "The database cannot be reached; nothing was committed unless the detail says that it may have been",
+    507: "A disk is full; nothing was kept",
+}
+_OF_ALL = {400, 406, 408, 414, 422, 431, 500, 503}
+_OF_USERS = {401, 429}
+_OF_CHANGES = {403, 409, 507}
+_OF_BODIES = {413, 415}
+_UNCHANGED, _UNMET = 304, 412
+TEXT = {"type": "string"}
+BINARY = {"type": "string", "format": "binary"}
+UNCHANGED = "What the client has under `If-None-Match` is what would be answered"
+_ETAG = {"ETag": {"schema": TEXT, "description": "For `If-None-Match` and `If-Match`"}}
+_PRECONDITIONS = [
+    {
+        "in": "header",
+        "name": "If-None-Match",
+        "schema": TEXT,
+        "description": "An ETag: 304 where it is still so",
+    },
+    {
+        "in": "header",
+        "name": "If-Match",
+        "schema": TEXT,
+        "description": "An ETag: 412 where it is no longer so",
+    },
+]
+_SECONDS = {"type": "integer", "minimum": 0}
+_HEADERS = {
+    401: {"WWW-Authenticate": {"schema": TEXT, "description": "How to send credentials (RFC 9110)"}},
+    409: {"Retry-After": {"schema": _SECONDS, "description": "Seconds, where waiting helps"}},
+    429: {"Retry-After": {"schema": _SECONDS, "description": "Seconds"}},
+    503: {"Retry-After": {"schema": _SECONDS, "description": "Seconds"}},
+}
+
+
+def file_body(types: Iterable[str], content: dict[str, Any] = BINARY) -> dict[str, Any]:
+    """The body of a route that takes a file: raw, as one of `types`, or as the part `file` of a form."""
+    form = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
+    schemas = {**dict.fromkeys(types, content), "multipart/form-data": form}
+    return {"required": True, "content": {name: {"schema": schema} for name, schema in schemas.items()}}
+
+
+def problems(blueprint: Blueprint, *statuses: int) -> Any:
+    """The decorator that documents problems which not every route has."""
+
+    def decorate(view: Any) -> Any:
+        for status in statuses:
+            view = blueprint.alt_response(
+                status,
+                schema=ProblemSchema,
+                content_type="application/problem+json",
+                description=PROBLEMS[status],
+            )(view)
+        return view
+
+    return decorate
+
+
+def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
+    """An operation's documentation with the problems that it can answer and the headers that it takes.
+
+    A callback of flask-smorest: `info` has what the decorators of the view noted.
+    """
+    manual = info.get("manual_doc", {})
+    # The view's own parameters would take the place of those of its query
+    doc["parameters"] = [*doc.get("parameters", []), *manual.pop("parameters", [])]
+    doc["operationId"] = info["name"]  # what the view says itself takes its place
+    responses = doc.setdefault("responses", {})
+    statuses = _statuses(method, manual)
+    if _UNCHANGED in responses:
+        statuses.add(_UNMET)
+        doc["parameters"] += _PRECONDITIONS
+        responses[200]["headers"] = responses[200].get("headers", {}) | _ETAG
+        responses[_UNCHANGED]["headers"] = _ETAG
+    for status in sorted(statuses):
+        responses[status] = _with_problem(status, responses.get(status))
+    return doc
+
+
+def _statuses(method: str, manual: dict[str, Any]) -> set[int]:
+    statuses = set(_OF_ALL)
+    if manual.get("security") != []:
+        statuses |= _OF_USERS
+    if method in {"post", "delete"}:
+        statuses |= _OF_CHANGES
+    if "requestBody" in manual:
+        statuses |= _OF_BODIES
+    return statuses
+
+
+def _with_problem(status: int, response: Any) -> dict[str, Any]:
+    """A documented response, or a new one, that may also be a problem."""
+    described: dict[str, Any] = response if isinstance(response, dict) else {"description": PROBLEMS[status]}
+    problem = {"application/problem+json": {"schema": ProblemSchema}}
+    completed = {**described, "content": described.get("content", {}) | problem}
+    if status in _HEADERS:
+        completed["headers"] = described.get("headers", {}) | _HEADERS[status]
+    return completed

@@ -1,0 +1,77 @@
+"""How gunicorn serves the API: `gunicorn -c python:hiring_api.web.server.gunicorn_config`.
+
+Wrong settings end it here, before a worker starts, with one sentence. Without a reverse proxy of its own
+machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's default).
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+from typing import Any
+
+from hiring_api.settings import SettingsError, read_settings
+from hiring_api.system.temp_files import ScratchFolder
+
+from .welcome import welcome
+
+try:
+    _settings = read_settings()
+    _user, _password = _settings.credentials()
+except SettingsError as error:
+    sys.exit(f"The hiring API does not start: {error}")
+
+wsgi_app = "hiring_api.web.app:create_app()"
+_host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
+bind = [f"{_host}:{_settings.api_port}"]
+workers = _settings.api_workers
+threads = _settings.api_threads
+worker_class = "hiring_api.web.server.worker.Worker"
+# A worker is replaced when it says nothing for this long. Its threads do the work, so that a restore may
+# take as long as it needs.
+timeout = 120
+# Below the 30 s after which docker-compose.yml lets Docker kill the container
+graceful_timeout = 25
+# A connection takes a file descriptor, and its request another one while its body is on disk
+_files, _most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
+_files = min(_most_files, 65536) if _most_files != resource.RLIM_INFINITY else 65536
+resource.setrlimit(resource.RLIMIT_NOFILE, (_files, _most_files))
+worker_connections = max(100, min(10_000, (_files - 200) // 2))
+# Above the idle times of common proxies, which would otherwise send a request into a closing connection
+keepalive = 75
+# Workers show that they are alive by touching a file: on a disk that can block for seconds
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a name is made there
+control_socket_disable = True  # it would be written into the home folder, which may be read-only
+accesslog = "-"
+errorlog = "-"
+access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o)s]'
+
+
+# Where the workers count for /health/metrics; prometheus_client reads it when it is first imported, which
+# must therefore not be above
+_counts = None
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _counts = ScratchFolder("hiring-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counts.path)
+
+
+def on_exit(_server: Any) -> None:
+    """Removes what the workers counted. Not by `atexit`: forked workers would run that as well."""
+    if _counts:
+        _counts.close()
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Drops what a worker that has gone counted of its present state."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def when_ready(_server: Any) -> None:
+    """Says how to call the API, for who started it by hand; the socket takes calls by now."""
+    if told := os.environ.get("WELCOME"):
+        address = bind[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # one that every client can call
+        sys.stdout.write(welcome(f"http://{address}", _user, _password if told == "with password" else None))
+        sys.stdout.flush()

@@ -1,0 +1,225 @@
+"""The bytes of one request, collected as they come and without waiting for them; no socket is touched.
+
+gunicorn's parser reads a request from a socket and waits there for each next byte. Here a `Reception` is
+given what came, in pieces of any size, and says when the request is whole; the parser then reads it out of
+a `Source`. So a client that sends slowly, or never goes on, keeps nobody waiting.
+"""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+
+from gunicorn.http.body import ChunkedReader
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+
+from hiring_api.web.http.bodies import PIECE
+
+from .framing import Chunks, Length
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .framing import Framing
+
+MOST_HEAD: Final = 32 * 1024  # bytes of the request line and all headers
+_MOST_LINE: Final = 4094 + 4  # gunicorn's limit of the request line, its end, and an empty line before it
+_IN_MEMORY: Final = 256 * 1024  # bytes of a body; a batch of a thousand rows mostly has fewer
+
+
+class State(Enum):
+    """How far a request has come."""
+
+    HEAD = auto()  # its head is not whole yet
+    BODY = auto()  # its body is awaited
+    WHOLE = auto()  # all of it is here
+    CUT = auto()  # to be answered as it is: its body will not be waited for, or does not come
+    GONE = auto()  # the client left before its head was whole: there is nothing to answer
+
+
+class Room:
+    """How many bytes of bodies may be under way in this process."""
+
+    def __init__(self, size: int) -> None:
+        self._left = size
+
+    def take(self, size: int) -> None:
+        """Takes `size` bytes.
+
+        Raises:
+            OSError: they are not there (ENOSPC, as where a disk is full).
+        """
+        if size > self._left:
+            raise OSError(errno.ENOSPC, "too many bodies are under way")
+        self._left -= size
+
+    def give(self, size: int) -> None:
+        """Gives them back."""
+        self._left += size
+
+
+class Source:
+    """What gunicorn's parser reads a request from, in place of a socket: its head, then its body."""
+
+    def __init__(self, head: bytes, room: Room) -> None:
+        self._head, self._room = head, room
+        self._body: BinaryIO | None = None
+        self._size = 0
+        self.failure: OSError | None = None
+
+    def recv(self, size: int) -> bytes:
+        """Up to `size` bytes, or the whole head; none at the end.
+
+        Raises:
+            OSError: at the end, where the rest could not be kept.
+        """
+        if self._head:
+            head, self._head = self._head, b""
+            return head
+        data = self._body.read(size) if self._body else b""
+        if not data and self.failure:
+            raise self.failure
+        return data
+
+    def keep(self, data: bytes) -> None:
+        """Adds bytes of the body; to be called before any of it is read.
+
+        Raises:
+            OSError: there is no room.
+        """
+        if self._body is None:
+            file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # `close` closes it
+            self._body = cast("BinaryIO", file)
+        self._room.take(len(data))
+        self._size += len(data)
+        self._body.write(data)
+
+    def rewind(self) -> None:
+        """Makes the body ready to be read."""
+        if self._body:
+            self._body.seek(0)
+
+    def close(self) -> None:
+        """Gives the room of the body back."""
+        if self._body:
+            self._body.close()
+        self._room.give(self._size)
+        self._size = 0
+
+
+class Reception:
+    """One request on its way in.
+
+    Attributes:
+        state: how far it is.
+        request: gunicorn's, once the head is whole; it reads its body from what was received.
+        rest: what came behind its end, which is the next request's.
+        awaits_continue: the client waits for `100 Continue` before it sends the body.
+    """
+
+    def __init__(
+        self, parse: Callable[[Source], Any], most_body: Callable[[Any], int | None], room: Room
+    ) -> None:
+        """Args:
+        parse: reads the head from a source, as gunicorn's request.
+        most_body: how many bytes its body may have to be waited for; None for not at all.
+        room: for bodies.
+        """
+        self._parse, self._most_body, self._room = parse, most_body, room
+        self.state = State.HEAD
+        self.request: Any = None
+        self.rest = b""
+        self.awaits_continue = False
+        self._head = bytearray()
+        self._source: Source | None = None
+        self._framing: Framing = Length(0)
+        self._most: int = 0
+
+    @property
+    def begun(self) -> bool:
+        """Whether a byte came."""
+        return bool(self._head) or self.request is not None
+
+    def receive(self, data: bytes) -> None:
+        """Goes on with what came; nothing says that the client will send no more.
+
+        Raises:
+            ParseException: the head is none of a valid request.
+        """
+        if not data:
+            self._end(State.GONE if self.state is State.HEAD else State.CUT)
+        elif self.state is State.HEAD:
+            self._receive_head(data)
+        else:
+            self._receive_body(data)
+
+    def close(self) -> None:
+        """Drops what was received."""
+        if self._source:
+            self._source.close()
+
+    def _receive_head(self, data: bytes) -> None:
+        begin = max(0, len(self._head) - 3)
+        self._head += data
+        end = self._head.find(b"\r\n\r\n", begin)
+        if 0 <= end <= MOST_HEAD:
+            head, tail = bytes(self._head[: end + 4]), bytes(self._head[end + 4 :])
+            self._head.clear()
+            self._begin_body(head, tail)
+        elif self._is_hopeless(data):
+            try:
+                self._parse(Source(bytes(self._head[:MOST_HEAD]), self._room))
+            except NoMoreData:
+                raise LimitRequestHeaders("the head is too long") from None
+
+    def _is_hopeless(self, data: bytes) -> bool:
+        """Whether the head, which has no end, can be refused already."""
+        head = self._head
+        bare = b"\n" in data and head.count(b"\n") != head.count(b"\r\n")
+        return (
+            bare
+            or len(head) > MOST_HEAD + len(b"\r\n\r")
+            or (len(head) > _MOST_LINE and head.find(b"\r\n", 2) < 0)
+        )
+
+    def _begin_body(self, head: bytes, tail: bytes) -> None:
+        self._source = Source(head, self._room)
+        self.request = self._parse(self._source)
+        reader = self.request.body.reader
+        self._framing = Chunks() if isinstance(reader, ChunkedReader) else Length(reader.length)
+        most = self._most_body(self.request)
+        expects, self.request._expected_100_continue = self.request._expected_100_continue, False  # noqa: SLF001  # gunicorn would answer too late
+        self.state = State.BODY
+        self._most = 0 if most is None else most
+        self._receive_body(tail)
+        unwanted = most is None or (isinstance(self._framing, Length) and reader.length > most)
+        if self.state is State.BODY and unwanted:
+            self._end(State.CUT)
+        self.awaits_continue = expects and not tail and self.state is State.BODY
+
+    def _receive_body(self, data: bytes) -> None:
+        if self._source is None:
+            return
+        taken = self._framing.take(data)
+        self.rest = data[taken:]
+        try:
+            if taken:
+                self._source.keep(data[:taken])
+        except OSError as error:
+            self._source.failure = error
+            self._end(State.CUT)
+            return
+        if self._framing.ended:
+            self._end(State.WHOLE)
+        elif self._framing.broken or self._framing.size > self._most + 2 * PIECE:
+            # More than the limit, so that the application, which reads in pieces, comes to it before the end
+            self._end(State.CUT)
+
+    def _end(self, state: State) -> None:
+        self.state = state
+        if self._source:
+            self._source.rewind()
+        if state is State.CUT:
+            self.request.force_close()
