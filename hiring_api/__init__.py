@@ -1,3 +1,3 @@
-"""Hiring records in MySQL: `data` knows tables and rows, `web` knows HTTP."""
+"""Moves hiring records out of CSV files into MySQL, then takes, exports and restores them over HTTP."""
 
 __version__ = "0.1.0"

@@ -21,9 +21,10 @@ from hiring_api.database.locks import named_lock
 from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
 from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load, load_at_once
+from hiring_api.loading.rejects_file import write_rejects
 from hiring_api.loading.task import Limit, Loaded, Task
 from hiring_api.model.tables import kinds
-from hiring_api.rejects.csv_file import line_of, rejects_file, require_writable, write_rejects
+from hiring_api.rejects.csv_file import line_of, rejects_file, require_writable
 from hiring_api.rejects.record import Origin
 from migration_job.sources import files as source_files
 

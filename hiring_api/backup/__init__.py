@@ -1,1 +1,7 @@
-"""backup."""
+"""Backups: tables into files, and files back into tables, exactly or not at all.
+
+Reading order: `export` (a table's rows as Avro bytes), `backup` (one table as a file, all as a zip with a
+manifest), `archive` and `seal` (reading such a zip, every byte accounted for), `checks` (all of a file before
+a row is touched), `load_rows` and `restore` (files into tables), `verify` (would it restore?), `catalogue`
+and `file_store` (backups that are kept in a folder or in S3).
+"""

@@ -13,8 +13,9 @@ from zlib import error as zlib_error
 from hiring_api.avro.reader import AvroRows
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import tables
+from hiring_api.system.disk_full import room
 
-from .backup import MANIFEST, fingerprint, room
+from .backup import MANIFEST, fingerprint
 from .seal import NOT_READABLE, require_intact
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import tempfile
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,8 +14,8 @@ from hiring_api.avro.container import Content, write
 from hiring_api.avro.schema import avro_schema
 from hiring_api.database import identity, schema
 from hiring_api.database.engine import snapshot
-from hiring_api.errors import StorageFull
 from hiring_api.model.tables import resource, tables
+from hiring_api.system.disk_full import room
 
 from . import export
 from .seal import EMPTY_SEAL, seal
@@ -32,7 +30,6 @@ if TYPE_CHECKING:
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 _PIECE: Final = 1024 * 1024
-_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _EARLIEST_ZIP: Final = (1980, 1, 1, 0, 0, 0)
 
 
@@ -67,20 +64,6 @@ class Manifest:
     def etag(self) -> str:
         """The same for backups of the same rows in the same codec."""
         return sha256("".join(entry.sha256 for entry in self.files).encode()).hexdigest()
-
-
-@contextmanager
-def room(
-    message: str = "there is no room left for the file: nothing was kept",
-    kind: type[StorageFull] = StorageFull,
-) -> Iterator[None]:
-    """Turns a full disk into StorageFull, or that kind of it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise kind(message) from error
-        raise
 
 
 def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Content:

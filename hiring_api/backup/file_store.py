@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
 from hiring_api.errors import BackupsFull, NotFound, StorageUnavailable
+from hiring_api.system.disk_full import room
 from hiring_api.system.temp_files import scratch_file
-
-from .backup import room
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,29 +11,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CHAR, Column, Index, Integer, Table, delete, insert, select
+from sqlalchemy import delete, insert, select
 from sqlalchemy.exc import IntegrityError
 
+from hiring_api.database.bookkeeping import answers
 from hiring_api.errors import Busy
-from hiring_api.model.tables import OPTIONS, Base
-from hiring_api.rejects.packs import Long, Moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 _CLEAN_EVERY = 100  # keyed requests, about
-
-answers = Table(
-    "idempotency_keys",
-    Base.metadata,
-    Column("scope", CHAR(64), primary_key=True),
-    Column("fingerprint", CHAR(64), nullable=False),
-    Column("status", Integer, nullable=False),
-    Column("body", Long, nullable=False),
-    Column("kept_at", Moment, nullable=False),
-    Index("ix_idempotency_keys_kept_at", "kept_at"),
-    **{name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"},
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,14 @@ from hiring_api.database.engine import open_engine, snapshot
 from hiring_api.errors import DatabaseUnavailable, NotFound
 from hiring_api.model.tables import resource, tables
 from hiring_api.settings import read_settings
-from hiring_api.system.output import bar, on_terminal, reading, show
+from hiring_api.system.output import bar, on_terminal, show
 
 from .confirm import confirm
 from .named_files import opened
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import URL, Engine, Table
@@ -77,7 +77,7 @@ def verify_files(options: argparse.Namespace) -> None:
 
 def _verifying(files: list[AvroRows], level: str) -> AbstractContextManager[None]:
     """A bar, where rows are read."""
-    return nullcontext() if level == "checksum" else reading("verifying", files)
+    return nullcontext() if level == "checksum" else _reading("verifying", files)
 
 
 def restore_file(options: argparse.Namespace) -> None:
@@ -95,7 +95,7 @@ def restore_file(options: argparse.Namespace) -> None:
             keeping = partial(catalogue.kept_before, engine, store, _retention(settings), file.name)
         if not options.dry_run and not options.yes:
             confirm(engine, file, options.mode, keeps=keeping is not None)
-        with reading("restoring", file.files):
+        with _reading("restoring", file.files):
             reports = restore(engine, file.files, options.mode, dry_run=options.dry_run, keeping=keeping)
     found = [report.to_json() for report in reports]
     show(found, found, as_json=options.json)
@@ -204,3 +204,13 @@ def _line(kept: catalogue.Kept) -> dict[str, Any]:
     of = identity.described(kept.database) if kept.database else ""
     line = {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified, "reason": kept.reason}
     return {**line, "database": of}
+
+
+@contextmanager
+def _reading(what: str, files: Sequence[AvroRows]) -> Iterator[None]:
+    """A bar of the rows of files as they are read; how many there are, only our own files say."""
+    known = [file.content.rows for file in files if file.content]
+    with bar(what, sum(known) if len(known) == len(files) else None) as tell:
+        for file in files:
+            file.tell = tell
+        yield

@@ -93,7 +93,7 @@ def _load_samples() -> int:
     """
     folder, log = FOLDER / "csv", FOLDER / "migration.log"
     if not all((folder / f"{table.name}.csv").exists() for table in tables()):
-        status = _run("migration_job.samples.generate", str(folder))
+        status = _run("migration_job.samples", str(folder))
         if status:
             return status
     with log.open("w", encoding="utf-8") as file:

@@ -1,1 +1,7 @@
-"""database."""
+"""The database: connections, transactions, and the ways in and out for many rows at once.
+
+Reading order: `engine` (connections, transactions that are tried again, snapshots), `driver_errors` (what an
+error of a driver means), `bulk_load` (rows in, and the proof that they arrived), `lookup` (which ids are
+there), `parent_locks`, `locks` (between processes), `staging` (temporary tables), `schema`, `revisions` and
+`migrations/`, `bookkeeping` (the program's own tables), `identity`, `next_ids`, `wrong_passwords`.
+"""

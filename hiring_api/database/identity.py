@@ -6,11 +6,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CHAR, Column, Table, inspect, select
+from sqlalchemy import inspect, select
 
+from hiring_api.database.bookkeeping import identity
 from hiring_api.errors import Conflict
-from hiring_api.model.tables import OPTIONS, Base
-from hiring_api.rejects.packs import Moment
 
 from .engine import snapshot
 
@@ -18,15 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sqlalchemy import Connection, Engine
-
-# One row, written by the revision that makes the table: the id goes wherever the data goes by other ways
-identity = Table(
-    "identity",
-    Base.metadata,
-    Column("id", CHAR(32), primary_key=True),
-    Column("made_at", Moment, nullable=False),
-    **{name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"},
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import os
 import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
+
+from hiring_api.system.temp_files import is_the_file
 
 from .driver_errors import translated
 
@@ -71,11 +72,3 @@ def _file_lock(engine: Engine, name: str, wait: int) -> Iterator[bool]:
                 finally:
                     path.unlink()  # while it is held: who opened it meanwhile sees that it is gone
                 return
-
-
-def is_the_file(path: Path, descriptor: int) -> bool:
-    """Whether the open file is still the one that the path names; its last holder may have removed it."""
-    try:
-        return os.fstat(descriptor).st_ino == path.stat().st_ino
-    except FileNotFoundError:
-        return False

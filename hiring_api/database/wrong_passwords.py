@@ -8,24 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CHAR, BigInteger, Column, Integer, String, Table, delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
-from hiring_api.model.tables import OPTIONS, Base
+from hiring_api.database.bookkeeping import wrong_passwords
 
 from .driver_errors import translated
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
-
-wrong_passwords = Table(
-    "wrong_passwords",
-    Base.metadata,
-    Column("minute", BigInteger, primary_key=True, autoincrement=False),
-    Column("address", String(64), primary_key=True),
-    Column("process", CHAR(32), primary_key=True),
-    Column("wrong", Integer, nullable=False),
-    **{name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"},
-)
 
 
 def note(engine: Engine, minute: int, address: str, process: str, wrong: int) -> int:

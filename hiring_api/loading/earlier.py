@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 
 from hiring_api.csv_input.validation import kept_fields
+from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.model.tables import kinds
-from hiring_api.rejects.packs import pack_of, reject_packs, unpacked
+from hiring_api.rejects.packs import pack_of, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

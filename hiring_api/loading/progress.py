@@ -12,56 +12,21 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap, BitMap64
 from sqlalchemy import (
-    CHAR,
-    Column,
-    Index,
-    Integer,
-    LargeBinary,
-    String,
     Table,
-    Text,
     delete,
     insert,
     select,
     update,
 )
-from sqlalchemy.dialects.mysql import LONGBLOB
 
 from hiring_api.csv_input.records import Position
+from hiring_api.database.bookkeeping import load_ids, loads
 from hiring_api.model.row_lines import Checksum
-from hiring_api.model.tables import OPTIONS, Base
-from hiring_api.rejects.packs import Moment
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from hiring_api.rejects.record import Origin
-
-loads = Table(
-    "loads",
-    Base.metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("run", String(64), nullable=False),
-    Column("table_name", String(64), nullable=False),
-    Column("source", String(512), nullable=False),
-    Column("fingerprint", CHAR(64), nullable=False),
-    Column("progress", Text, nullable=False),
-    Column("begun_at", Moment, nullable=False),
-    Column("ended_at", Moment),
-    Index("ix_loads_fingerprint", "fingerprint"),
-    **OPTIONS,
-)
-
-# What a load under way has taken from its file; a row for each chunk, as one value would be written anew
-# with every chunk
-load_ids = Table(
-    "load_ids",
-    Base.metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("load_id", Integer, nullable=False, index=True),
-    Column("ids", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb"), nullable=False),
-    **OPTIONS,
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from pyroaring import BitMap
 from sqlalchemy import select, update
 
 from hiring_api.csv_input.validation import kept_fields
+from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.database.lookup import present, rows_of
 from hiring_api.model.tables import kinds
 from hiring_api.model.validation import Judged
 from hiring_api.rejects.csv_file import line_of
-from hiring_api.rejects.packs import pack_of, reject_packs, repacked, unpacked
+from hiring_api.rejects.packs import pack_of, repacked, unpacked
 
 from .earlier import by_key
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
+from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.model.tables import resource, tables
 
 from .csv_file import line_of
-from .packs import pack_of, reject_packs, unpacked
+from .packs import pack_of, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,10 +10,6 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Integer, String, Table, Text
-from sqlalchemy.dialects.mysql import DATETIME, MEDIUMTEXT
-
-from hiring_api.model.tables import OPTIONS, Base
 from hiring_api.model.validation import RowError, errors_json
 
 if TYPE_CHECKING:
@@ -26,31 +22,6 @@ _LARGEST: Final = 1_000_000  # characters of a pack, or of one raw row that is a
 _LARGEST_AGAIN: Final = 4_000_000  # after rejects have changed; the column holds 16 MB
 _ROWS: Final = "rows"
 _ENCODER: Final = json.JSONEncoder()
-
-Long = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
-Moment = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
-
-# `content` is JSON: {"raws": […], "lines": […], "records": […], "reasons": […], "errors": [[…], …]}, where
-# `reasons` has, for each raw row, the place of its errors in `errors`. `resolved` is JSON as well: when a
-# reject was resolved, by its place in the pack, from 1; and under "rows" the id of the row that did so
-reject_packs = Table(
-    "reject_packs",
-    Base.metadata,
-    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
-    Column("table_name", String(64), nullable=False),
-    Column("source", String(512), nullable=False),
-    Column("run", String(64), nullable=False),
-    Column("first_line", BigInteger),
-    Column("last_line", BigInteger),
-    Column("size", Integer, nullable=False),
-    Column("unresolved", Integer, nullable=False),
-    Column("content", Long, nullable=False),
-    Column("resolved", Long),
-    Column("refused_at", Moment, nullable=False),
-    Index("ix_reject_packs_table_name_source", "table_name", "source", "last_line"),
-    Index("ix_reject_packs_run", "run"),
-    **OPTIONS,
-)
 
 
 class Reject(NamedTuple):

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import insert
 
+from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.database.bulk_load import insert_lines
 from hiring_api.model.row_lines import spelling
 
-from .packs import packed, reject_packs
+from .packs import packed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

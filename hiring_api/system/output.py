@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from tqdm import tqdm
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
-    from hiring_api.avro.reader import AvroRows
 
 _MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
 
@@ -68,13 +67,3 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
             shown.update(rows)
 
         yield tell
-
-
-@contextmanager
-def reading(what: str, files: Sequence[AvroRows]) -> Iterator[None]:
-    """A bar of the rows of files as they are read; how many there are, only our own files say."""
-    known = [file.content.rows for file in files if file.content]
-    with bar(what, sum(known) if len(known) == len(files) else None) as tell:
-        for file in files:
-            file.tell = tell
-        yield

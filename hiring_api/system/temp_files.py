@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from hiring_api.database.locks import is_the_file
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -96,3 +94,11 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink()
+
+
+def is_the_file(path: Path, descriptor: int) -> bool:
+    """Whether the open file is still the one that the path names; its last holder may have removed it."""
+    try:
+        return os.fstat(descriptor).st_ino == path.stat().st_ino
+    except FileNotFoundError:
+        return False

@@ -1,4 +1,4 @@
-"""Sample data in the shape of the exercise's files: `python -m migration_job.samples.generate FOLDER`.
+"""Sample data in the shape of the exercise's files: `python -m migration_job.samples FOLDER`.
 
 Headerless CSV files for all tables, with dense ids and hirings in 2021 and 2022. Some hirings lack exactly
 one field. The same arguments give the same bytes; rows are streamed, so there may be many millions.
@@ -133,7 +133,7 @@ def _count(text: str) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes the files and says so; the exit status is 0, 1 when a file cannot be written, or 2 for usage."""
-    parser = argparse.ArgumentParser(prog="python -m migration_job.samples.generate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m migration_job.samples", description=__doc__)
     parser.add_argument("folder", type=Path, help="made if it is not there; files in it are replaced")
     parser.add_argument("--employees", type=_count, default=EMPLOYEES, metavar="N")
     parser.add_argument("--seed", type=int, default=SEED, metavar="N")
@@ -149,7 +149,3 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, rows in sizes.items():
         sys.stdout.write(f"{given.folder / name}.csv: {rows} rows\n")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

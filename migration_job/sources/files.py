@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from hiring_api.backup.backup import room
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import resource, tables
+from hiring_api.system.disk_full import room
 from hiring_api.system.temp_files import ScratchFolder
 
 from .https import from_web, is_web, without_secrets

@@ -14,8 +14,8 @@ import urllib.request
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, Final
 
-from hiring_api.backup.backup import room
 from hiring_api.errors import InvalidFile
+from hiring_api.system.disk_full import room
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,8 +7,8 @@ import re
 import shutil
 from typing import TYPE_CHECKING, Any, Final
 
-from hiring_api.backup.backup import room
 from hiring_api.errors import InvalidFile
+from hiring_api.system.disk_full import room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

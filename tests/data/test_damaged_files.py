@@ -4,11 +4,11 @@ import io
 import random
 
 import pytest
-from hiring_api.data.varint import varint
 
 from hiring_api.avro import container
 from hiring_api.avro.container import OUR_SYNC
 from hiring_api.errors import InvalidFile, InvalidRows
+from hiring_api.model.columns.varint import varint
 from tests.data.avro_files import ROWS, foreign, rows_in, saved
 
 CODECS = ["null", "deflate", "zstandard"]

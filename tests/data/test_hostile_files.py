@@ -118,7 +118,7 @@ def test_a_bomb_is_refused_soon(name):
 _GROWN = """
 import re, sys
 from pathlib import Path
-from hiring_api.data.errors import InvalidFile
+from hiring_api.errors import InvalidFile
 from tests.data.avro_files import DEPARTMENTS, rows_in
 
 def peak():

@@ -20,10 +20,11 @@ from sqlalchemy import delete, insert, select
 
 from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
+from hiring_api.database.bookkeeping import load_ids
 from hiring_api.database.engine import transaction
 from hiring_api.loading import apply, loader
 from hiring_api.loading.plan import Target
-from hiring_api.loading.progress import Counts, load_ids
+from hiring_api.loading.progress import Counts
 from hiring_api.loading.task import Limit, Task
 from hiring_api.model.tables import Department, Employee, Job
 from hiring_api.model.validation import RowError

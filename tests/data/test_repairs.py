@@ -13,10 +13,11 @@ from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database.engine import transaction
 from hiring_api.loading import loader, repairs
+from hiring_api.loading.rejects_file import write_rejects
 from hiring_api.loading.task import Task
 from hiring_api.model.tables import Department, kinds
 from hiring_api.rejects import packs
-from hiring_api.rejects.csv_file import EXTRA, write_rejects
+from hiring_api.rejects.csv_file import EXTRA
 from hiring_api.rejects.record import Origin
 from tests.conftest import on_record
 

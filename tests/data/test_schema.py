@@ -19,11 +19,11 @@ from sqlalchemy import MetaData, inspect, make_url, text
 from hiring_api.avro.reader import AvroRows
 from hiring_api.backup.restore import restore
 from hiring_api.database import identity, revisions, schema
+from hiring_api.database.bookkeeping import load_ids, reject_packs
 from hiring_api.database.engine import open_engine
 from hiring_api.errors import DatabaseUnavailable
-from hiring_api.loading.progress import load_ids, unfinished
+from hiring_api.loading.progress import unfinished
 from hiring_api.model.tables import Base, Employee
-from hiring_api.rejects.packs import reject_packs
 from hiring_api.rejects.record import Origin
 from tests.conftest import on_record
 from tests.data.avro_files import DEPARTMENTS, ROWS, saved
@@ -98,7 +98,7 @@ def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
     schema.upgrade(bare)
     url = bare.url.render_as_string(hide_password=False)
     code = (
-        "import sys; from hiring_api.data import schema; from hiring_api.database.engine import open_engine; "
+        "import sys; from hiring_api.database import schema; from hiring_api.database.engine import open_engine; "
         "from sqlalchemy import make_url; schema.upgrade(open_engine(make_url(sys.argv[1]))); "
         "sys.exit('alembic' in sys.modules)"
     )

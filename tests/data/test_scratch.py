@@ -12,7 +12,7 @@ from hiring_api.system.temp_files import ScratchFolder, scratch_file, sweep
 OWNER = """
 import sys
 from pathlib import Path
-from hiring_api.data.scratch import ScratchFolder, scratch_file
+from hiring_api.system.temp_files import ScratchFolder, scratch_file
 place = Path(sys.argv[1])
 folder, (_, file) = ScratchFolder("made-", place), scratch_file(place, "made-", ".part")
 (folder.path / "content").write_text("x")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from hiring_api.loading.progress import loads
+from hiring_api.database.bookkeeping import loads
 from tests.conftest import on_record
 
 from .test_job import employee, figures

@@ -9,9 +9,8 @@ import sys
 import pytest
 from sqlalchemy import MetaData, func, select
 
-from hiring_api.loading.progress import loads
+from hiring_api.database.bookkeeping import loads, reject_packs
 from hiring_api.model.tables import tables
-from hiring_api.rejects.packs import reject_packs
 from tests.migration.test_job import employee, figures
 
 # Stays where it may write and has written nothing yet, until a line comes on its standard input

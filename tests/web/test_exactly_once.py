@@ -14,7 +14,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
-from hiring_api.batches.idempotency import answers
+from hiring_api.database.bookkeeping import answers
 from hiring_api.database.locks import named_lock
 from hiring_api.model.tables import Department, Employee
 from tests.conftest import on_record

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 from sqlalchemy import func, select
 
-from hiring_api.database.wrong_passwords import wrong_passwords
+from hiring_api.database.bookkeeping import wrong_passwords
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.web.app import create_app
 from hiring_api.web.http import guesses

@@ -2,9 +2,9 @@
 
 from alembic import context
 
-from hiring_api.rejects.packs import reject_packs
+from hiring_api.database.bookkeeping import loads
 
 connection = context.config.attributes["connection"]
-context.configure(connection=connection, target_metadata=reject_packs.metadata, compare_type=True)
+context.configure(connection=connection, target_metadata=loads.metadata, compare_type=True)
 with context.begin_transaction():
     context.run_migrations()

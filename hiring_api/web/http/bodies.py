@@ -12,7 +12,7 @@ from flask import current_app, request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from hiring_api.backup.backup import room
+from hiring_api.system.disk_full import room
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

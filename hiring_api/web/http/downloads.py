@@ -18,6 +18,7 @@ from hiring_api.backup.catalogue import Retention, kept_before
 from hiring_api.backup.file_store import open_store
 from hiring_api.backup.restore import MODES, restore
 from hiring_api.model.tables import resource, tables
+from hiring_api.system.disk_full import room
 from hiring_api.web.schemas.parameters import Query, choice, flag
 
 from .bodies import settings
@@ -102,7 +103,7 @@ def sent(media_type: str, table: Table | None, write: Callable[[BinaryIO], str])
     """
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
     try:
-        with backup.room():
+        with room():
             content = write(file)
     except BaseException:
         file.close()

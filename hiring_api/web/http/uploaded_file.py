@@ -15,7 +15,7 @@ from werkzeug.exceptions import (
 )
 from werkzeug.sansio.multipart import Data, Epilogue, Field, File, MultipartDecoder, NeedData
 
-from hiring_api.backup.backup import room
+from hiring_api.system.disk_full import room
 
 from .bodies import PIECE, pieces, settings, too_large
 

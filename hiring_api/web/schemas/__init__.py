@@ -1,1 +1,1 @@
-"""schemas."""
+"""What the OpenAPI document shows of parameters and bodies."""

@@ -1,0 +1,108 @@
+"""The tables that hold no user's rows but what the program itself must remember, each with its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import (
+    CHAR,
+    BigInteger,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.mysql import DATETIME, LONGBLOB, MEDIUMTEXT
+
+from hiring_api.model.tables import OPTIONS, Base
+
+LongText: Final = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
+Moment: Final = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
+# For tables whose key the program makes
+_OWN_KEY: Final = {name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"}
+
+# One row, written by the revision that makes the table: the id goes wherever the data goes by other ways
+identity = Table(
+    "identity",
+    Base.metadata,
+    Column("id", CHAR(32), primary_key=True),
+    Column("made_at", Moment, nullable=False),
+    **_OWN_KEY,
+)
+
+# How far each load of a CSV file has come; one that ended is kept as a record
+loads = Table(
+    "loads",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("run", String(64), nullable=False),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(512), nullable=False),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("progress", Text, nullable=False),
+    Column("begun_at", Moment, nullable=False),
+    Column("ended_at", Moment),
+    Index("ix_loads_fingerprint", "fingerprint"),
+    **OPTIONS,
+)
+
+# What a load under way has taken from its file; a row for each chunk, as one value would be written anew
+# with every chunk
+load_ids = Table(
+    "load_ids",
+    Base.metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("load_id", Integer, nullable=False, index=True),
+    Column("ids", LargeBinary().with_variant(LONGBLOB(), "mysql", "mariadb"), nullable=False),
+    **OPTIONS,
+)
+
+# `content` is JSON: {"raws": […], "lines": […], "records": […], "reasons": […], "errors": [[…], …]}, where
+# `reasons` has, for each raw row, the place of its errors in `errors`. `resolved` is JSON as well: when a
+# reject was resolved, by its place in the pack, from 1; and under "rows" the id of the row that did so
+reject_packs = Table(
+    "reject_packs",
+    Base.metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("table_name", String(64), nullable=False),
+    Column("source", String(512), nullable=False),
+    Column("run", String(64), nullable=False),
+    Column("first_line", BigInteger),
+    Column("last_line", BigInteger),
+    Column("size", Integer, nullable=False),
+    Column("unresolved", Integer, nullable=False),
+    Column("content", LongText, nullable=False),
+    Column("resolved", LongText),
+    Column("refused_at", Moment, nullable=False),
+    Index("ix_reject_packs_table_name_source", "table_name", "source", "last_line"),
+    Index("ix_reject_packs_run", "run"),
+    **OPTIONS,
+)
+
+# The first answer to each request with an Idempotency-Key
+answers = Table(
+    "idempotency_keys",
+    Base.metadata,
+    Column("scope", CHAR(64), primary_key=True),
+    Column("fingerprint", CHAR(64), nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", LongText, nullable=False),
+    Column("kept_at", Moment, nullable=False),
+    Index("ix_idempotency_keys_kept_at", "kept_at"),
+    **_OWN_KEY,
+)
+
+# How many wrong passwords each process of the API had from an address in a minute since 1970
+wrong_passwords = Table(
+    "wrong_passwords",
+    Base.metadata,
+    Column("minute", BigInteger, primary_key=True, autoincrement=False),
+    Column("address", String(64), primary_key=True),
+    Column("process", CHAR(32), primary_key=True),
+    Column("wrong", Integer, nullable=False),
+    **_OWN_KEY,
+)

@@ -1,0 +1,28 @@
+"""Full disks: an error of this program, whoever was writing."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from hiring_api.errors import StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+
+@contextmanager
+def room(
+    message: str = "there is no room left for the file: nothing was kept",
+    kind: type[StorageFull] = StorageFull,
+) -> Iterator[None]:
+    """Turns a full disk into StorageFull, or that kind of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_ROOM:
+            raise kind(message) from error
+        raise
