@@ -11,6 +11,7 @@ DEV := .venv/bin/python
 RUN := .local/venv/bin/python
 PORT ?= 8000
 ARGS ?=
+TEST_PROCESSES ?= 2
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 # $(call environment,FOLDER,LIST): a virtual environment with exactly what LIST pins
@@ -39,7 +40,7 @@ run: .local/venv/installed.txt  ## load the sample data into SQLite and serve th
 
 .PHONY: test
 test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server (ARGS="-k name" for some)
-	@$(DEV) -m tests.server -- $(DEV) -m pytest $(ARGS)
+	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
 
 .PHONY: lint
 lint: .venv/installed.txt  ## check style, types and imports

@@ -34,12 +34,25 @@ def database_url(request, tmp_path_factory):
         url = f"sqlite:///{tmp_path_factory.mktemp('database')}/hiring.db"
     elif (url := os.environ.get("TEST_DATABASE_URL")) is None:
         pytest.skip("TEST_DATABASE_URL names no MySQL-family server: run `make test`, which provides one")
-    parsed = read_settings({"DATABASE_URL": url}).database_url
+    parsed = _of_this_worker(read_settings({"DATABASE_URL": url}).database_url)
     engine = open_engine(parsed)
     _drop_everything(engine)
     schema.upgrade(engine)
     engine.dispose()
     return parsed
+
+
+def _of_this_worker(url):
+    """The address of a database that no other process of pytest-xdist uses."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    if worker is None or url.get_backend_name() == "sqlite":
+        return url
+    own = url.set(database=f"{url.database}_{worker}")
+    server = open_engine(url)
+    with server.begin() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE IF NOT EXISTS `{own.database}` CHARACTER SET utf8mb4")
+    server.dispose()
+    return own
 
 
 def _drop_everything(engine):

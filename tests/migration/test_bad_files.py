@@ -14,8 +14,7 @@ import pytest
 import zstandard
 
 from migration_job.main import main
-
-from .test_job import employee, figures
+from tests.migration.test_job import employee, figures
 
 SALES = [(1, "Sales"), (2, "Law")]
 

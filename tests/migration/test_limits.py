@@ -11,8 +11,7 @@ from sqlalchemy import select
 
 from hiring_api.database.bookkeeping import loads
 from tests.conftest import on_record
-
-from .test_job import employee, figures
+from tests.migration.test_job import employee, figures
 
 MIXED = employee(1) + employee(2, "") + employee(3) + employee(4, department=9)
 

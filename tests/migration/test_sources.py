@@ -17,8 +17,7 @@ from sqlalchemy import make_url
 
 from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
-
-from .test_job import employee, figures
+from tests.migration.test_job import employee, figures
 
 SALES = [(1, "Sales"), (2, "Law")]
 

@@ -10,7 +10,7 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.web.http.extensions import Routes
 from hiring_api.web.http.media_types import CSS, HTML, JAVASCRIPT
 
-_FILES = Path(__file__).parent / "console"
+_FILES = Path(__file__).parents[1] / "console"
 # Nothing from other sites, no inline script: a name with markup in it stays text
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

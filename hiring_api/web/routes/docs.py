@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from flask import Flask, Response
     from flask_smorest import Api
 
-_OURS, _OUR_FILES = Path(__file__).parent / "swagger", {"docs.html", "docs.js"}
+_OURS, _OUR_FILES = Path(__file__).parents[1] / "swagger", {"docs.html", "docs.js"}
 _SWAGGER = Path(flask_swagger_ui.__file__).parent / "dist"
 # Nothing from other sites and no script in a page; Swagger UI sets styles within its elements
 _POLICY = (

@@ -13,7 +13,7 @@ import pytest
 
 from hiring_api.avro.schema import avro_schema
 from hiring_api.errors import InvalidFile, InvalidRows
-from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, ROWS, foreign, rows_in, saved
+from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, ROWS, foreign, rows_in, saved
 
 WHEN = datetime(2021, 7, 27, 16, 2, 8, 123000)
 ROW = (7, "Ana", WHEN, 1, 2)

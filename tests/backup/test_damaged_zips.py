@@ -12,7 +12,7 @@ from hiring_api.database import bulk_load
 from hiring_api.database.engine import transaction
 from hiring_api.errors import InvalidFile, InvalidRows
 from hiring_api.model.row_lines import spell
-from tests.data.avro_files import DEPARTMENTS, ROWS
+from tests.avro.avro_files import DEPARTMENTS, ROWS
 
 EXPECTED = [(row_id, text.decode()) for row_id, text in ROWS]
 

@@ -22,7 +22,7 @@ from hiring_api.errors import (
     StorageFull,
     StorageUnavailable,
 )
-from tests.data.avro_files import DEPARTMENTS
+from tests.avro.avro_files import DEPARTMENTS
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])

@@ -25,8 +25,8 @@ from hiring_api.errors import DatabaseUnavailable
 from hiring_api.loading.progress import unfinished
 from hiring_api.model.tables import Base, Employee
 from hiring_api.rejects.record import Origin
+from tests.avro.avro_files import DEPARTMENTS, ROWS, saved
 from tests.conftest import on_record
-from tests.data.avro_files import DEPARTMENTS, ROWS, saved
 
 employees = Employee.__table__
 BEGUN = (
@@ -98,8 +98,8 @@ def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
     schema.upgrade(bare)
     url = bare.url.render_as_string(hide_password=False)
     code = (
-        "import sys; from hiring_api.database import schema; from hiring_api.database.engine import open_engine; "
-        "from sqlalchemy import make_url; schema.upgrade(open_engine(make_url(sys.argv[1]))); "
+        "import sys; from hiring_api.database import schema, engine; "
+        "from sqlalchemy import make_url; schema.upgrade(engine.open_engine(make_url(sys.argv[1]))); "
         "sys.exit('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code, url], check=False).returncode == 0

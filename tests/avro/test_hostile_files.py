@@ -10,7 +10,7 @@ import pytest
 
 from hiring_api.avro.container import block, header
 from hiring_api.errors import InvalidFile
-from tests.data.avro_files import DEPARTMENTS, rows_in
+from tests.avro.avro_files import DEPARTMENTS, rows_in
 
 SYNC = b"S" * 16
 PLAIN = {
@@ -119,7 +119,7 @@ _GROWN = """
 import re, sys
 from pathlib import Path
 from hiring_api.errors import InvalidFile
-from tests.data.avro_files import DEPARTMENTS, rows_in
+from tests.avro.avro_files import DEPARTMENTS, rows_in
 
 def peak():
     return int(re.search(r"VmHWM:\\s+([0-9]+) kB", Path("/proc/self/status").read_text())[1])

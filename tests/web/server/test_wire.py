@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.web.test_gunicorn_config import end, serving
+from tests.web.server.test_gunicorn_config import end, serving
 
 AUTH = "Authorization: Basic " + base64.b64encode(b"u:p's").decode()
 JSON = f"Host: x\r\n{AUTH}\r\nContent-Type: application/json\r\n"

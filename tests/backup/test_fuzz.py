@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from hiring_api.backup.archive import open_archive
 from hiring_api.errors import InvalidFile, InvalidRows
-from tests.data.avro_files import ROWS, foreign, rows_in, saved
+from tests.avro.avro_files import ROWS, foreign, rows_in, saved
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "300"))
 EXPECTED = [(row_id, text.decode()) for row_id, text in ROWS]
@@ -68,7 +68,7 @@ def archive():
 @settings(max_examples=EXAMPLES, deadline=2000, suppress_health_check=[HealthCheck.too_slow])
 @given(change=changes)
 def test_a_mutated_zip_is_refused_or_gives_the_saved_rows(archive, change):
-    from tests.data.avro_files import DEPARTMENTS
+    from tests.avro.avro_files import DEPARTMENTS
 
     try:
         with open_archive(io.BytesIO(mutated(archive, change)), [DEPARTMENTS]) as [file]:

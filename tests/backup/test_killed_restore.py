@@ -19,7 +19,7 @@ from hiring_api.database.locks import named_lock
 from hiring_api.model.row_lines import spell
 from hiring_api.model.tables import Employee, tables
 from hiring_api.settings import read_settings
-from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
+from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.server import Server, installed
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))

@@ -208,13 +208,13 @@ def test_a_file_that_grows_or_shrinks_while_it_is_read_is_not_proven(engine, tmp
 @pytest.mark.parametrize("way", [loader.load, loader.load_at_once])
 def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkeypatch, way):
     fill(engine, [])
-    real = apply.bulk.load
+    real = apply.bulk_load.load
 
     def damaging(connection, rows):
         real(connection, rows)
         connection.execute(rows.table.update().where(rows.table.c.id == 2).values(name="Damaged"))
 
-    monkeypatch.setattr(apply.bulk, "load", damaging)
+    monkeypatch.setattr(apply.bulk_load, "load", damaging)
     task = task_of(tmp_path / "employees.csv", [employee(1), employee(2)])
     with pytest.raises(loader.Unproven, match="what hired_employees holds is not what was read"):
         way(engine, task)

@@ -9,7 +9,7 @@ from hiring_api.avro import container
 from hiring_api.avro.container import OUR_SYNC
 from hiring_api.errors import InvalidFile, InvalidRows
 from hiring_api.model.columns.varint import varint
-from tests.data.avro_files import ROWS, foreign, rows_in, saved
+from tests.avro.avro_files import ROWS, foreign, rows_in, saved
 
 CODECS = ["null", "deflate", "zstandard"]
 EXPECTED = [(row_id, text.decode()) for row_id, text in ROWS]
@@ -153,7 +153,7 @@ def test_what_is_no_avro_file_is_refused_with_a_reason(data, message):
 
 def test_a_file_can_be_read_twice():
     from hiring_api.avro.reader import AvroRows
-    from tests.data.avro_files import DEPARTMENTS
+    from tests.avro.avro_files import DEPARTMENTS
 
     rows = AvroRows(io.BytesIO(saved()), DEPARTMENTS)
     first, second = ([chunk.values for chunk in rows.chunks()] for _ in range(2))

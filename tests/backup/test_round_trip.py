@@ -16,7 +16,7 @@ from hiring_api.database.engine import snapshot, transaction
 from hiring_api.errors import Conflict
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import spell
-from tests.data.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
+from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 
 ids = st.one_of(st.integers(1, 300), st.integers(1, MAX_ID), st.sampled_from([8191, 8192, 2**27, MAX_ID]))
 texts = st.text(st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=255).filter(
