@@ -63,7 +63,7 @@ def spoiled_apart(batch):
     ]
 
 
-class Kept:
+class KeptConnection:
     """A client that keeps its connection."""
 
     def __init__(self, api):
@@ -113,7 +113,7 @@ def measure(url):
         )
     times = {"driver": [], "clean": [], "without ids": [], "all wrong": [], "wrong apart": []}
     with serving(url) as api:
-        client, first = Kept(api), 1
+        client, first = KeptConnection(api), 1
         for turn in range(TURNS + 3):
             batches = [rows(first + 1000 * place) for place in range(3)]
             first += 3_000
@@ -162,17 +162,17 @@ def main():
         print("SQLite:")
         measure(f"sqlite:///{folder}/hiring.db")
     if url := os.environ.get("TEST_DATABASE_URL"):
-        return judge(measure(url))
+        return verdict(measure(url))
     try:
         with Server(options=DURABLE) as server:
             print("A private server:")
-            return judge(measure(server.url()))
+            return verdict(measure(server.url()))
     except NoServer as reason:
         print(f"No server: {reason}")
         return 0
 
 
-def judge(quotient):
+def verdict(quotient):
     """The exit status."""
     print(f"clean / driver = {quotient:.2f} (aim: at most {AIM})")
     return quotient > AIM

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
     from sqlalchemy import Engine, Table
 
-    from hiring_api.csv_input.validation import JudgedChunk
-    from hiring_api.loading.plan import OnConflict
+    from hiring_api.csv_input.validation import ValidatedChunk
+    from hiring_api.loading.plan import OnFileConflict
     from hiring_api.loading.progress import Progress
     from hiring_api.rejects.packs import Reject
     from hiring_api.settings import Settings
@@ -57,7 +57,7 @@ class Job:
     source: str
     tables: tuple[Table, ...] = ()
     choices: Choices = field(default_factory=Choices)
-    on_conflict: OnConflict = "error"
+    on_conflict: OnFileConflict = "error"
     limit: Limit | None = None
     dry_run: bool = False
     wait: bool = False
@@ -157,7 +157,7 @@ def _check(
 ) -> tuple[Loaded, Path | None]:
     with rejects_file(folder, task.table, when) as file:
 
-        def record(_chunk: JudgedChunk, refused: dict[int, Reject]) -> None:
+        def record(_chunk: ValidatedChunk, refused: dict[int, Reject]) -> None:
             file.add(line_of(task.table, task.origin.source, reject) for reject in refused.values())
 
         loaded = check(engine, task, record, accepted, tell)

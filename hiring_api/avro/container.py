@@ -39,7 +39,7 @@ NOT_READABLE: Final = "the file is not a readable backup"
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class FileChecksum:
     """What a file holds: how many rows, and the checksum of the schema and the records' bytes in hex."""
 
     rows: int
@@ -61,14 +61,14 @@ def block(rows: int, data: bytes, sync: bytes) -> bytes:
     return varint(rows) + _bytes(data) + sync
 
 
-def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, bytes]]) -> Content:
+def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, bytes]]) -> FileChecksum:
     """Writes a whole file; `blocks` are numbers of rows and their records' uncompressed bytes.
 
     Another thread compresses a block while this one fetches the next.
     """
     text = json.dumps(schema, separators=(",", ":")).encode()
     start = file.tell()
-    file.write(_our_header(text, codec, Content(0, ""), ""))
+    file.write(_our_header(text, codec, FileChecksum(0, ""), ""))
     digest, after, total = sha256(text), sha256(), 0
     pending: deque[tuple[int, Future[bytes]]] = deque()
     with ThreadPoolExecutor(1) as pool:
@@ -80,7 +80,7 @@ def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, b
                 after.update(_write_next(file, pending))
         while pending:
             after.update(_write_next(file, pending))
-    content = Content(total, digest.hexdigest())
+    content = FileChecksum(total, digest.hexdigest())
     end = file.tell()
     file.seek(start)
     file.write(_our_header(text, codec, content, after.hexdigest()))
@@ -96,7 +96,7 @@ def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> by
     return data
 
 
-def _our_header(schema: bytes, codec: str, content: Content, blocks: str | None) -> bytes:
+def _our_header(schema: bytes, codec: str, content: FileChecksum, blocks: str | None) -> bytes:
     """The header of a file of ours; `blocks` is the SHA-256 of what follows it, None before it was noted."""
     metadata = {
         "avro.schema": schema,
@@ -152,14 +152,14 @@ class Container:
                 metadata[name] = self._text()
         return metadata
 
-    def _content(self, metadata: dict[str, bytes]) -> Content | None:
+    def _content(self, metadata: dict[str, bytes]) -> FileChecksum | None:
         rows, checksum = metadata.get(ROWS), metadata.get(CHECKSUM)
         if rows is None and checksum is None and self._sync != OUR_SYNC:
             return None
         # One of the three marks tells that it is our file, and then all must be there
         if rows is None or checksum is None or not (rows.isdigit() and len(rows) == _ROWS_WIDTH):
             raise InvalidFile(f"{NOT_READABLE}: its row count or checksum is damaged")
-        return Content(int(rows), checksum.decode("ascii", "replace"))
+        return FileChecksum(int(rows), checksum.decode("ascii", "replace"))
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
         """The number of rows and the uncompressed bytes of each block.

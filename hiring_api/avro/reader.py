@@ -1,4 +1,4 @@
-"""An Avro file -> judged rows, a few thousand at a time, with memory that does not grow with the file."""
+"""An Avro file -> validated rows, a few thousand at a time, with memory that does not grow with the file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import fastavro
 
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import kinds, resource, tables
-from hiring_api.model.validation import Judged, judge_record
+from hiring_api.model.validation import ValidatedRow, validate_record
 
 from .container import NOT_READABLE, Container, block, header
 from .schema import Reading, avro_schema, reading
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from .container import Content
+    from .container import FileChecksum
 
 Values = tuple[Any, ...]  # of one row, in the order of the table's columns
 
@@ -37,7 +37,7 @@ _DAMAGED = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError
 
 
 @dataclass(frozen=True, slots=True)
-class Chunk:
+class AvroChunk:
     """Rows of a file: the values of those that are right, and the others with their errors.
 
     `first` is the place in the file, from 1, of the first of them; the wrong ones come with theirs.
@@ -45,9 +45,9 @@ class Chunk:
 
     first: int
     values: list[Values]
-    wrong: list[tuple[int, Judged]]
+    wrong: list[tuple[int, ValidatedRow]]
 
-    def places(self) -> list[int]:
+    def numbers(self) -> list[int]:
         """The place in the file of each of `values`."""
         wrong = {place for place, _ in self.wrong}
         return [place for place in range(self.first, self.after) if place not in wrong]
@@ -70,7 +70,7 @@ class AvroRows:
         self.table = table
         self.tell: Callable[[int], object] | None = None  # told the number of rows of each chunk that is read
         container = self._open()
-        self.content: Content | None = container.content
+        self.content: FileChecksum | None = container.content
         if self.content and container.schema != avro_schema(table):
             name = container.schema.get("name") if isinstance(container.schema, dict) else None
             other = name if isinstance(name, str) and name != table.name else "another version of it"
@@ -90,7 +90,7 @@ class AvroRows:
         for _ in self._open().blocks():
             pass
 
-    def chunks(self) -> Iterator[Chunk]:
+    def chunks(self) -> Iterator[AvroChunk]:
         """All rows in the order of the file.
 
         Raises:
@@ -98,7 +98,7 @@ class AvroRows:
         """
         place = 1
         for records in self._records():
-            chunk = self._judge(records, place)
+            chunk = self._validate(records, place)
             place = chunk.after
             yield chunk
             if self.tell is not None:
@@ -114,20 +114,20 @@ class AvroRows:
         if rows or data:
             yield from _decode(self._reading, rows, data)
 
-    def _judge(self, records: list[dict[str, Any]], first: int) -> Chunk:
+    def _validate(self, records: list[dict[str, Any]], first: int) -> AvroChunk:
         fields = [[record[name] for record in records] for name, _ in self._reading.columns]
         columns = [
             reader.check_all(values)
             for values, (_, reader) in zip(fields, self._reading.columns, strict=True)
         ]
-        wrong: list[tuple[int, Judged]] = []
+        wrong: list[tuple[int, ValidatedRow]] = []
         if all(column is not None for column in columns):
-            return Chunk(first, list(zip(*columns, strict=True)), wrong)
+            return AvroChunk(first, list(zip(*columns, strict=True)), wrong)
         rows = list(zip(*fields, strict=True))
-        return Chunk(first, list(self._judge_each(rows, first, wrong)), wrong)
+        return AvroChunk(first, list(self._validate_each(rows, first, wrong)), wrong)
 
-    def _judge_each(
-        self, rows: list[Values], first: int, wrong: list[tuple[int, Judged]]
+    def _validate_each(
+        self, rows: list[Values], first: int, wrong: list[tuple[int, ValidatedRow]]
     ) -> Iterator[Values]:
         names = list(kinds(self.table))
         readers = [reader for _, reader in self._reading.columns]
@@ -137,11 +137,11 @@ class AvroRows:
                 yield row
                 continue
             said = {name: reader.json(value) for name, reader, value in zip(names, readers, raw, strict=True)}
-            judged = judge_record(self.table, said)
-            if judged.errors:
-                wrong.append((place, judged))
+            validated = validate_record(self.table, said)
+            if validated.errors:
+                wrong.append((place, validated))
             else:
-                yield tuple([judged.values[name] for name in names])
+                yield tuple([validated.values[name] for name in names])
 
 
 def table_of(file: BinaryIO, name: str) -> Table:

@@ -10,7 +10,7 @@ from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
-from hiring_api.avro.container import Content, write
+from hiring_api.avro.container import FileChecksum, write
 from hiring_api.avro.schema import avro_schema
 from hiring_api.database import identity, schema
 from hiring_api.database.engine import snapshot
@@ -66,7 +66,7 @@ class Manifest:
         return sha256("".join(entry.sha256 for entry in self.files).encode()).hexdigest()
 
 
-def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Content:
+def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> FileChecksum:
     """Writes `table` into `file`.
 
     Raises:
@@ -80,7 +80,7 @@ def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Co
 
 def _write_table(
     connection: Connection, table: Table, file: BinaryIO, codec: str, tell: Tell | None = None
-) -> Content:
+) -> FileChecksum:
     blocks = export.blocks(connection, table)
     return write(file, avro_schema(table), codec, blocks if tell is None else _told(blocks, tell))
 

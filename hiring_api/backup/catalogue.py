@@ -60,7 +60,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptBackup:
     """An entry of the catalogue. `rows` are those of each table, `bytes` and `sha256` those of the zip."""
 
     name: str
@@ -100,7 +100,7 @@ def keep(
     codec: str = "deflate",
     tell: Tell | None = None,
     spare: str = "",
-) -> Kept:
+) -> KeptBackup:
     """Keeps a backup of all tables, or of those chosen; `tell` is told numbers of rows as they are written.
 
     Where there is no room, older backups of the database go, the oldest first, but not the one named `spare`.
@@ -125,7 +125,7 @@ def keep(
 
 def _keep(
     engine: Engine, store: Store, reason: str, chosen: Sequence[Table] | None, codec: str, tell: Tell | None
-) -> Kept:
+) -> KeptBackup:
     now = datetime.now(UTC)
     # Microseconds first, so that names sort by time within a second as well
     name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
@@ -138,7 +138,9 @@ def _keep(
     store.put(f"{name}.zip", write)
     [(manifest, size, digest)] = made
     rows = {entry.table: entry.rows for entry in manifest.files}
-    kept = Kept(name, manifest.time, reason, size, digest, rows, codec, manifest.revision, manifest.database)
+    kept = KeptBackup(
+        name, manifest.time, reason, size, digest, rows, codec, manifest.revision, manifest.database
+    )
     try:
         _note(store, kept)
     except BaseException:
@@ -155,7 +157,7 @@ def _digest(file: BinaryIO) -> str:
     return digest.hexdigest()
 
 
-def _note(store: Store, kept: Kept) -> None:
+def _note(store: Store, kept: KeptBackup) -> None:
     text = json.dumps(kept.to_json(), indent=2).encode()
     store.put(f"{kept.name}.json", lambda file: _write(file, text))
 
@@ -164,7 +166,7 @@ def _write(file: BinaryIO, text: bytes) -> None:
     file.write(text)
 
 
-def listed(store: Store) -> list[Kept]:
+def listed(store: Store) -> list[KeptBackup]:
     """All kept backups, newest first."""
     names = set(store.names())
     found = [name[:-5] for name in names if name.endswith(".json") and f"{name[:-5]}.zip" in names]
@@ -177,7 +179,7 @@ def listed(store: Store) -> list[Kept]:
     return entries
 
 
-def newest(store: Store, here: Database | None = None) -> Kept:
+def newest(store: Store, here: Database | None = None) -> KeptBackup:
     """The newest backup that somebody asked for, of this database as far as that is known.
 
     Raises:
@@ -189,7 +191,7 @@ def newest(store: Store, here: Database | None = None) -> Kept:
     raise NotFound("there are no backups that were asked for: the command backup keeps one")
 
 
-def find(store: Store, name: str) -> Kept:
+def find(store: Store, name: str) -> KeptBackup:
     """The entry of a backup.
 
     Raises:
@@ -205,14 +207,14 @@ def find(store: Store, name: str) -> Kept:
     try:
         said = json.loads(text)
         verified = Verified(**said.pop("verified")) if said.get("verified") else None
-        return Kept(**{**said, "name": name, "verified": verified})
+        return KeptBackup(**{**said, "name": name, "verified": verified})
     except (ValueError, TypeError, AttributeError):
         log.warning("the entry of the backup %s is damaged", name)
         raise NotFound(f"the entry of the backup {name} is damaged") from None
 
 
 @contextmanager
-def opened(store: Store, kept: Kept) -> Iterator[list[AvroRows]]:
+def opened(store: Store, kept: KeptBackup) -> Iterator[list[AvroRows]]:
     """The files of a kept backup, parents first.
 
     Raises:
@@ -222,7 +224,7 @@ def opened(store: Store, kept: Kept) -> Iterator[list[AvroRows]]:
         yield files
 
 
-def open_zip(store: Store, kept: Kept) -> BinaryIO:
+def open_zip(store: Store, kept: KeptBackup) -> BinaryIO:
     """The zip of a kept backup, at its beginning; the caller closes it.
 
     Raises:
@@ -238,7 +240,7 @@ def open_zip(store: Store, kept: Kept) -> BinaryIO:
     return file
 
 
-def mark(store: Store, kept: Kept, level: str, *, ok: bool) -> Kept:
+def mark(store: Store, kept: KeptBackup, level: str, *, ok: bool) -> KeptBackup:
     """Notes in the catalogue what a verification found."""
     noted = replace(kept, verified=Verified(level, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ok))
     _note(store, noted)
@@ -277,12 +279,12 @@ def prune(
     return gone
 
 
-def _own(store: Store, here: Database | None) -> list[Kept]:
+def _own(store: Store, here: Database | None) -> list[KeptBackup]:
     """The kept backups of a database, newest first, with those that name none."""
     return [entry for entry in listed(store) if not is_other(here, entry.database)]
 
 
-def _needed(entries: Sequence[Kept]) -> tuple[str, str]:
+def _needed(entries: Sequence[KeptBackup]) -> tuple[str, str]:
     """The names of the newest one that was asked for (else the newest), and of the newest verified one."""
     asked = [entry for entry in entries if entry.reason == REQUESTED] or entries
     whole = [entry for entry in entries if entry.verified and entry.verified.ok]

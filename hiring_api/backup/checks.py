@@ -1,4 +1,4 @@
-"""All of a file is judged before the first row of a table is touched."""
+"""All of a file is validated before the first row of a table is touched."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from sqlalchemy import func, select
 
 from hiring_api.errors import Conflict, InvalidRows
 from hiring_api.model.tables import kinds, references, resource, tables
-from hiring_api.model.validation import Judged, RowError
+from hiring_api.model.validation import RowError, ValidatedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sqlalchemy import Connection, Table
 
-    from hiring_api.avro.reader import AvroRows, Chunk
+    from hiring_api.avro.reader import AvroChunk, AvroRows
 
 SHOWN: Final = 20  # offending rows in an answer
 _LOOKED_UP: Final = 5000  # ids in one query
@@ -38,7 +38,7 @@ class Checked:
 
 
 class Checker:
-    """Judges the rows of a file as they pass by."""
+    """Validates the rows of a file as they pass by."""
 
     def __init__(self, rows: AvroRows) -> None:
         self._names = list(kinds(rows.table))
@@ -46,9 +46,9 @@ class Checker:
         self._total = 0
         self._checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
 
-    def take(self, chunk: Chunk) -> None:
+    def take(self, chunk: AvroChunk) -> None:
         """Notes the ids, references and errors of the next rows."""
-        found = [_offence(at, judged) for at, judged in chunk.wrong]
+        found = [_offence(at, validated) for at, validated in chunk.wrong]
         found += _doubles(self._checked, chunk, self._names.index("id"))
         for name, needed in self._checked.needed.items():
             at = self._names.index(name)
@@ -70,7 +70,7 @@ class Checker:
 
 
 def check(rows: AvroRows) -> Checked:
-    """Reads and judges the whole file.
+    """Reads and validates the whole file.
 
     Raises:
         InvalidFile: it is damaged somewhere.
@@ -82,11 +82,11 @@ def check(rows: AvroRows) -> Checked:
     return checker.done()
 
 
-def _offence(place: int, judged: Judged) -> dict[str, Any]:
-    return {"row": place, "errors": [error.to_json() for error in judged.errors]}
+def _offence(place: int, validated: ValidatedRow) -> dict[str, Any]:
+    return {"row": place, "errors": [error.to_json() for error in validated.errors]}
 
 
-def _doubles(checked: Checked, chunk: Chunk, at: int) -> list[dict[str, Any]]:
+def _doubles(checked: Checked, chunk: AvroChunk, at: int) -> list[dict[str, Any]]:
     """Notes the rows' ids; the rows whose id stood in the file already."""
     ids = [row[at] for row in chunk.values]
     fresh = BitMap(ids)
@@ -94,10 +94,10 @@ def _doubles(checked: Checked, chunk: Chunk, at: int) -> list[dict[str, Any]]:
         checked.ids |= fresh
         return []
     found = []
-    for place, row_id in zip(chunk.places(), ids, strict=True):
+    for place, row_id in zip(chunk.numbers(), ids, strict=True):
         if row_id in checked.ids:
             error = RowError("id", "duplicate_id", f"id {row_id} stands in this file before")
-            found.append(_offence(place, Judged(None, {}, [error])))
+            found.append(_offence(place, ValidatedRow(None, {}, [error])))
         checked.ids.add(row_id)
     return found
 

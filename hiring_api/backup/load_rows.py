@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hiring_api.database import bulk_load
 from hiring_api.database.parent_locks import references_held
-from hiring_api.model.row_lines import Checksum, spell
+from hiring_api.model.row_lines import Checksum, to_lines
 from hiring_api.system.prefetch import ahead
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from hiring_api.avro.reader import AvroRows
-    from hiring_api.model.row_lines import Spelled
+    from hiring_api.model.row_lines import RowLines
 
     from .checks import Checker
 
@@ -33,14 +33,14 @@ def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker |
         connection: in a transaction.
         rows: checked already, unless a checker is given.
         into: an empty table.
-        checker: judges the rows before they are loaded.
+        checker: validates the rows before they are loaded.
 
     Raises:
         IntegrityError: as `bulk.load` does.
         InvalidRows: the checker found rows that break a rule.
     """
     total = Checksum()
-    with ahead(_spelled(rows, checker), _AHEAD) as batches:
+    with ahead(_row_lines(rows, checker), _AHEAD) as batches:
         for batch in batches:
             with references_held(connection, batch, into):
                 bulk_load.load(connection, batch, into)
@@ -48,10 +48,10 @@ def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker |
     return total
 
 
-def _spelled(rows: AvroRows, checker: Checker | None) -> Iterator[Spelled]:
+def _row_lines(rows: AvroRows, checker: Checker | None) -> Iterator[RowLines]:
     chunks = rows.chunks()
     while some := list(islice(chunks, _TOGETHER)):
         if checker is not None:
             for chunk in some:
                 checker.take(chunk)
-        yield spell(rows.table, [row for chunk in some for row in chunk.values]).ready()
+        yield to_lines(rows.table, [row for chunk in some for row in chunk.values]).ready()

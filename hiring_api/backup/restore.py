@@ -41,7 +41,7 @@ MODES: Final = ("replace", "merge")
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class RestoreReport:
     """What a restore did to a table, or in a dry run would do. Numbers of rows; `received` is the file's.
 
     `kept` names the stored backup of what was replaced.
@@ -72,7 +72,7 @@ def restore(
     *,
     dry_run: bool = False,
     keeping: Keeping | None = None,
-) -> list[Report]:
+) -> list[RestoreReport]:
     """Brings the files' rows into their tables; the reports in the order of the files.
 
     An empty database gets its schema first.
@@ -81,7 +81,7 @@ def restore(
         engine: the database.
         files: one for each table, parents before the tables that refer to them.
         mode: `replace` leaves exactly the files' rows, `merge` keeps the other rows too.
-        dry_run: everything is judged and counted, nothing is written.
+        dry_run: everything is validated and counted, nothing is written.
         keeping: called with the tables before rows of them are replaced; it keeps them and yields the name.
 
     Raises:
@@ -107,7 +107,7 @@ def restore(
 
 def _into_full(
     engine: Engine, files: Sequence[AvroRows], mode: Mode, keeping: Keeping | None
-) -> list[Report]:
+) -> list[RestoreReport]:
     checked = [check(file) for file in files]
     if mode == "merge" or keeping is None:
         return _carefully(engine, checked, mode, dry_run=False)
@@ -116,17 +116,17 @@ def _into_full(
     return [replace(report, kept=name) for report in reports]
 
 
-def _carefully(engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[Report]:
+def _carefully(engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[RestoreReport]:
     try:
         return transaction(engine, lambda connection: _restore(connection, files, mode, dry_run=dry_run))
     except IntegrityError:
         raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
 
 
-def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[Report] | None:
+def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[RestoreReport] | None:
     """Loads backups of ours straight into empty tables; None where that cannot be, and nothing was done.
 
-    Their checksum proves that the bytes are those saved before a row is written; so the rows may be judged
+    Their checksum proves that the bytes are those saved before a row is written; so the rows may be validated
     while they are loaded, which halves the time. Should one be wrong nevertheless, nothing is kept, and the
     careful way says which.
     """
@@ -135,7 +135,7 @@ def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[R
     for file in files:
         file.verify()
 
-    def work(connection: Connection) -> list[Report] | None:
+    def work(connection: Connection) -> list[RestoreReport] | None:
         if any(_lock(connection, [file.table for file in files])):
             return None
         return [_report(_loaded(connection, file), mode, dry_run=False) for file in files]
@@ -170,7 +170,9 @@ class _Target:
         return self.file.table
 
 
-def _restore(connection: Connection, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[Report]:
+def _restore(
+    connection: Connection, files: Sequence[Checked], mode: Mode, *, dry_run: bool
+) -> list[RestoreReport]:
     counts = _lock(connection, [file.table for file in files])
     targets = [_Target(file, before) for file, before in zip(files, counts, strict=True)]
     require_references(connection, files, replace=mode == "replace")
@@ -242,9 +244,9 @@ def _drop(connection: Connection, targets: Sequence[_Target]) -> None:
                 staging.drop(connection, target.stage)
 
 
-def _report(target: _Target, mode: Mode, *, dry_run: bool) -> Report:
+def _report(target: _Target, mode: Mode, *, dry_run: bool) -> RestoreReport:
     received, done = len(target.file.ids), target.done
-    return Report(
+    return RestoreReport(
         table=resource(target.table),
         mode=mode,
         dry_run=dry_run,

@@ -28,9 +28,9 @@ def verify(engine: Engine | None, files: Sequence[AvroRows], level: Level) -> di
     Args:
         engine: the database whose scratch tables are used; needed for `restore` alone.
         files: parents before the tables that refer to them.
-        level: `checksum` compares bytes with checksums; `decode` also reads and judges every row and checks
-            that references within the files resolve; `restore` also loads the rows into temporary tables
-            and compares what is stored.
+        level: `checksum` compares bytes with checksums; `decode` also validates every row and checks that
+            references within the files resolve; `restore` also loads the rows into temporary tables and
+            compares what is stored.
 
     Raises:
         InvalidFile: a file is damaged, or the rows come back differently.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from marshmallow import missing
 
 from hiring_api.model.tables import kinds
-from hiring_api.model.validation import RowError, judge, read, schema, unknown_fields
+from hiring_api.model.validation import RowError, read, schema, unknown_fields, validate_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.model.row_lines import Values
-    from hiring_api.model.validation import Judged
+    from hiring_api.model.validation import ValidatedRow
 
 
 Errors = dict[int, tuple[RowError, ...]]  # by a row's place
@@ -25,7 +25,7 @@ Errors = dict[int, tuple[RowError, ...]]  # by a row's place
 
 @dataclass(frozen=True, slots=True)
 class BatchRows:
-    """Judged rows. `columns` has the value of each row, None where it has no valid one."""
+    """Validated rows. `columns` has the value of each row, None where it has no valid one."""
 
     raws: Sequence[Any]
     columns: dict[str, Sequence[Any]] = field(default_factory=dict)
@@ -53,8 +53,8 @@ class BatchRows:
         return BatchRows([self.raws[place] for place in places], columns, errors)
 
 
-def by_column(table: Table, rows: Sequence[Judged]) -> BatchRows:
-    """Rows that were judged one by one."""
+def by_column(table: Table, rows: Sequence[ValidatedRow]) -> BatchRows:
+    """Rows that were validated one by one."""
     columns: dict[str, Sequence[Any]] = {}
     for name in kinds(table):
         columns[name] = [row.values.get(name) for row in rows]
@@ -62,10 +62,10 @@ def by_column(table: Table, rows: Sequence[Judged]) -> BatchRows:
     return BatchRows([row.raw for row in rows], columns, errors)
 
 
-def judge_all(table: Table, raws: Sequence[Any]) -> BatchRows:
-    """What `judge` says of each of some JSON values that should be rows of `table`."""
+def validate_rows(table: Table, raws: Sequence[Any]) -> BatchRows:
+    """What `validate_row` says of each of some JSON values that should be rows of `table`."""
     if set(map(type, raws)) != {dict}:
-        return by_column(table, [judge(table, raw) for raw in raws])
+        return by_column(table, [validate_row(table, raw) for raw in raws])
     rows = BatchRows(raws)
     members = schema(table, id_required=False).load_fields
     for name, kind in kinds(table).items():

@@ -21,7 +21,7 @@ from hiring_api.rejects.packs import Reject
 from hiring_api.rejects.record import Origin, keep
 
 from .apply import write
-from .report import Batch, Outcome, Report
+from .report import Batch, BatchReport, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from .report import Options
 
-    Place = Callable[[Connection, Sequence[Batch], Options], list[Report]]
+    Place = Callable[[Connection, Sequence[Batch], Options], list[BatchReport]]
 
 _RACES = 3
 _FEWER = 4  # times fewer rows are tried at once after a lost race
@@ -41,9 +41,9 @@ def take(
     batches: Sequence[Batch],
     options: Options,
     origin: Origin,
-    finish: Callable[[Connection, list[Report]], None] | None = None,
-) -> list[Report]:
-    """Takes judged rows into tables in one transaction; what is refused is kept on record with them.
+    finish: Callable[[Connection, list[BatchReport]], None] | None = None,
+) -> list[BatchReport]:
+    """Takes validated rows into tables in one transaction; what is refused is kept on record with them.
 
     The reports can tell the log what was refused: that is left to the caller, since nobody waits for it.
 
@@ -58,7 +58,7 @@ def take(
         DatabaseUnavailable: nothing was committed.
     """
 
-    def work(place: Place, connection: Connection) -> list[Report]:
+    def work(place: Place, connection: Connection) -> list[BatchReport]:
         reports = place(connection, batches, options)
         if not options.dry_run:
             for batch, report in zip(batches, reports, strict=True):
@@ -73,14 +73,14 @@ def take(
     return transaction(engine, partial(work, _place_in_parts))
 
 
-def _rejects(batch: Batch, report: Report) -> list[Reject]:
+def _rejects(batch: Batch, report: BatchReport) -> list[Reject]:
     failed = [place for place, outcome in enumerate(report.outcomes) if outcome.status == "failed"]
     return [
         Reject(batch.rows.raws[place], report.outcomes[place].errors, None, place + 1) for place in failed
     ]
 
 
-def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
     reports = _plan(connection, batches, options)
     if _refused(reports, options):
         return _rolled_back(reports)
@@ -90,12 +90,12 @@ def _place(connection: Connection, batches: Sequence[Batch], options: Options) -
     return reports
 
 
-def _refused(reports: Iterable[Report], options: Options) -> bool:
+def _refused(reports: Iterable[BatchReport], options: Options) -> bool:
     """Whether an atomic batch must not go in."""
     return options.mode == "atomic" and any(report.counts()["failed"] for report in reports)
 
 
-def _rolled_back(reports: list[Report]) -> list[Report]:
+def _rolled_back(reports: list[BatchReport]) -> list[BatchReport]:
     for report in reports:
         for outcome in report.outcomes:
             if outcome.status != "failed":
@@ -103,7 +103,7 @@ def _rolled_back(reports: list[Report]) -> list[Report]:
     return reports
 
 
-def _plan(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+def _plan(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
     """The outcome that each row will have if nobody else writes meanwhile; ids not yet assigned.
 
     Nothing is written to find out: an INSERT that is undone would burn ids.
@@ -115,7 +115,7 @@ def _plan(connection: Connection, batches: Sequence[Batch], options: Options) ->
         coming[batch.table] = {
             outcome.id for outcome in outcomes if outcome.status == "inserted" and outcome.id is not None
         }
-        reports.append(Report(batch.table, options, outcomes))
+        reports.append(BatchReport(batch.table, options, outcomes))
     return reports
 
 
@@ -230,7 +230,7 @@ def _among(ids: set[int]) -> str:
     return f"id IN ({', '.join(map(str, ids))})"
 
 
-def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: Options) -> list[Report]:
+def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
     """Parts of the rows, each in a savepoint of its own: exact whatever others write meanwhile.
 
     The parts are as large as others let them be, because the rows that are in stay locked until all are.
@@ -239,7 +239,7 @@ def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: O
     with connection.begin_nested() as everything:
         for batch in batches:
             outcomes = _place_parts_of(connection, batch, options)
-            reports.append(Report(batch.table, options, [outcomes[place] for place in sorted(outcomes)]))
+            reports.append(BatchReport(batch.table, options, [outcomes[place] for place in sorted(outcomes)]))
         if not _refused(reports, options):
             return reports
         everything.rollback()

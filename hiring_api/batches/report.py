@@ -50,7 +50,7 @@ def _nothing() -> None:
 
 
 @dataclass(slots=True)
-class Report:
+class BatchReport:
     """The outcomes of a batch's rows, in the order of the rows. `tell` logs which were refused, and why."""
 
     table: Table
@@ -65,13 +65,13 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Judged rows for one table."""
+    """Validated rows for one table."""
 
     table: Table
     rows: BatchRows
 
 
-def answer(report: Report, returned: Returned = "all") -> str:
+def answer(report: BatchReport, returned: Returned = "all") -> str:
     """A report as users see it, in JSON: the counts, and the outcomes of all rows, the failed ones or none.
 
     It is put together from strings, at a third of what an encoder needs for a thousand objects.

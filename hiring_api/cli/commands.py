@@ -193,12 +193,12 @@ def _table(name: str) -> Table:
     raise NotFound(f"there is no table {name}: choose from {', '.join(map(resource, tables()))}")
 
 
-def _mark(kept: catalogue.Kept | None, level: str, *, ok: bool) -> None:
+def _mark(kept: catalogue.KeptBackup | None, level: str, *, ok: bool) -> None:
     if kept is not None:
         catalogue.mark(open_store(read_settings().backup_dir), kept, level, ok=ok)
 
 
-def _line(kept: catalogue.Kept) -> dict[str, Any]:
+def _line(kept: catalogue.KeptBackup) -> dict[str, Any]:
     """The columns of a kept backup that fit on a terminal."""
     verified = f"{kept.verified.level}{'' if kept.verified.ok else ' FAILED'}" if kept.verified else "no"
     of = identity.described(kept.database) if kept.database else ""

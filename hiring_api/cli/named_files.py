@@ -32,7 +32,7 @@ class NamedFile:
 
     name: str
     files: list[AvroRows]
-    kept: catalogue.Kept | None = None
+    kept: catalogue.KeptBackup | None = None
     time: str | None = None
     database: Mapping[str, Any] | None = None
 

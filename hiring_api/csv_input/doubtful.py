@@ -14,7 +14,7 @@ from hiring_api.model.columns import Text
 from hiring_api.model.tables import kinds
 
 if TYPE_CHECKING:
-    from hiring_api.model.row_lines import Spelled
+    from hiring_api.model.row_lines import RowLines
 
 _MISSING: Final = frozenset(b"null (null) <null> nan none nil na n/a #n/a <na> nat \\n undefined".split())
 _LONGEST: Final = max(map(len, _MISSING))
@@ -23,7 +23,7 @@ _FIRST: Final = np.zeros(256, np.bool_)
 _FIRST[list(b'"nNuU(<#\\')] = True
 
 
-def count_doubtful(rows: Spelled) -> int:
+def count_doubtful(rows: RowLines) -> int:
     """How many texts of valid rows are such a word, or stand in quotes."""
     if not rows.lines:
         return 0

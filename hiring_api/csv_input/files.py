@@ -43,7 +43,7 @@ class Choices:
 
 
 @dataclass(frozen=True, slots=True)
-class Content:
+class RawFile:
     """A file that can be opened again and again; it may be compressed where `compressed` says so."""
 
     name: str
@@ -51,9 +51,9 @@ class Content:
     compressed: bool = True
 
 
-def on_disk(path: Path, name: str) -> Content:
+def on_disk(path: Path, name: str) -> RawFile:
     """The content of a file on disk; `name` is what the user calls it."""
-    return Content(name, lambda: path.open("rb"))
+    return RawFile(name, lambda: path.open("rb"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class CsvFile:
     its number of bytes.
     """
 
-    content: Content
+    content: RawFile
     encoding: str | None
     layout: Layout
     digest: str
@@ -85,7 +85,7 @@ class CsvFile:
             yield stream
 
 
-def inspect(content: Content, table: Table, choices: Choices) -> CsvFile:
+def inspect(content: RawFile, table: Table, choices: Choices) -> CsvFile:
     """Reads a file once, without keeping it, and says how it is to be read as rows of `table`.
 
     Raises:
@@ -152,7 +152,7 @@ def _is_utf8(line: bytes) -> bool:
 
 
 @contextmanager
-def _open(content: Content, encoding: str | None) -> Iterator[Any]:
+def _open(content: RawFile, encoding: str | None) -> Iterator[Any]:
     try:
         with content.open() as file, _decompressed(file, allowed=content.compressed) as plain:
             stream: Any = plain if encoding is None else _Transcoded(plain, encoding, content.name)

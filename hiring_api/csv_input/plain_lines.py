@@ -1,4 +1,4 @@
-"""A block of CSV lines -> those that are plainly right rows, in the canonical spelling.
+"""A block of CSV lines -> those that are plainly right rows, in the canonical form.
 
 Most lines of most files are: their fields stand in the table's order, are spelled as they are stored (but for
 an instant's `T` and `Z`), and hold no quote. Their bytes need not become Python values at all.
@@ -13,13 +13,13 @@ import numpy as np
 
 from hiring_api.model.columns import Whole
 from hiring_api.model.columns.byte_columns import ByteColumn, odd_bytes
-from hiring_api.model.row_lines import Spelled
+from hiring_api.model.row_lines import RowLines
 from hiring_api.model.tables import kinds
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
-    from hiring_api.model.columns.byte_columns import Bytes, Mask, Places
+    from hiring_api.model.columns.byte_columns import Bytes, Indexes, Mask
 
     from .records import Chunk, Layout
 
@@ -27,10 +27,10 @@ _LINE_FEED, _TAB = b"\n\t"
 NONE: Final = np.empty(0, np.intp)
 
 
-def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spelled]:
+def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Indexes, RowLines]:
     """The indexes of the records that are plainly right, and their rows; none where the layout is unusual."""
     if not chunk.plain or layout.names != tuple(kinds(table)) or not layout.delimiter.isascii():
-        return NONE, Spelled(table, [])
+        return NONE, RowLines(table, [])
     lines = _split(chunk.plain, ord(layout.delimiter), len(layout.names))
     kept = np.ones(len(lines.data), np.bool_)
     columns = dict(zip(kinds(table), lines.fields(kept), strict=True))
@@ -45,7 +45,7 @@ def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Places, Spel
     for name, kind in kinds(table).items():
         kind.respell(columns[name], good)
     wholes = {name: found[good] for name, found in numbers.items()}
-    return lines.fits[good], Spelled(table, lines.canonical(good, kept), wholes)
+    return lines.fits[good], RowLines(table, lines.canonical(good, kept), wholes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +55,10 @@ class _Lines:
     """
 
     data: Bytes
-    starts: Places
-    ends: Places
-    fits: Places
-    cuts: Places
+    starts: Indexes
+    ends: Indexes
+    fits: Indexes
+    cuts: Indexes
 
     def fields(self, kept: Mask) -> list[ByteColumn]:
         """The columns of the lines that fit."""

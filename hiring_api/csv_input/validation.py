@@ -1,6 +1,6 @@
 """A chunk of CSV records -> the rows that are valid, and the others with their errors.
 
-Plain lines are taken as bytes, plain values column by column; whatever is not plain is judged by the
+Plain lines are taken as bytes, plain values column by column; whatever is not plain is validated by the
 Marshmallow schema, which alone refuses. All three take the same values.
 """
 
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pyroaring import BitMap
 
-from hiring_api.model.row_lines import joined, spell
+from hiring_api.model.row_lines import joined, to_lines
 from hiring_api.model.tables import kinds
-from hiring_api.model.validation import Judged, RowError, judge_fields, without_empty_surplus
+from hiring_api.model.validation import RowError, ValidatedRow, validate_fields, without_empty_surplus
 
 from .doubtful import count_doubtful
 from .plain_lines import NONE, plain_rows
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from hiring_api.model.columns.byte_columns import Places
-    from hiring_api.model.row_lines import Spelled, Values
+    from hiring_api.model.columns.byte_columns import Indexes
+    from hiring_api.model.row_lines import RowLines, Values
 
     from .records import Chunk, Layout
 
@@ -35,43 +35,43 @@ _MOST: Final = 1000  # fields of a refused record that are kept
 
 
 @dataclass
-class JudgedChunk:
-    """`rows` are valid by themselves, `places` their indexes in the chunk; `refused` is by index.
+class ValidatedChunk:
+    """`rows` are valid by themselves, `indexes` where they are in the chunk; `refused` is by index.
 
     `doubtful` is a number of texts in `rows`, `blank` one of records.
     """
 
     chunk: Chunk
-    rows: Spelled
-    places: Places = field(default_factory=lambda: NONE)
-    refused: dict[int, Judged] = field(default_factory=dict)
+    rows: RowLines
+    indexes: Indexes = field(default_factory=lambda: NONE)
+    refused: dict[int, ValidatedRow] = field(default_factory=dict)
     blank: int = 0
     doubtful: int = 0
 
     @cached_property
     def ids(self) -> BitMap:
-        """The ids of all its records that have a valid one, refused or not; asked for when all are judged."""
+        """The ids of all its records that have a valid one, refused or not; for when all are validated."""
         return self.rows.ids | BitMap(
             [row.values["id"] for row in self.refused.values() if "id" in row.values]
         )
 
 
-def judge_chunk(table: Table, layout: Layout, chunk: Chunk) -> JudgedChunk:
-    """Judges all records of a chunk. Records of nothing but separators and blanks are only counted."""
+def validate_chunk(table: Table, layout: Layout, chunk: Chunk) -> ValidatedChunk:
+    """Validates all records of a chunk. Records of nothing but separators and blanks are only counted."""
     places, rows = plain_rows(table, layout, chunk)
-    judged = JudgedChunk(chunk, rows, places)
+    validated = ValidatedChunk(chunk, rows, places)
     if len(places) < len(chunk.fields):
         plain = np.zeros(len(chunk.fields), np.bool_)
         plain[places] = True
-        _judge_others(table, layout, judged, np.flatnonzero(~plain).tolist())
-    judged.rows = judged.rows.ready()
-    judged.doubtful = count_doubtful(judged.rows)
-    return judged
+        _validate_others(table, layout, validated, np.flatnonzero(~plain).tolist())
+    validated.rows = validated.rows.ready()
+    validated.doubtful = count_doubtful(validated.rows)
+    return validated
 
 
-def _judge_others(table: Table, layout: Layout, judged: JudgedChunk, others: list[int]) -> None:
-    """Judges the records at `others`, and adds those that are right to the rows."""
-    chunk, width = judged.chunk, len(layout.names)
+def _validate_others(table: Table, layout: Layout, validated: ValidatedChunk, others: list[int]) -> None:
+    """Validates the records at `others`, and adds those that are right to the rows."""
+    chunk, width = validated.chunk, len(layout.names)
     records = {index: without_empty_surplus(chunk.fields[index], width) for index in others}
     fits = [index for index, fields in records.items() if len(fields) == width and index not in chunk.broken]
     rows, doubtful = _quick_rows(table, layout, [records[index] for index in fits])
@@ -80,19 +80,19 @@ def _judge_others(table: Table, layout: Layout, judged: JudgedChunk, others: lis
     }
     if len(good) < len(records):
         partly = {fits[place]: rows[place] for place in doubtful}
-        _judge_rest(table, layout, judged, records, good, partly)
+        _validate_rest(table, layout, validated, records, good, partly)
     if good:
-        _add(judged, spell(table, list(good.values())), np.array(list(good), np.intp))
+        _add(validated, to_lines(table, list(good.values())), np.array(list(good), np.intp))
 
 
-def _add(judged: JudgedChunk, rows: Spelled, places: Places) -> None:
+def _add(validated: ValidatedChunk, rows: RowLines, places: Indexes) -> None:
     """Adds rows at their places among the others."""
-    if not len(judged.places) and bool((np.diff(places) > 0).all()):
-        judged.rows, judged.places = rows, places
+    if not len(validated.indexes) and bool((np.diff(places) > 0).all()):
+        validated.rows, validated.indexes = rows, places
         return
-    every = np.concatenate([judged.places, places])
+    every = np.concatenate([validated.indexes, places])
     order = np.argsort(every)
-    judged.rows, judged.places = joined([judged.rows, rows]).take(order), every[order]
+    validated.rows, validated.indexes = joined([validated.rows, rows]).take(order), every[order]
 
 
 def _quick_rows(table: Table, layout: Layout, records: list[Sequence[str]]) -> tuple[list[Values], set[int]]:
@@ -109,15 +109,15 @@ def _quick_rows(table: Table, layout: Layout, records: list[Sequence[str]]) -> t
     return list(zip(*values, strict=True)), doubtful
 
 
-def _judge_rest(
+def _validate_rest(
     table: Table,
     layout: Layout,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     records: dict[int, Sequence[str]],
     good: dict[int, Values],
     partly: dict[int, Values],
 ) -> None:
-    """Judges the records that are not in `good` and adds those that are right after all.
+    """Validates the records that are not in `good` and adds those that are right after all.
 
     `partly` has the values of those whose number of fields is right, None for what is not plainly right.
     """
@@ -125,17 +125,17 @@ def _judge_rest(
     for index, fields in records.items():
         if index in good:
             continue
-        wrong = judged.chunk.broken.get(index)
+        wrong = validated.chunk.broken.get(index)
         if wrong is None and not "".join(fields).strip():
-            judged.blank += 1
+            validated.blank += 1
             continue
         row = _empty_fields(places, fields, partly[index]) if index in partly else None
         if wrong is not None:
-            row = Judged(fields, {}, [wrong])
+            row = ValidatedRow(fields, {}, [wrong])
         elif row is None:
-            row = judge_fields(table, layout.names, fields)
+            row = validate_fields(table, layout.names, fields)
         if row.errors:
-            judged.refused[index] = row
+            validated.refused[index] = row
         else:
             good[index] = tuple(row.values[name] for name in places)
 
@@ -146,7 +146,7 @@ def _places(table: Table, layout: Layout) -> dict[str, int]:
     return {name: layout.names.index(name) for name in kinds(table)}
 
 
-def _empty_fields(places: dict[str, int], fields: Sequence[str], values: Values) -> Judged | None:
+def _empty_fields(places: dict[str, int], fields: Sequence[str], values: Values) -> ValidatedRow | None:
     """What the schema says of a record with nothing wrong but empty fields, the usual error, said faster.
 
     `places` has the field of each column. None where only the schema can tell.
@@ -159,7 +159,7 @@ def _empty_fields(places: dict[str, int], fields: Sequence[str], values: Values)
             return None
         else:
             errors.append(_required(name))
-    return Judged(fields, right, errors)
+    return ValidatedRow(fields, right, errors)
 
 
 @cache

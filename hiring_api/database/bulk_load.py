@@ -1,4 +1,4 @@
-"""The fast way in, per database, for rows that are judged already; and the proof that they arrived.
+"""The fast way in, per database, for rows that are validated already; and the proof that they arrived.
 
 `LOAD DATA LOCAL` turns what is wrong into warnings and drops it. So it is fed only valid rows, must warn of
 nothing and take every row; else it is undone and an INSERT says what is wrong. Source: MySQL manual,
@@ -17,7 +17,7 @@ from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
 from hiring_api.model.columns import Id, Instant, Reference
-from hiring_api.model.row_lines import Checksum, spell, spelling
+from hiring_api.model.row_lines import Checksum, line_format, to_lines
 from hiring_api.model.tables import kinds
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, CursorResult, Engine, Table, TextClause
 
     from hiring_api.model.columns import Kind
-    from hiring_api.model.row_lines import Spelled, Values
+    from hiring_api.model.row_lines import RowLines, Values
 
 # LOCAL is forbidden: by MySQL up to 5.7, by MySQL 8 and newer, by MariaDB; or the statement is unsupported
 _FORBIDDEN: Final = {1148, 3948, 4166, 1235}
@@ -43,7 +43,7 @@ class _Inexact(Exception):
     """LOAD DATA did not take every row as it is."""
 
 
-def load(connection: Connection, rows: Spelled, into: Table | None = None) -> None:
+def load(connection: Connection, rows: RowLines, into: Table | None = None) -> None:
     """Inserts rows into their table, or `into`, within the caller's transaction: exactly all, or none.
 
     Raises:
@@ -86,7 +86,7 @@ def insert_rows(connection: Connection, table: Table, columns: Sequence[str], ro
     text = ",".join([literal % row for row in rows])
     plain = "\\" not in text and text.count("'") == literal.count("'") * len(rows)
     if not plain or 4 * len(text) > _STATEMENT_BYTES:
-        line = spelling(columns)
+        line = line_format(columns)
         return insert_lines(connection, table, columns, "".join([line % row for row in rows]).encode())
     return _execute(connection, f"{_insert_into(table, columns)} VALUES {text}")
 
@@ -203,7 +203,7 @@ def _write_all(descriptor: int, content: bytes) -> None:
 
 
 def _statements(table: Table, columns: Sequence[str], lines: bytes, most: int) -> Iterator[str]:
-    """INSERT statements of about `most` bytes, made of the canonical spelling as a whole.
+    """INSERT statements of about `most` bytes, made of the canonical form as a whole.
 
     The sessions of `database.open_engine` take a backslash as an escape, and valid text has no control
     character: so two replacements make literals of all values, and two more put the rows apart. A number
@@ -224,7 +224,7 @@ def checksum(connection: Connection, table: Table, where: Where | None = None) -
     if connection.dialect.name == "sqlite":
         query = select(table) if where is None else select(table).where(where)
         parts = connection.execute(query).partitions(_FETCHED)
-        return sum((spell(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
+        return sum((to_lines(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
     crc = func.crc32(_stored_line(table))
     totals = select(func.count(), func.coalesce(func.sum(crc * table.c.id), 0))
     rows, total = connection.execute(totals if where is None else totals.where(where)).one()
@@ -248,11 +248,11 @@ def digest(connection: Connection, table: Table, where: Where) -> str | None:
 
 
 def _stored_line(table: Table) -> ColumnElement[str]:
-    """The canonical spelling of a stored row, by the server."""
-    columns = [_stored_spelling(table.c[name], kind) for name, kind in kinds(table).items()]
+    """The canonical form of a stored row, by the server."""
+    columns = [_stored_text(table.c[name], kind) for name, kind in kinds(table).items()]
     return func.concat(func.concat_ws("\t", *columns), "\n")
 
 
-def _stored_spelling(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
+def _stored_text(column: ColumnElement[Any], kind: Kind) -> ColumnElement[Any]:
     """What `str` says of the value in Python: that of a datetime leaves out a fraction of zero."""
     return func.replace(cast(column, String(26)), ".000000", "") if isinstance(kind, Instant) else column

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table, TextClause
 
-    from hiring_api.model.row_lines import Spelled, Values
+    from hiring_api.model.row_lines import RowLines, Values
 
 _LISTED: Final = 5_000  # ids in one condition
 _GAPS: Final = 2_000  # ids left out of a range
@@ -76,7 +76,7 @@ def checksum_of(connection: Connection, table: Table, ids: BitMap) -> Checksum:
     return sum((bulk_load.checksum(connection, table, condition) for condition in having(ids)), Checksum())
 
 
-def holds(connection: Connection, rows: Spelled) -> bool:
+def holds(connection: Connection, rows: RowLines) -> bool:
     """Whether the table has all these rows, as they are, by SHA-256; where it cannot be asked so, no.
 
     The ids of the rows must differ.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
     from sqlalchemy import Connection, Table
 
-    from hiring_api.model.row_lines import Spelled
+    from hiring_api.model.row_lines import RowLines
 
 _CLUSTER: Final = (
     "SHOW VARIABLES WHERE variable_name IN ('wsrep_on', 'group_replication_single_primary_mode')"
@@ -24,7 +24,7 @@ _MOST: Final = 1000  # parents of a column; more are as fast looked up by the se
 
 
 @contextmanager
-def references_held(connection: Connection, rows: Spelled, into: Table) -> Iterator[bool]:
+def references_held(connection: Connection, rows: RowLines, into: Table) -> Iterator[bool]:
     """Within the block, for loading `rows` into the table `into`, the server need not look up what each of
     them refers to, as it is proven and locked here; whether it is, and the rows alone are left to be locked.
 
@@ -53,7 +53,7 @@ def _one_writer(connection: Connection) -> bool:
     return ("wsrep_on", "ON") not in known and ("group_replication_single_primary_mode", "OFF") not in known
 
 
-def _hold(connection: Connection, rows: Spelled) -> bool:
+def _hold(connection: Connection, rows: RowLines) -> bool:
     """Locks the parents until the end of the transaction; whether all of them are there."""
     wanted = [(parent, rows.distinct(name)) for name, parent in references(rows.table).items()]
     if any(len(ids) > _MOST for _, ids in wanted):

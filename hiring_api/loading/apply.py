@@ -1,4 +1,4 @@
-"""A judged chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
+"""A validated chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
 
 Where another writer got in between, what was tried is undone, looked at again and tried in smaller parts,
 which take less time and are seldom hit again. Rows that are in stay locked until all are: others would wait
@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from sqlalchemy.exc import IntegrityError
 
-from hiring_api.csv_input.validation import JudgedChunk
+from hiring_api.csv_input.validation import ValidatedChunk
 from hiring_api.database import bulk_load, lookup
 from hiring_api.database.parent_locks import references_held
 from hiring_api.errors import Unproven
 from hiring_api.model.row_lines import joined
 from hiring_api.model.tables import references
-from hiring_api.model.validation import Judged, RowError
+from hiring_api.model.validation import RowError, ValidatedRow
 
 from .plan import CHUNK, Placed, decide
 
@@ -43,7 +43,7 @@ def _free() -> None:
 def place(
     connection: Connection,
     target: Target,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     taken: BitMap,
     enter: Callable[[], None] = _free,
     hold: Callable[[], None] = _free,
@@ -53,16 +53,16 @@ def place(
     Args:
         connection: in a transaction.
         target: where the rows go.
-        judged: the chunk.
+        validated: the chunk.
         taken: the ids accepted from this file before.
         enter: called each time before locks are taken.
         hold: called when no locks are left to be taken but those of new rows.
     """
     done: list[Placed] = []
-    first, end, lost = 0, len(judged.chunk.fields), 0
+    first, end, lost = 0, len(validated.chunk.fields), 0
     while first < end:
         rows = min(target.most, end - first)
-        part = judged if rows == end else _part(judged, first, first + rows)
+        part = validated if rows == end else _part(validated, first, first + rows)
         placed = decide(connection, target, part, taken)
         enter()
         try:
@@ -78,7 +78,7 @@ def place(
         taken = taken | placed.accepted
         first, lost = first + rows, 0
         target.most = min(CHUNK, target.most + 1 + target.most // _MORE)
-    return _together(judged, done)
+    return _together(validated, done)
 
 
 def _write(connection: Connection, target: Target, placed: Placed, hold: Callable[[], None] = _free) -> None:
@@ -106,31 +106,33 @@ def prove(connection: Connection, target: Target, placed: Placed) -> None:
         raise Unproven(f"what {target.table.name} holds is not what was read: this part was not kept")
 
 
-def _look_again(target: Target, judged: JudgedChunk) -> None:
+def _look_again(target: Target, validated: ValidatedChunk) -> None:
     """Another writer was faster, perhaps in deleting parents: forgets that this chunk's were seen."""
     for name in references(target.table):
-        target.parents[name].difference_update(judged.rows.distinct(name))
+        target.parents[name].difference_update(validated.rows.distinct(name))
 
 
-def _part(judged: JudgedChunk, first: int, end: int) -> JudgedChunk:
+def _part(validated: ValidatedChunk, first: int, end: int) -> ValidatedChunk:
     """The records of a chunk from the index `first` to before `end`."""
-    start, stop = np.searchsorted(judged.places, [first, end]).tolist()
-    refused = {index: row for index, row in judged.refused.items() if first <= index < end}
-    return JudgedChunk(judged.chunk, judged.rows.take(range(start, stop)), judged.places[start:stop], refused)
+    start, stop = np.searchsorted(validated.indexes, [first, end]).tolist()
+    refused = {index: row for index, row in validated.refused.items() if first <= index < end}
+    return ValidatedChunk(
+        validated.chunk, validated.rows.take(range(start, stop)), validated.indexes[start:stop], refused
+    )
 
 
-def _refused(target: Target, one: JudgedChunk) -> Placed:
+def _refused(target: Target, one: ValidatedChunk) -> Placed:
     """A row that others wrote or took the parents of, each time it was tried."""
     error = RowError("id", "already_exists", f"the row is being written into {target.table.name} by others")
     none = one.rows.take([])
-    return Placed(none, none, refused={int(one.places[0]): Judged(None, {}, [error])})
+    return Placed(none, none, refused={int(one.indexes[0]): ValidatedRow(None, {}, [error])})
 
 
-def _together(judged: JudgedChunk, parts: list[Placed]) -> Placed:
+def _together(validated: ValidatedChunk, parts: list[Placed]) -> Placed:
     """What came of all the parts of a chunk."""
     if len(parts) == 1:
         return parts[0]
-    none = judged.rows.take([])
+    none = validated.rows.take([])
     every = Placed(
         joined([none, *(part.new for part in parts)]), joined([none, *(part.changed for part in parts)])
     )

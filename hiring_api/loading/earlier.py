@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Table
 
     from hiring_api.csv_input.records import Layout
-    from hiring_api.csv_input.validation import JudgedChunk
+    from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.rejects.packs import Kept, Reject
 
 _LISTED: Final = 1000
@@ -45,7 +45,7 @@ class Earlier:
 
 
 def earlier(
-    connection: Connection, table: Table, source: str | None, layout: Layout, judged: JudgedChunk
+    connection: Connection, table: Table, source: str | None, layout: Layout, validated: ValidatedChunk
 ) -> Earlier:
     """The earlier rejects of a chunk's records.
 
@@ -54,34 +54,36 @@ def earlier(
         table: where the rows go.
         source: the file they come from; None where its name says nothing about its earlier state.
         layout: how the file is read.
-        judged: the chunk.
+        validated: the chunk.
     """
     found = Earlier()
-    for index, old in by_key(connection, table, layout, judged):
+    for index, old in by_key(connection, table, layout, validated):
         if old.resolved_at is None:
             found.open[index] = old
             found.named.add(index)
         else:
             found.resolved.setdefault(index, []).append(old)
-    for index, old in _by_line(connection, table, source, judged):
+    for index, old in _by_line(connection, table, source, validated):
         if index in found.named:
             continue
         if old.resolved_at is not None:
             found.resolved.setdefault(index, []).append(old)
-        elif _is_same_row(table, layout, old.reject, kept_fields(table, layout, judged.chunk.fields[index])):
+        elif _is_same_row(
+            table, layout, old.reject, kept_fields(table, layout, validated.chunk.fields[index])
+        ):
             found.open[index] = old
     return found
 
 
 def by_key(
-    connection: Connection, table: Table, layout: Layout, judged: JudgedChunk
+    connection: Connection, table: Table, layout: Layout, validated: ValidatedChunk
 ) -> Iterator[tuple[int, Kept]]:
     """The rejects that the chunk's records name, with their indexes."""
     if layout.reject is None:
         return
     named = {
         int(fields[layout.reject]): index
-        for index, fields in enumerate(judged.chunk.fields)
+        for index, fields in enumerate(validated.chunk.fields)
         if len(fields) == len(layout.names) and _KEY.fullmatch(fields[layout.reject])
     }
     packs = sorted({pack_of(key) for key in named})
@@ -92,12 +94,12 @@ def by_key(
 
 
 def _by_line(
-    connection: Connection, table: Table, source: str | None, judged: JudgedChunk
+    connection: Connection, table: Table, source: str | None, validated: ValidatedChunk
 ) -> Iterator[tuple[int, Kept]]:
     """The rejects of the same file at the lines of the chunk, with the records' indexes."""
-    if source is None or not judged.chunk.fields:
+    if source is None or not validated.chunk.fields:
         return
-    lines = judged.chunk.lines
+    lines = validated.chunk.lines
     pack = reject_packs.c
     there = (pack.source == source[:512]) & (pack.last_line >= lines[0]) & (pack.first_line <= lines[-1])
     index_of: dict[int | None, int] = {line: index for index, line in enumerate(lines)}

@@ -13,7 +13,7 @@ from pyroaring import BitMap
 
 from hiring_api.csv_input.layout import REMEDY
 from hiring_api.csv_input.records import Chunk, Position, read_chunks
-from hiring_api.csv_input.validation import judge_chunk
+from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.database.lookup import present
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import kinds, references
@@ -85,7 +85,7 @@ def _right(
     connection: Connection, table: Table, layout: Layout, sample: Chunk, parents: Mapping[str, BitMap]
 ) -> int:
     """How many rows are right: valid, with ids that differ, and with references to what is there."""
-    rows = judge_chunk(table, layout, sample).rows
+    rows = validate_chunk(table, layout, sample).rows
     right = np.ones(len(rows), np.bool_)
     for name, parent in references(table).items():
         ids = rows.distinct(name)

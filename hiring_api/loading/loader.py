@@ -15,7 +15,7 @@ from pyroaring import BitMap, BitMap64
 from sqlalchemy import func, select
 
 from hiring_api.csv_input.records import read_chunks
-from hiring_api.csv_input.validation import JudgedChunk, judge_chunk, kept_fields
+from hiring_api.csv_input.validation import ValidatedChunk, kept_fields, validate_chunk
 from hiring_api.database.engine import snapshot, transaction
 from hiring_api.errors import Unproven
 from hiring_api.model.tables import references
@@ -48,8 +48,8 @@ _LOGGED: Final = 100  # refused rows of a file; all of them are kept
 _SHOWN: Final = 100  # refused rows in the result
 
 
-Record = Callable[[JudgedChunk, dict[int, Reject]], None]
-_Turn = Turn[JudgedChunk, Progress]
+Record = Callable[[ValidatedChunk, dict[int, Reject]], None]
+_Turn = Turn[ValidatedChunk, Progress]
 
 
 class _TooMany(Exception):
@@ -72,7 +72,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
     key, task, begun = transaction(engine, lambda connection: _begin(connection, task))
     progress = begun
     target = Target(task.table, task.on_conflict)
-    with ahead(_judged(task, progress), _AHEAD) as chunks:
+    with ahead(_validated(task, progress), _AHEAD) as chunks:
         step = partial(_commit_chunk, engine, key, task, target)
         for progress in in_order(chunks, begun, step, _lanes(engine)):
             if tell is not None:
@@ -117,15 +117,15 @@ def check(
     first: list[Reject] = []
     with snapshot(engine) as connection, shadow(task.table) as rows:
         target = Target(task.table, task.on_conflict, rows, _by_column(task.table, parents or {}))
-        with ahead(_judged(task, progress), _AHEAD) as chunks:
-            for judged in chunks:
-                placed = decide(connection, target, _held_back(connection, task, judged), progress.taken)
+        with ahead(_validated(task, progress), _AHEAD) as chunks:
+            for validated in chunks:
+                placed = decide(connection, target, _held_back(connection, task, validated), progress.taken)
                 rows.add(placed)
-                found = _earlier(connection, task, judged)
-                refused = _as_told(connection, task, judged, placed, found, progress)
-                record(judged, refused)
+                found = _earlier(connection, task, validated)
+                refused = _as_told(connection, task, validated, placed, found, progress)
+                record(validated, refused)
                 first += list(refused.values())[: _SHOWN - len(first)]
-                progress = _after(progress, judged, placed, refused, found)
+                progress = _after(progress, validated, placed, refused, found)
                 if tell is not None:
                     tell(progress)
     return replace(_loaded(task, progress, first), kept=False)
@@ -156,9 +156,9 @@ def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], Non
     progress = Progress()
     first: list[Reject] = []
     target = Target(task.table, task.on_conflict)
-    with ahead(_judged(task, progress), _AHEAD) as chunks:
-        for judged in chunks:
-            progress, refused = _place_chunk(connection, task, target, judged, progress)
+    with ahead(_validated(task, progress), _AHEAD) as chunks:
+        for validated in chunks:
+            progress, refused = _place_chunk(connection, task, target, validated, progress)
             first += refused[: _SHOWN - len(first)]
             if task.limit.exceeded(progress.counts, ended=False):
                 raise _TooMany
@@ -180,10 +180,10 @@ def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
     return key, replace(task, origin=Origin(task.origin.source, run)), progress
 
 
-def _judged(task: Task, progress: Progress) -> Iterator[JudgedChunk]:
+def _validated(task: Task, progress: Progress) -> Iterator[ValidatedChunk]:
     with task.file.open(progress.at.offset) as stream:
         for chunk in read_chunks(stream, task.file.layout, progress.at):
-            yield judge_chunk(task.table, task.file.layout, chunk)
+            yield validate_chunk(task.table, task.file.layout, chunk)
 
 
 def _lanes(engine: Engine) -> int:
@@ -200,8 +200,8 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
     def work(connection: Connection) -> Progress:
         turn.begin()
-        judged = _held_back(connection, task, turn.item)
-        placed = place(connection, target, judged, turn.latest().taken, turn.enter, turn.hold)
+        validated = _held_back(connection, task, turn.item)
+        placed = place(connection, target, validated, turn.latest().taken, turn.enter, turn.hold)
         turn.hold()
         prove(connection, target, placed)
         before = turn.previous(None if target.contended else _PATIENCE)
@@ -219,59 +219,61 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
         return transaction(engine, work)
 
 
-def _depends(table: Table, judged: JudgedChunk, before: JudgedChunk) -> bool:
+def _depends(table: Table, validated: ValidatedChunk, before: ValidatedChunk) -> bool:
     """Whether what comes of a chunk depends on what comes of the one before it."""
-    return table in references(table).values() or bool(judged.ids & before.ids)
+    return table in references(table).values() or bool(validated.ids & before.ids)
 
 
 def _place_chunk(
-    connection: Connection, task: Task, target: Target, judged: JudgedChunk, before: Progress
+    connection: Connection, task: Task, target: Target, validated: ValidatedChunk, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    placed = place(connection, target, _held_back(connection, task, judged), before.taken)
+    placed = place(connection, target, _held_back(connection, task, validated), before.taken)
     prove(connection, target, placed)
-    return _keep_placed(connection, task, judged, placed, before)
+    return _keep_placed(connection, task, validated, placed, before)
 
 
-def _held_back(connection: Connection, task: Task, judged: JudgedChunk) -> JudgedChunk:
-    return repairs.held_back(connection, task.table, task.file.layout, judged)
+def _held_back(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:
+    return repairs.held_back(connection, task.table, task.file.layout, validated)
 
 
-def _earlier(connection: Connection, task: Task, judged: JudgedChunk) -> Earlier:
+def _earlier(connection: Connection, task: Task, validated: ValidatedChunk) -> Earlier:
     source = task.origin.source if task.replaces else None
-    return earlier(connection, task.table, source, task.file.layout, judged)
+    return earlier(connection, task.table, source, task.file.layout, validated)
 
 
 def _as_told(
     connection: Connection,
     task: Task,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     placed: Placed,
     found: Earlier,
     before: Progress,
 ) -> dict[int, Reject]:
     accepted = before.taken | placed.accepted
-    return repairs.as_told(connection, task.table, judged, found, _rejects(task, judged, placed), accepted)
+    return repairs.as_told(
+        connection, task.table, validated, found, _rejects(task, validated, placed), accepted
+    )
 
 
 def _keep_placed(
-    connection: Connection, task: Task, judged: JudgedChunk, placed: Placed, before: Progress
+    connection: Connection, task: Task, validated: ValidatedChunk, placed: Placed, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    found = _earlier(connection, task, judged)
-    refused = _as_told(connection, task, judged, placed, found, before)
-    new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused)
+    found = _earlier(connection, task, validated)
+    refused = _as_told(connection, task, validated, placed, found, before)
+    new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
-    after = _after(before, judged, placed, refused, found)
+    after = _after(before, validated, placed, refused, found)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
         refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
     return after, list(refused.values())
 
 
-def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[int, Reject]) -> None:
+def _keep_alone(engine: Engine, task: Task, validated: ValidatedChunk, refused: dict[int, Reject]) -> None:
     """Keeps rejects of a file whose rows are not kept."""
 
     def work(connection: Connection) -> None:
-        found = _earlier(connection, task, judged)
-        new = repairs.settle(connection, task.table, task.file.layout, judged, found, refused, kept=False)
+        found = _earlier(connection, task, validated)
+        new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused, kept=False)
         keep(connection, task.table, task.origin, new, logged=0)()
 
     transaction(engine, work)
@@ -279,23 +281,23 @@ def _keep_alone(engine: Engine, task: Task, judged: JudgedChunk, refused: dict[i
 
 def _after(
     before: Progress,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     placed: Placed,
     refused: dict[int, Reject],
     found: Earlier,
 ) -> Progress:
     counts = Counts(
-        read=len(judged.chunk.fields) - judged.blank,
+        read=len(validated.chunk.fields) - validated.blank,
         inserted=len(placed.new),
         updated=len(placed.changed),
         unchanged=placed.unchanged,
         rejected=len(refused),
         repaired=len(placed.refused) - len(refused),
-        blank=judged.blank,
-        doubtful=judged.doubtful,
+        blank=validated.blank,
+        doubtful=validated.doubtful,
     )
     return Progress(
-        judged.chunk.end,
+        validated.chunk.end,
         before.counts + counts,
         before.taken | placed.accepted,
         before.proven + placed.proven,
@@ -303,8 +305,8 @@ def _after(
     )
 
 
-def _rejects(task: Task, judged: JudgedChunk, placed: Placed) -> dict[int, Reject]:
-    chunk = judged.chunk
+def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int, Reject]:
+    chunk = validated.chunk
     return {
         index: Reject(
             kept_fields(task.table, task.file.layout, chunk.fields[index]),

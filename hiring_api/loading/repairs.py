@@ -13,7 +13,7 @@ from hiring_api.csv_input.validation import kept_fields
 from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.database.lookup import present, rows_of
 from hiring_api.model.tables import kinds
-from hiring_api.model.validation import Judged
+from hiring_api.model.validation import ValidatedRow
 from hiring_api.rejects.csv_file import line_of
 from hiring_api.rejects.packs import pack_of, repacked, unpacked
 
@@ -23,34 +23,36 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from hiring_api.csv_input.records import Layout
-    from hiring_api.csv_input.validation import JudgedChunk
+    from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.rejects.packs import Kept, Reject
 
     from .earlier import Earlier
 
 
-def held_back(connection: Connection, table: Table, layout: Layout, judged: JudgedChunk) -> JudgedChunk:
+def held_back(
+    connection: Connection, table: Table, layout: Layout, validated: ValidatedChunk
+) -> ValidatedChunk:
     """The chunk, in which a row given back as it was is refused again for what was wrong with its line.
 
     Of a line with too many fields, stray quotes or bytes that are not UTF-8, a rejects file shows fields that
     may each be right, and yet are not what the line said.
     """
     same = {
-        index: Judged(judged.chunk.fields[index], {}, list(old.reject.errors))
-        for index, old in by_key(connection, table, layout, judged)
-        if old.resolved_at is None and _is_untouched(table, layout, old.reject, judged.chunk.fields[index])
+        index: ValidatedRow(validated.chunk.fields[index], {}, list(old.reject.errors))
+        for index, old in by_key(connection, table, layout, validated)
+        if old.resolved_at is None and _is_untouched(table, layout, old.reject, validated.chunk.fields[index])
     }
     if not same:
-        return judged
-    others = [row for row, index in enumerate(judged.places.tolist()) if index not in same]
-    rows = judged.rows.take(others).ready()
-    return replace(judged, rows=rows, places=judged.places[others], refused=judged.refused | same)
+        return validated
+    others = [row for row, index in enumerate(validated.indexes.tolist()) if index not in same]
+    rows = validated.rows.take(others).ready()
+    return replace(validated, rows=rows, indexes=validated.indexes[others], refused=validated.refused | same)
 
 
 def as_told(
     connection: Connection,
     table: Table,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     found: Earlier,
     refused: dict[int, Reject],
     accepted: BitMap,
@@ -63,12 +65,12 @@ def as_told(
     Args:
         connection: the database.
         table: where the rows go.
-        judged: the chunk.
+        validated: the chunk.
         found: the earlier rejects of its records; those that were repaired by their ids are noted in it.
         refused: what is refused of the chunk, by index.
         accepted: the ids that were taken from this file, until the chunk's end.
     """
-    found.since.update(_stored_since(connection, table, judged, found, refused, accepted))
+    found.since.update(_stored_since(connection, table, validated, found, refused, accepted))
     repaired = _repaired(connection, table, found, refused) | found.since.keys()
     told = {}
     for index, reject in refused.items():
@@ -101,7 +103,7 @@ def _repaired(connection: Connection, table: Table, found: Earlier, refused: dic
 def _stored_since(
     connection: Connection,
     table: Table,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     found: Earlier,
     refused: dict[int, Reject],
     accepted: BitMap,
@@ -119,7 +121,7 @@ def _stored_since(
     asked = [index for index, names in wrong.items() if not names & {"id", None}]
     rows = {
         index: {name: value for name, value in values.items() if name not in wrong[index]}
-        for index, values in _right_values(table, judged, asked).items()
+        for index, values in _right_values(table, validated, asked).items()
         if values["id"] not in accepted
     }
     there = present(connection, table, BitMap([row["id"] for row in rows.values()]))
@@ -134,17 +136,17 @@ def _stored_since(
     }
 
 
-def _right_values(table: Table, judged: JudgedChunk, indexes: list[int]) -> dict[int, dict[str, Any]]:
+def _right_values(table: Table, validated: ValidatedChunk, indexes: list[int]) -> dict[int, dict[str, Any]]:
     """The right values of records that have a right id, by column."""
     found = {
-        index: judged.refused[index].values
+        index: validated.refused[index].values
         for index in indexes
-        if index in judged.refused and "id" in judged.refused[index].values
+        if index in validated.refused and "id" in validated.refused[index].values
     }
-    others = set(indexes) - judged.refused.keys()
+    others = set(indexes) - validated.refused.keys()
     if others:
-        places = [(place, index) for place, index in enumerate(judged.places.tolist()) if index in others]
-        rows = judged.rows.take([place for place, _ in places]).rows
+        places = [(place, index) for place, index in enumerate(validated.indexes.tolist()) if index in others]
+        rows = validated.rows.take([place for place, _ in places]).rows
         for (_, index), row in zip(places, rows, strict=True):
             found[index] = dict(zip(kinds(table), row, strict=True))
     return found
@@ -154,7 +156,7 @@ def settle(
     connection: Connection,
     table: Table,
     layout: Layout,
-    judged: JudgedChunk,
+    validated: ValidatedChunk,
     found: Earlier,
     refused: dict[int, Reject],
     *,
@@ -166,7 +168,7 @@ def settle(
         connection: in the transaction that places the chunk.
         table: where the rows went.
         layout: how the file is read.
-        judged: the chunk.
+        validated: the chunk.
         found: the earlier rejects of its records.
         refused: what was refused of it, by index.
         kept: whether the rows that were not refused went in.
@@ -175,11 +177,13 @@ def settle(
         What was refused for the first time.
     """
     now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
-    accepted = _accepted(judged) if kept and found.open.keys() - refused.keys() else {}
+    accepted = _accepted(validated) if kept and found.open.keys() - refused.keys() else {}
     changed = []
     for index, old in found.open.items():
         if index in refused:
-            if index in found.named and _is_untouched(table, layout, old.reject, judged.chunk.fields[index]):
+            if index in found.named and _is_untouched(
+                table, layout, old.reject, validated.chunk.fields[index]
+            ):
                 continue
             new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
             if new != old.reject:
@@ -192,9 +196,9 @@ def settle(
     return [reject for index, reject in refused.items() if index not in found.open]
 
 
-def _accepted(judged: JudgedChunk) -> dict[int, int]:
+def _accepted(validated: ValidatedChunk) -> dict[int, int]:
     """The ids of the records that are right in themselves, by index."""
-    return dict(zip(judged.places.tolist(), judged.rows.whole("id").tolist(), strict=True))
+    return dict(zip(validated.indexes.tolist(), validated.rows.whole("id").tolist(), strict=True))
 
 
 def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:

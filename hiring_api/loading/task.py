@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hiring_api.rejects.packs import Reject
     from hiring_api.rejects.record import Origin
 
-    from .plan import OnConflict
+    from .plan import OnFileConflict
     from .progress import Counts
 
 _LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")
@@ -56,7 +56,7 @@ class Task:
     table: Table
     file: CsvFile
     origin: Origin
-    on_conflict: OnConflict = "error"
+    on_conflict: OnFileConflict = "error"
     limit: Limit = field(default_factory=Limit)
     replaces: bool = True
 

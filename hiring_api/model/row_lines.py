@@ -1,4 +1,4 @@
-"""Rows in the canonical spelling: what a fast way in sends, and what a checksum is made of.
+"""Rows in the canonical form: what a fast way in sends, and what a checksum is made of.
 
 A row's line is `str()` of each of its values, tabs between, ended by a line feed. Valid text holds no control
 character, so nothing in it needs an escape.
@@ -30,7 +30,7 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Checksum:
-    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical spelling) times id.
+    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical form) times id.
 
     Additive, so parts can be summed and taken off; blind to the order of the rows. The weight is there
     because a CRC is linear: values exchanged between two rows would often leave a plain sum as it was.
@@ -47,7 +47,7 @@ class Checksum:
 
 
 @dataclass(frozen=True, eq=False)
-class Spelled:
+class RowLines:
     """Rows of `table` by their lines; `wholes` has columns of whole numbers and `given` the values, where
     these are known already.
     """
@@ -85,7 +85,7 @@ class Spelled:
         # Not NumPy's sum: a single product may have 63 bits
         return Checksum(len(self), sum(map(mul, map(crc32, self.lines), self.whole("id").tolist())))
 
-    def ready(self) -> Spelled:
+    def ready(self) -> RowLines:
         """Itself, with what takes time done: for another thread than the one that talks to the database."""
         _ = self.data, self.checksum, [self.whole(name) for name in references(self.table)]
         return self
@@ -101,26 +101,26 @@ class Spelled:
         """The different values of a column of whole numbers."""
         return BitMap(array("I", self.whole(column).astype(np.uint32).tobytes()))
 
-    def take(self, places: Iterable[int]) -> Spelled:
+    def take(self, places: Iterable[int]) -> RowLines:
         """The rows at these places, in this order."""
         wanted = np.fromiter(places, np.intp)
         lines = [self.lines[place] for place in wanted.tolist()]
-        return Spelled(self.table, lines, {name: whole[wanted] for name, whole in self.wholes.items()})
+        return RowLines(self.table, lines, {name: whole[wanted] for name, whole in self.wholes.items()})
 
 
-def joined(parts: Sequence[Spelled]) -> Spelled:
+def joined(parts: Sequence[RowLines]) -> RowLines:
     """The rows of all parts, of which there is at least one, all of one table."""
     names = {name for part in parts for name in part.wholes}
     wholes = {name: np.concatenate([part.whole(name) for part in parts]) for name in names}
-    return Spelled(parts[0].table, [line for part in parts for line in part.lines], wholes)
+    return RowLines(parts[0].table, [line for part in parts for line in part.lines], wholes)
 
 
-def spelling(columns: Sized) -> str:
+def line_format(columns: Sized) -> str:
     """The format of a row's line, to be filled with the values of these columns."""
     return "\t".join(["%s"] * len(columns)) + "\n"
 
 
-def spell(table: Table, rows: Sequence[Values]) -> Spelled:
-    """Valid rows in the canonical spelling."""
-    text = spelling(table.columns)
-    return Spelled(table, [(text % row).encode() for row in rows], given=rows)
+def to_lines(table: Table, rows: Sequence[Values]) -> RowLines:
+    """Valid rows in the canonical form."""
+    text = line_format(table.columns)
+    return RowLines(table, [(text % row).encode() for row in rows], given=rows)

@@ -1,4 +1,4 @@
-"""Raw row -> row, or all its errors. The Marshmallow schema derived from the table is the judge.
+"""Raw row -> row, or all its errors. The Marshmallow schema derived from the table decides.
 
 A row is a dict of every column's value by name; only a JSON row may lack `id`.
 """
@@ -59,7 +59,7 @@ def _head_json(field: str | None, code: str) -> str:
 
 
 @dataclass(slots=True)
-class Judged:
+class ValidatedRow:
     """A raw row with what came of it: the values of its valid columns, and the errors of the others."""
 
     raw: Any
@@ -67,13 +67,13 @@ class Judged:
     errors: list[RowError] = field(default_factory=list)
 
 
-def judge(table: Table, raw: Any) -> Judged:
-    """Judges a JSON value that should be a row of `table`; `id` may be left out."""
-    return _judge(schema(table, id_required=False), raw, _plain(table, raw))
+def validate_row(table: Table, raw: Any) -> ValidatedRow:
+    """Validates a JSON value that should be a row of `table`; `id` may be left out."""
+    return _validate(schema(table, id_required=False), raw, _plain(table, raw))
 
 
-def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> Judged:
-    """Judges the fields of a CSV line, which spell the columns `names`; white space around is trimmed.
+def validate_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> ValidatedRow:
+    """Validates the fields of a CSV line, which spell the columns `names`; white space around is trimmed.
 
     A field whose name is None is ignored, and so are empty ones beyond the last name.
     """
@@ -81,16 +81,16 @@ def judge_fields(table: Table, names: Sequence[str | None], fields: Sequence[str
     fields = without_empty_surplus(fields, len(names))
     if len(fields) != len(names):
         message = f"the line has {len(fields)} {'field' if len(fields) == 1 else 'fields'}, not {len(names)}"
-        return Judged(list(fields), {}, [RowError(None, "column_count", message)])
+        return ValidatedRow(list(fields), {}, [RowError(None, "column_count", message)])
     of = kinds(table)
     raw = {
         name: of[name].from_csv(text.strip())
         for name, text in zip(names, fields, strict=True)
         if name is not None
     }
-    judged = judge_record(table, raw)
-    judged.raw = list(came)
-    return judged
+    validated = validate_record(table, raw)
+    validated.raw = list(came)
+    return validated
 
 
 def without_empty_surplus(fields: Sequence[str], width: int) -> Sequence[str]:
@@ -100,9 +100,9 @@ def without_empty_surplus(fields: Sequence[str], width: int) -> Sequence[str]:
     return fields
 
 
-def judge_record(table: Table, raw: Mapping[str, Any]) -> Judged:
-    """Judges a row from a file, whose values are JSON values and which must have an `id`."""
-    return _judge(schema(table, id_required=True), raw, _plain(table, raw))
+def validate_record(table: Table, raw: Mapping[str, Any]) -> ValidatedRow:
+    """Validates a row from a file, whose values are JSON values and which must have an `id`."""
+    return _validate(schema(table, id_required=True), raw, _plain(table, raw))
 
 
 def _plain(table: Table, raw: Any) -> Row:
@@ -139,23 +139,23 @@ def schema(table: Table, *, id_required: bool) -> Schema:
     return made()
 
 
-def _judge(schema: Schema, raw: Any, plain: Row) -> Judged:
-    """Lets the fields of the schema judge what is not plainly right; they alone say what is wrong.
+def _validate(schema: Schema, raw: Any, plain: Row) -> ValidatedRow:
+    """Lets the fields of the schema validate what is not plainly right; they alone say what is wrong.
 
     It is what `schema.load(raw)` says, without what that costs for each row.
     """
     if type(raw) is not dict:
         return _load(schema, raw)
-    judged = Judged(raw, {name: value for name, value in plain.items() if value is not None})
+    validated = ValidatedRow(raw, {name: value for name, value in plain.items() if value is not None})
     for name, column in schema.load_fields.items():
-        if name not in judged.values:
+        if name not in validated.values:
             value, errors = read(column, name, raw.get(name, missing))
-            judged.errors += errors
+            validated.errors += errors
             if value is not missing:
-                judged.values[name] = value
+                validated.values[name] = value
     if not raw.keys() <= schema.load_fields.keys():
-        judged.errors += unknown_fields(schema.load_fields, raw, len(judged.errors))
-    return judged
+        validated.errors += unknown_fields(schema.load_fields, raw, len(validated.errors))
+    return validated
 
 
 def unknown_fields(known: Mapping[str, Any], raw: Row, refused: int) -> tuple[RowError, ...]:
@@ -165,13 +165,15 @@ def unknown_fields(known: Mapping[str, Any], raw: Row, refused: int) -> tuple[Ro
     return tuple([_row_error(name, **message) for name in unknown])
 
 
-def _load(schema: Schema, raw: Any) -> Judged:
+def _load(schema: Schema, raw: Any) -> ValidatedRow:
     """What the schema says of something that is no object."""
     try:
-        return Judged(raw, schema.load(raw))
+        return ValidatedRow(raw, schema.load(raw))
     except ValidationError as refused:
         found = refused.messages_dict.items()
-        return Judged(raw, {}, [_row_error(name, **one) for name, messages in found for one in messages])
+        return ValidatedRow(
+            raw, {}, [_row_error(name, **one) for name, messages in found for one in messages]
+        )
 
 
 def read(column: fields.Field[Any], name: str, value: Any) -> tuple[Any, tuple[RowError, ...]]:

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 
 from hiring_api.database.bookkeeping import reject_packs
 from hiring_api.database.bulk_load import insert_lines
-from hiring_api.model.row_lines import spelling
+from hiring_api.model.row_lines import line_format
 
 from .packs import packed
 
@@ -76,7 +76,7 @@ def _write(connection: Connection, pack: dict[str, Any]) -> None:
         connection.execute(insert(reject_packs), pack)
         return
     given = {name: value for name, value in pack.items() if value is not None}
-    line = spelling(given) % tuple(given.values())
+    line = line_format(given) % tuple(given.values())
     insert_lines(connection, reject_packs, list(given), line.encode())
 
 

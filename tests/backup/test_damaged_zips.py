@@ -11,7 +11,7 @@ from hiring_api.backup.backup import backup_all
 from hiring_api.database import bulk_load
 from hiring_api.database.engine import transaction
 from hiring_api.errors import InvalidFile, InvalidRows
-from hiring_api.model.row_lines import spell
+from hiring_api.model.row_lines import to_lines
 from tests.avro.avro_files import DEPARTMENTS, ROWS
 
 EXPECTED = [(row_id, text.decode()) for row_id, text in ROWS]
@@ -20,7 +20,7 @@ EXPECTED = [(row_id, text.decode()) for row_id, text in ROWS]
 @pytest.fixture
 def saved(engine):
     """A zip of departments alone, as the program writes it."""
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(DEPARTMENTS, EXPECTED)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(DEPARTMENTS, EXPECTED)))
     file = io.BytesIO()
     backup_all(engine, file, "deflate", [DEPARTMENTS])
     return file.getvalue()

@@ -16,7 +16,7 @@ from hiring_api.backup.backup import backup_all
 from hiring_api.database import bulk_load, schema
 from hiring_api.database.engine import open_engine, transaction
 from hiring_api.database.locks import named_lock
-from hiring_api.model.row_lines import spell
+from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Employee, tables
 from hiring_api.settings import read_settings
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
@@ -34,13 +34,13 @@ def put(engine, shift):
         for table in reversed(tables()):
             connection.execute(table.delete())
         parents = [(number + shift, f"number {number + shift}") for number in range(1, 101)]
-        bulk_load.load(connection, spell(DEPARTMENTS, parents))
-        bulk_load.load(connection, spell(JOBS, parents))
+        bulk_load.load(connection, to_lines(DEPARTMENTS, parents))
+        bulk_load.load(connection, to_lines(JOBS, parents))
         when = datetime(2021, 1, 1 + shift % 28)
         rows = [
             (n + shift, f"name {n * 7 + shift}", when, *(1 + n % 100 + shift,) * 2) for n in range(1, MANY)
         ]
-        bulk_load.load(connection, spell(EMPLOYEES, rows))
+        bulk_load.load(connection, to_lines(EMPLOYEES, rows))
 
     transaction(engine, work)
 

@@ -15,7 +15,7 @@ from hiring_api.database import bulk_load
 from hiring_api.database.engine import snapshot, transaction
 from hiring_api.errors import Conflict
 from hiring_api.model.columns import MAX_ID
-from hiring_api.model.row_lines import spell
+from hiring_api.model.row_lines import to_lines
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 
 ids = st.one_of(st.integers(1, 300), st.integers(1, MAX_ID), st.sampled_from([8191, 8192, 2**27, MAX_ID]))
@@ -48,9 +48,9 @@ def test_rows_come_back_as_they_were(engine, codec, rows):
     def put(connection):
         for table in (EMPLOYEES, JOBS, DEPARTMENTS):
             connection.execute(table.delete())
-        bulk_load.load(connection, spell(DEPARTMENTS, [(1, "a"), (MAX_ID, "b")]))
-        bulk_load.load(connection, spell(JOBS, [(1, "c")]))
-        bulk_load.load(connection, spell(EMPLOYEES, expected))
+        bulk_load.load(connection, to_lines(DEPARTMENTS, [(1, "a"), (MAX_ID, "b")]))
+        bulk_load.load(connection, to_lines(JOBS, [(1, "c")]))
+        bulk_load.load(connection, to_lines(EMPLOYEES, expected))
 
     transaction(engine, put)
     data = saved(engine, EMPLOYEES, codec)
@@ -66,7 +66,7 @@ def test_rows_come_back_as_they_were(engine, codec, rows):
 @pytest.mark.parametrize("number", [0, 1, 3999, 4000, 4001, 9000])
 def test_any_number_of_rows_and_gaps_between_ids(engine, number):
     rows = [(7 * place + (place > 5000) * 10**9, f"n{place}") for place in range(1, number + 1)]
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(JOBS, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(JOBS, rows)))
     data = saved(engine, JOBS)
     assert [row for chunk in AvroRows(io.BytesIO(data), JOBS).chunks() for row in chunk.values] == rows
     assert saved(engine, JOBS) == data
@@ -74,7 +74,7 @@ def test_any_number_of_rows_and_gaps_between_ids(engine, number):
 
 def test_rows_as_long_as_they_may_be(engine):
     rows = [(place, "🎉" * 255) for place in range(1, 5001)]
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(JOBS, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(JOBS, rows)))
     data = saved(engine, JOBS)
     assert [row for chunk in AvroRows(io.BytesIO(data), JOBS).chunks() for row in chunk.values] == rows
 
@@ -85,7 +85,7 @@ def test_a_row_that_no_file_could_hold_is_named(engine, value):
         value = value.replace("'a' || char(31) || 'b'", "concat('a', char(31), 'b')")
 
     def wreck(connection):
-        bulk_load.load(connection, spell(JOBS, [(3, "x"), (4, "y"), (5, "z")]))
+        bulk_load.load(connection, to_lines(JOBS, [(3, "x"), (4, "y"), (5, "z")]))
         connection.exec_driver_sql(f"UPDATE jobs SET job = {value} WHERE id = 4")
 
     transaction(engine, wreck)
@@ -95,7 +95,7 @@ def test_a_row_that_no_file_could_hold_is_named(engine, value):
 
 def test_the_next_generated_id_is_above_the_highest_restored_one(engine, client):
     file = io.BytesIO()
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(JOBS, [(4711, "Clerk")])))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(JOBS, [(4711, "Clerk")])))
     backup_table(engine, JOBS, file, "deflate")
     transaction(engine, lambda connection: connection.execute(JOBS.delete()) and None)
     if engine.dialect.name == "sqlite":

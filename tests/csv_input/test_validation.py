@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from hiring_api.csv_input.plain_lines import plain_rows
 from hiring_api.csv_input.records import Chunk, Layout, Position, read_chunks
-from hiring_api.csv_input.validation import judge_chunk, kept_fields
-from hiring_api.model.row_lines import spell
+from hiring_api.csv_input.validation import kept_fields, validate_chunk
+from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Department, Employee, kinds, references
-from hiring_api.model.validation import judge_fields
+from hiring_api.model.validation import validate_fields
 
 employees, departments = Employee.__table__, Department.__table__
 
@@ -85,41 +85,41 @@ INSTANTS = [
 
 
 def slow(table, layout, fields):
-    judged = judge_fields(table, layout.names, fields)
-    if not judged.errors:
-        return tuple(judged.values[name] for name in kinds(table))
-    return judged.values, judged.errors
+    validated = validate_fields(table, layout.names, fields)
+    if not validated.errors:
+        return tuple(validated.values[name] for name in kinds(table))
+    return validated.values, validated.errors
 
 
 def assert_equal_to_slow(table, layout, records):
-    assert_judged_alike(table, layout, Chunk(1, records, range(1, len(records) + 1)))
+    assert_validated_alike(table, layout, Chunk(1, records, range(1, len(records) + 1)))
     texts = map(layout.delimiter.join, records)
     lines = [text.encode(errors="surrogatepass") for text in texts if not set(text) & set('"\n\r')]
     for end in (b"\n", b"\r\n"):
         for file in (end.join(lines), end.join(lines) + end):
             for chunk in read_chunks(io.BytesIO(file), layout, Position()):
-                assert_judged_alike(table, layout, chunk)
+                assert_validated_alike(table, layout, chunk)
 
 
-def assert_judged_alike(table, layout, chunk):
+def assert_validated_alike(table, layout, chunk):
     records = list(chunk.fields)
-    judged = judge_chunk(table, layout, chunk)
-    fast = dict(zip(judged.places, judged.rows.rows, strict=True))
-    fast |= {index: (row.values, row.errors) for index, row in judged.refused.items()}
+    validated = validate_chunk(table, layout, chunk)
+    fast = dict(zip(validated.indexes, validated.rows.rows, strict=True))
+    fast |= {index: (row.values, row.errors) for index, row in validated.refused.items()}
     sure = [index for index in range(len(records)) if index not in chunk.broken]
     blank = [index for index in sure if not "".join(records[index]).strip()]
-    assert judged.blank == len(blank)
+    assert validated.blank == len(blank)
     expected = {index: slow(table, layout, records[index]) for index in sure if index not in blank}
     expected |= {index: ({}, [error]) for index, error in chunk.broken.items()}
     assert fast == expected
-    again = spell(table, judged.rows.rows)
+    again = to_lines(table, validated.rows.rows)
     assert (again.lines, again.checksum, again.ids) == (
-        judged.rows.lines,
-        judged.rows.checksum,
-        judged.rows.ids,
+        validated.rows.lines,
+        validated.rows.checksum,
+        validated.rows.ids,
     )
     for name in references(table):
-        assert judged.rows.whole(name).tolist() == again.whole(name).tolist()
+        assert validated.rows.whole(name).tolist() == again.whole(name).tolist()
 
 
 @pytest.mark.parametrize("place", range(5))
@@ -161,7 +161,7 @@ def test_plain_lines_are_taken_as_bytes(delimiter):
     last = len(PLAIN) + len(NOT_PLAIN)
     assert places.tolist() == [*range(len(PLAIN)), *range(last, last + len(PLAIN))]
     assert rows.lines[0] == b"1\tAna O'Neil\t2021-07-27 16:02:08\t1\t2\n"
-    assert rows.checksum == spell(employees, rows.rows).checksum
+    assert rows.checksum == to_lines(employees, rows.rows).checksum
 
 
 def field(values, alphabet):
@@ -212,9 +212,9 @@ def test_all_fields_of_a_refused_record_are_kept(names, fields, kept):
 def test_empty_fields_beyond_the_last_column_are_no_error():
     layout = Layout(tuple(kinds(departments)), ",")
     records = [["1", "Sales", ""], ["2", "Law", "", " ", "\t"], ["x", "Care", ""], ["3", "R&D", "", "x"]]
-    judged = judge_chunk(departments, layout, Chunk(1, records, range(1, 5)))
-    assert list(judged.rows.rows) == [(1, "Sales"), (2, "Law")]
-    codes = {index: [error.code for error in row.errors] for index, row in judged.refused.items()}
+    validated = validate_chunk(departments, layout, Chunk(1, records, range(1, 5)))
+    assert list(validated.rows.rows) == [(1, "Sales"), (2, "Law")]
+    codes = {index: [error.code for error in row.errors] for index, row in validated.refused.items()}
     assert codes == {2: ["invalid_format"], 3: ["column_count"]}
 
 
@@ -229,9 +229,11 @@ def test_texts_that_nobody_may_have_meant_are_counted(line_end):
     lines = [f"{row}, {name},2021-07-27T16:02:08Z,1,1" for row, name in enumerate(names, start=1)]
     for chosen in (lines, [line for line in lines if '"' not in line], lines[:1], []):
         data = "".join(f"{line}{line_end}" for line in chosen).encode()
-        judged = [
-            judge_chunk(employees, layout, chunk)
+        validated = [
+            validate_chunk(employees, layout, chunk)
             for chunk in read_chunks(io.BytesIO(data), layout, Position())
         ]
-        assert sum(len(one.rows) for one in judged) == len(chosen)
-        assert sum(one.doubtful for one in judged) == sum(line in chosen for line in lines[: len(DOUBTFUL)])
+        assert sum(len(one.rows) for one in validated) == len(chosen)
+        assert sum(one.doubtful for one in validated) == sum(
+            line in chosen for line in lines[: len(DOUBTFUL)]
+        )

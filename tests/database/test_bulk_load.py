@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from hiring_api.database import bulk_load
 from hiring_api.database.engine import engine_options, transaction
 from hiring_api.model.columns import MAX_ID
-from hiring_api.model.row_lines import Checksum, spell
+from hiring_api.model.row_lines import Checksum, to_lines
 from hiring_api.model.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
@@ -57,7 +57,7 @@ def ready(request, engine, monkeypatch):
 
 
 def load(engine, table, rows):
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(table, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(table, rows)))
 
 
 def stored(engine, table=employees):
@@ -66,7 +66,7 @@ def stored(engine, table=employees):
 
 
 def checksum_of(table, rows):
-    return spell(table, list(rows)).checksum
+    return to_lines(table, list(rows)).checksum
 
 
 def sums(engine, table=employees, where=None):
@@ -101,9 +101,9 @@ def test_what_the_database_refuses_leaves_no_row_and_an_open_transaction(ready, 
     def work(connection):
         with pytest.raises(IntegrityError):
             bulk_load.load(
-                connection, spell(employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong])
+                connection, to_lines(employees, [(500, "a", NOON, 1, 1), (501, "b", NOON, 1, 1), wrong])
             )
-        bulk_load.load(connection, spell(employees, ROWS[1:2]))
+        bulk_load.load(connection, to_lines(employees, ROWS[1:2]))
 
     transaction(ready, work)
     assert stored(ready) == ROWS[:2]
@@ -153,7 +153,7 @@ rows = st.lists(
 def test_any_valid_rows_are_stored_as_they_are_and_summed_alike(ready, some):
     def work(connection):
         connection.execute(employees.delete())
-        bulk_load.load(connection, spell(employees, some))
+        bulk_load.load(connection, to_lines(employees, some))
 
     transaction(ready, work)
     assert stored(ready) == sorted(some)

@@ -12,7 +12,7 @@ from sqlalchemy import insert
 from hiring_api.database import bulk_load, lookup
 from hiring_api.database.engine import transaction
 from hiring_api.model.columns import MAX_ID
-from hiring_api.model.row_lines import Checksum, spell
+from hiring_api.model.row_lines import Checksum, to_lines
 from hiring_api.model.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
@@ -31,7 +31,7 @@ EVERY = {
 def filled(engine):
     """Jobs with the ids 1 to 9000, but for every tenth, and the last id."""
     rows = [(key, f"Job {key}") for key in range(1, 9001) if key % 10] + [(MAX_ID, "last")]
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(jobs, rows)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(jobs, rows)))
     return engine, {key: (key, name) for key, name in rows}
 
 
@@ -43,7 +43,7 @@ def test_those_that_are_there_are_found(filled, name):
     with engine.connect() as connection:
         assert lookup.present(connection, jobs, ids) == there
         assert lookup.rows_of(connection, jobs, ids) == {key: rows[key] for key in there}
-        expected = spell(jobs, [rows[key] for key in there]).checksum if there else Checksum()
+        expected = to_lines(jobs, [rows[key] for key in there]).checksum if there else Checksum()
         assert lookup.checksum_of(connection, jobs, ids) == expected
         assert lookup.present(connection, jobs, there) == there
         assert not lookup.present(connection, jobs, ids - there)
@@ -62,18 +62,18 @@ def test_rows_of_a_file_are_those_stored_or_not(engine):
     def work(connection):
         connection.execute(insert(departments), [{"id": 1, "department": "Sales"}])
         connection.execute(insert(jobs), [{"id": 1, "job": "Clerk"}])
-        bulk_load.load(connection, spell(employees, rows))
+        bulk_load.load(connection, to_lines(employees, rows))
         # In a gap: not one of the rows asked for
-        bulk_load.load(connection, spell(employees, [(80, "Other", datetime(2021, 1, 1), 1, 1)]))
+        bulk_load.load(connection, to_lines(employees, [(80, "Other", datetime(2021, 1, 1), 1, 1)]))
 
     transaction(engine, work)
     with engine.connect() as connection:
-        assert lookup.holds(connection, spell(employees, rows))
-        assert lookup.holds(connection, spell(employees, random.sample(rows, len(rows))))
-        assert lookup.holds(connection, spell(employees, rows[:1]))
+        assert lookup.holds(connection, to_lines(employees, rows))
+        assert lookup.holds(connection, to_lines(employees, random.sample(rows, len(rows))))
+        assert lookup.holds(connection, to_lines(employees, rows[:1]))
         for place, other in enumerate([80, "Anb", datetime(2021, 7, 27, 12, 0, 0, 5), 2, 2]):
             changed = (*rows[5000][:place], other, *rows[5000][place + 1 :])
-            assert not lookup.holds(connection, spell(employees, [*rows[:5000], changed, *rows[5001:]]))
+            assert not lookup.holds(connection, to_lines(employees, [*rows[:5000], changed, *rows[5001:]]))
         assert not lookup.holds(
-            connection, spell(employees, [*rows, (20_000, "Ana", datetime(2021, 1, 1), 1, 1)])
+            connection, to_lines(employees, [*rows, (20_000, "Ana", datetime(2021, 1, 1), 1, 1)])
         )

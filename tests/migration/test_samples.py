@@ -1,4 +1,4 @@
-"""The sample data: in the exercise's shape, judged by the project's own rules, the same each time."""
+"""The sample data: in the exercise's shape, validated by the project's own rules, the same each time."""
 
 import csv
 from collections import Counter
@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 
 from hiring_api.model.tables import kinds, tables
-from hiring_api.model.validation import judge_fields
+from hiring_api.model.validation import validate_fields
 from migration_job.samples.generate import main, write
 
 
@@ -22,20 +22,20 @@ def read(folder, table):
         return list(csv.reader(file))
 
 
-def judged(folder, table):
-    return [judge_fields(table, list(kinds(table)), fields) for fields in read(folder, table)]
+def validated(folder, table):
+    return [validate_fields(table, list(kinds(table)), fields) for fields in read(folder, table)]
 
 
 def test_parents_are_right_dense_and_different(folder):
     for table, count in zip(tables()[:2], (12, 183), strict=True):
-        rows = judged(folder, table)
+        rows = validated(folder, table)
         assert not any(row.errors for row in rows)
         assert [row.values["id"] for row in rows] == list(range(1, count + 1))
         assert len({tuple(row.raw[1:]) for row in rows}) == count
 
 
 def test_seventy_hirings_lack_exactly_one_field_and_the_others_are_right(folder):
-    rows = judged(folder, tables()[2])
+    rows = validated(folder, tables()[2])
     assert [row.raw[0] for row in rows] == [str(number) for number in range(1, 2000)]
     wrong = [row.errors for row in rows if row.errors]
     assert {len(errors) for errors in wrong} == {1}
@@ -84,7 +84,7 @@ def test_the_number_of_hirings_and_the_share_of_wrong_ones_are_as_asked(
     tmp_path, employees, share, rows, wrong
 ):
     write(tmp_path, employees=employees, wrong_share=share)
-    found = judged(tmp_path, tables()[2])
+    found = validated(tmp_path, tables()[2])
     assert (len(found), sum(bool(row.errors) for row in found)) == (rows, wrong)
 
 

@@ -1,4 +1,4 @@
-"""The quick checks of every kind of column against the Marshmallow field that is the judge."""
+"""The quick checks of every kind of column against the Marshmallow field that decides."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -8,10 +8,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from marshmallow import ValidationError
 
-from hiring_api.batches.columns import by_column, judge_all
+from hiring_api.batches.columns import by_column, validate_rows
 from hiring_api.model.columns import Id, Instant, Reference, Text
 from hiring_api.model.tables import kinds, tables
-from hiring_api.model.validation import judge, judge_record, schema
+from hiring_api.model.validation import schema, validate_record, validate_row
 
 KINDS = [Id(), Reference("departments"), Text(), Text(3), Instant("hired")]
 DIGITS = st.text("0123456789+-TZ: .", max_size=30)
@@ -32,7 +32,7 @@ NEAR = st.one_of(
 )
 
 
-def judged(kind, value):
+def validated(kind, value):
     """What the field makes of a value: its errors, or the column's value."""
     try:
         return kind.field(required=True).deserialize(value)
@@ -54,25 +54,25 @@ def judged(kind, value):
 def test_what_is_taken_quickly_is_what_the_field_takes_to_the_same_value(kind, value):
     quick = kind.check(value)
     if quick is not None:
-        found = judged(kind, value)
+        found = validated(kind, value)
         assert (type(quick), quick) == (type(found), found)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=str)
 @given(NEAR)
 def test_what_was_taken_is_taken_again_in_the_form_that_is_shown(kind, value):
-    found = judged(kind, value)
+    found = validated(kind, value)
     if not isinstance(found, ValidationError):
         shown = kind.to_json(found)
         assert json.loads(json.dumps(shown)) == shown
-        assert judged(kind, shown) == found
+        assert validated(kind, shown) == found
         assert kind.check(shown) in {found, None}
 
 
 @given(st.datetimes(datetime(1000, 1, 2), datetime(9999, 12, 30)), st.integers(-23 * 60, 23 * 60))
 def test_an_instant_with_an_offset_is_that_instant_in_utc(local, minutes):
     aware = local.replace(tzinfo=timezone(timedelta(minutes=minutes)))
-    assert judged(Instant("hired"), aware.isoformat()) == aware.astimezone(UTC).replace(tzinfo=None)
+    assert validated(Instant("hired"), aware.isoformat()) == aware.astimezone(UTC).replace(tzinfo=None)
 
 
 def whole(table, raw, *, id_required):
@@ -95,10 +95,10 @@ def told(name, code, message):
     return (shown, code, f"{shown} {message}")
 
 
-def exactly(judged_row):
+def exactly(validated_row):
     """The values with their types, and the errors in their order."""
-    values = {name: (type(value), value) for name, value in judged_row[0].items()}
-    return values, [tuple(error) for error in judged_row[1]]
+    values = {name: (type(value), value) for name, value in validated_row[0].items()}
+    return values, [tuple(error) for error in validated_row[1]]
 
 
 RIGHT = st.sampled_from([1, 7, "Ana", " José ", "2021-07-27T16:02:08Z", "2021-07-27T18:02:08+02:00"])
@@ -116,13 +116,13 @@ def raws_of(table):
 
 @pytest.mark.parametrize("table", tables(), ids=str)
 @given(st.data())
-def test_rows_judged_together_or_alone_are_judged_as_the_schema_judges_all_of_each(table, data):
+def test_rows_validated_together_or_alone_are_as_the_schema_validates_each(table, data):
     raws = data.draw(st.lists(raws_of(table), max_size=6))
     expected = [exactly(whole(table, raw, id_required=False)) for raw in raws]
-    alone = [judge(table, raw) for raw in raws]
+    alone = [validate_row(table, raw) for raw in raws]
     assert [exactly((row.values, row.errors)) for row in alone] == expected
     assert all(row.raw is raw for row, raw in zip(alone, raws, strict=True))
-    assert parts(judge_all(table, raws)) == parts(by_column(table, alone))
+    assert parts(validate_rows(table, raws)) == parts(by_column(table, alone))
 
 
 def parts(rows):
@@ -133,7 +133,7 @@ def parts(rows):
 @pytest.mark.parametrize("table", tables(), ids=str)
 @given(st.data())
 def test_rows_by_column_are_the_rows(table, data):
-    alone = [judge(table, raw) for raw in data.draw(st.lists(raws_of(table), max_size=6))]
+    alone = [validate_row(table, raw) for raw in data.draw(st.lists(raws_of(table), max_size=6))]
     rows = by_column(table, alone)
     assert len(rows) == len(alone)
     for name in kinds(table):
@@ -149,9 +149,9 @@ def test_rows_by_column_are_the_rows(table, data):
 
 @pytest.mark.parametrize("table", tables(), ids=str)
 @given(st.data())
-def test_a_record_of_a_file_is_judged_as_the_schema_that_demands_an_id_judges_it(table, data):
+def test_a_record_of_a_file_is_validated_as_by_the_schema_that_demands_an_id(table, data):
     raw = data.draw(raws_of(table))
-    found = judge_record(table, raw)
+    found = validate_record(table, raw)
     assert exactly((found.values, found.errors)) == exactly(whole(table, raw, id_required=True))
 
 
@@ -160,14 +160,14 @@ def test_a_record_of_a_file_is_judged_as_the_schema_that_demands_an_id_judges_it
 def test_what_is_taken_quickly_of_a_column_is_what_the_field_takes_to_the_same_value(kind, values):
     for value, quick in zip(values, kind.check_column(values), strict=True):
         if quick is not None:
-            found = judged(kind, value)
+            found = validated(kind, value)
             assert (type(quick), quick) == (type(found), found)
 
 
 def test_of_a_row_with_many_unknown_fields_a_hundred_errors_are_told():
     [table, *_] = tables()
     raw = {"id": 0, **{f"field {number}": number for number in range(1000)}}
-    found = judge(table, raw).errors
+    found = validate_row(table, raw).errors
     assert [error.field for error in found] == ["id", "department", *(f"field {n}" for n in range(98))]
     assert found[2].to_json() == {
         "field": "field 0",

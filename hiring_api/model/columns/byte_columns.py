@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 Bytes = NDArray[np.uint8]
-Places = NDArray[np.intp]
+Indexes = NDArray[np.intp]
 Mask = NDArray[np.bool_]
 
 _BLANK, _LAST_PLAIN = b" ~"
 
 
-def odd_bytes(data: Bytes) -> Places:
+def odd_bytes(data: Bytes) -> Indexes:
     """The places of the bytes that are not printable ASCII."""
     return np.flatnonzero((data < _BLANK) | (data > _LAST_PLAIN))
 
@@ -32,12 +32,12 @@ class ByteColumn:
 
     data: Bytes
     kept: Mask
-    odd: Places
-    starts: Places
-    ends: Places
+    odd: Indexes
+    starts: Indexes
+    ends: Indexes
 
     @cached_property
-    def lengths(self) -> Places:
+    def lengths(self) -> Indexes:
         """Of each field, in bytes."""
         return self.ends - self.starts
 

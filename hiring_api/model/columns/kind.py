@@ -1,6 +1,6 @@
 """What a kind of column must say of its values: in SQL, in JSON (a Marshmallow field), in CSV and in Avro.
 
-The Marshmallow field is the judge: it alone refuses, and says why. The `check` methods are there for speed:
+The Marshmallow field decides: it alone refuses, and says why. The `check` methods are there for speed:
 they take only what the field takes, to the same value, and leave everything else to it.
 """
 
@@ -36,7 +36,7 @@ class Kind(ABC):
 
     @abstractmethod
     def field(self, *, required: bool) -> fields.Field[Any]:
-        """The Marshmallow field that judges a JSON value and describes it in OpenAPI."""
+        """The Marshmallow field that validates a JSON value and describes it in OpenAPI."""
 
     @abstractmethod
     def sample(self) -> Any:
@@ -99,7 +99,7 @@ class AvroReader:
     """How the values of a field in an Avro file become a column's.
 
     `check_all` gives the column's values where all are plainly right, else None; `check` does so for one
-    value; `json` gives the JSON value that the Marshmallow field judges instead.
+    value; `json` gives the JSON value that the Marshmallow field validates instead.
     """
 
     check_all: Callable[[list[Any]], list[Any] | None]

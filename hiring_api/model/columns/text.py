@@ -114,7 +114,7 @@ class Text(Kind):
         if not 0 < min(map(len, values)) <= max(map(len, values)) <= self.length:
             return None
         joined = "|".join(values)
-        # A bar in a text may look like an edge: then each is judged by itself
+        # A bar in a text may look like an edge: then each is validated by itself
         edge = "| " in joined or " |" in joined or joined[0] == " " or joined[-1] == " "
         return values if joined.isprintable() and not edge else None
 

@@ -1,4 +1,4 @@
-"""The rows in a body, whether it is JSON, NDJSON or CSV; each judged, none of them left out."""
+"""The rows in a body, whether it is JSON, NDJSON or CSV; each validated, none of them left out."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from flask import request
 from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
 
-from hiring_api.batches.columns import by_column, judge_all
+from hiring_api.batches.columns import by_column, validate_rows
 from hiring_api.batches.report import Batch
 from hiring_api.model.tables import kinds, resource, tables
-from hiring_api.model.validation import judge_fields
+from hiring_api.model.validation import validate_fields
 
 from .bodies import decoded, parse_json
 from .media_types import CSV, JSON, NDJSON
@@ -27,7 +27,7 @@ _NDJSON = {NDJSON, "application/ndjson", "application/jsonl"}
 
 
 def batch_of(table: Table, body: bytes) -> Batch:
-    """The judged rows of `table` in a body of the request's Content-Type.
+    """The validated rows of `table` in a body of the request's Content-Type.
 
     Raises:
         UnsupportedMediaType: the Content-Type is none of those taken.
@@ -43,11 +43,11 @@ def batch_of(table: Table, body: bytes) -> Batch:
     else:
         raise UnsupportedMediaType(f"send the rows as {JSON}, {NDJSON} or {CSV}")
     _check_count(len(raws))
-    return Batch(table, judge_all(table, raws))
+    return Batch(table, validate_rows(table, raws))
 
 
 def batches_of(body: bytes) -> list[Batch]:
-    """The judged rows of several tables in a JSON object with a list of rows for each, parents first.
+    """The validated rows of several tables in a JSON object with a list of rows for each, parents first.
 
     Raises:
         UnsupportedMediaType, BadRequest: as for one table; only JSON is taken.
@@ -61,7 +61,7 @@ def batches_of(body: bytes) -> list[Batch]:
         raise UnprocessableEntity(f"send an object with lists of rows under {', '.join(by_name)}")
     raws = {name: _rows(value[name]) for name in by_name if name in value}
     _check_count(sum(map(len, raws.values())))
-    return [Batch(by_name[name], judge_all(by_name[name], rows)) for name, rows in raws.items()]
+    return [Batch(by_name[name], validate_rows(by_name[name], rows)) for name, rows in raws.items()]
 
 
 def _lines(text: str) -> list[Any]:
@@ -93,4 +93,4 @@ def _csv_rows(table: Table, text: str) -> BatchRows:
     if sorted(header) != sorted(kinds(table)):
         raise UnprocessableEntity(f"the first line of the CSV must name the columns {','.join(kinds(table))}")
     _check_count(len(records) - 1)
-    return by_column(table, [judge_fields(table, header, fields) for fields in records[1:]])
+    return by_column(table, [validate_fields(table, header, fields) for fields in records[1:]])

@@ -155,7 +155,7 @@ def kept_backup(name: str) -> Response:
     return download(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
 
 
-def _described(kept: catalogue.Kept) -> dict[str, Any]:
+def _described(kept: catalogue.KeptBackup) -> dict[str, Any]:
     """What is in a kept backup, with the tables' names in URLs."""
     rows = {resource(table): kept.rows[table.name] for table in kept.tables()}
     return {**kept.to_json(), "rows": rows}

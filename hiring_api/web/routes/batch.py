@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, request
 
 from hiring_api.batches.insert import take
-from hiring_api.batches.report import Options, Report, Returned, answer
+from hiring_api.batches.report import BatchReport, Options, Returned, answer
 from hiring_api.model.tables import resource
 from hiring_api.rejects.record import Origin
 from hiring_api.web.http.batch_body import batch_of, batches_of
@@ -59,7 +59,7 @@ def routes(table: Table) -> Routes:
         operationId=f"post_{name}",
     )
     def post(**parameters: Any) -> Response:
-        def render(reports: list[Report], returned: Returned) -> str:
+        def render(reports: list[BatchReport], returned: Returned) -> str:
             return answer(reports[0], returned)
 
         return _respond(lambda body: [batch_of(table, body)], render, parameters)
@@ -110,7 +110,7 @@ def all_routes() -> Routes:
         Children may refer to parents of the same request.
         """
 
-        def render(reports: list[Report], returned: Returned) -> str:
+        def render(reports: list[BatchReport], returned: Returned) -> str:
             members = [f'"{resource(report.table)}":{answer(report, returned)}' for report in reports]
             return f"{{{','.join(members)}}}"
 
@@ -122,7 +122,7 @@ def all_routes() -> Routes:
 
 def _respond(
     read: Callable[[bytes], list[Batch]],
-    render: Callable[[list[Report], Returned], str],
+    render: Callable[[list[BatchReport], Returned], str],
     parameters: dict[str, Any],
 ) -> Response:
     minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
@@ -130,7 +130,7 @@ def _respond(
     options = Options(**parameters)
     body = read_body()
 
-    def respond(reports: list[Report]) -> Response:
+    def respond(reports: list[BatchReport]) -> Response:
         text = f"{render(reports, returned)}\n"
         response = Response(text, _status(reports, options), mimetype=JSON)
         if minimal and returned == "summary":
@@ -138,7 +138,7 @@ def _respond(
         return response
 
     def handle(keeper: Keeper | None) -> Response:
-        def finish(connection: Connection, reports: list[Report]) -> None:
+        def finish(connection: Connection, reports: list[BatchReport]) -> None:
             if keeper is not None:
                 keeper.keep(connection, respond(reports))
 
@@ -158,7 +158,7 @@ def _origin() -> Origin:
     return Origin(f"{request.method} {request.path}", request_id())
 
 
-def _status(reports: list[Report], options: Options) -> int:
+def _status(reports: list[BatchReport], options: Options) -> int:
     """201 when every row was taken, 207 when some failed, 422 when none was taken, 200 for a dry run."""
     if options.dry_run:
         return 200

@@ -9,7 +9,7 @@ import marshmallow
 from flask import Response, jsonify
 from marshmallow import ValidationError, fields
 
-from hiring_api.csv_input.files import Choices, Content, inspect
+from hiring_api.csv_input.files import Choices, RawFile, inspect
 from hiring_api.database.engine import snapshot
 from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load_at_once
@@ -132,7 +132,7 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
 def _upload(
     table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
 ) -> Response:
-    content = Content("the file", lambda: _again(file), compressed=False)
+    content = RawFile("the file", lambda: _again(file), compressed=False)
     origin = Origin(f"POST /upload/{resource(table)}", request_id())
     task = Task(
         table, inspect(content, table, Choices()), origin, on_conflict, max_rejects or Limit(), replaces=False

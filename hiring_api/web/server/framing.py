@@ -1,6 +1,6 @@
 """Where the body of a request ends on the wire (RFC 9112, sections 6 and 7), found in pieces of any size.
 
-Nothing is decoded or judged here: gunicorn's parser does that with the same bytes once they are all there.
+Nothing is decoded or validated here: gunicorn's parser does that with the same bytes once they are all there.
 """
 
 from __future__ import annotations

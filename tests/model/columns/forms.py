@@ -1,7 +1,7 @@
 """Every form in which the values of a kind come and go; the tests of the kinds drive all of them at once.
 
-The judge is the Marshmallow field. Whatever else looks at a value must take it to the same value as the
-field does, refuse it in the same words, or leave it to the field.
+The Marshmallow field decides. Whatever else looks at a value must take it to the same value as the field
+does, refuse it in the same words, or leave it to the field.
 """
 
 import io
@@ -15,15 +15,15 @@ from hiring_api.avro.container import write
 from hiring_api.avro.reader import AvroRows
 from hiring_api.avro.schema import avro_schema
 from hiring_api.backup.export import blocks
-from hiring_api.batches.columns import judge_all
+from hiring_api.batches.columns import validate_rows
 from hiring_api.csv_input.records import Layout, Position, read_chunks
-from hiring_api.csv_input.validation import judge_chunk
+from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.database import bulk_load
 from hiring_api.database.engine import snapshot, transaction
 from hiring_api.model.columns import Id
-from hiring_api.model.row_lines import spell
+from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import OPTIONS
-from hiring_api.model.validation import judge, judge_fields
+from hiring_api.model.validation import validate_fields, validate_row
 
 EPOCH = datetime(1970, 1, 1)
 LAYOUT = Layout(("id", "value"), ",")
@@ -37,11 +37,11 @@ def table_of(kind):
     return Table("forms", MetaData(), *columns, **OPTIONS)
 
 
-def said(judged):
+def said(validated):
     """The value with its type, or the errors of the column `value`."""
-    if judged.errors:
-        return [tuple(error) for error in judged.errors]
-    return type(judged.values["value"]), judged.values["value"]
+    if validated.errors:
+        return [tuple(error) for error in validated.errors]
+    return type(validated.values["value"]), validated.values["value"]
 
 
 def by_field(table, value):
@@ -56,8 +56,8 @@ def by_field(table, value):
 def from_json(table, value):
     """What is made of a JSON value in a batch, alone and with others."""
     raw = {"id": 1, "value": value}
-    alone = said(judge(table, raw))
-    rows = judge_all(table, [raw, {"id": 2}])
+    alone = said(validate_row(table, raw))
+    rows = validate_rows(table, [raw, {"id": 2}])
     column = rows.columns["value"]
     errors = [tuple(error) for error in rows.errors.get(0, ())]
     assert (errors or (type(column[0]), column[0])) == alone
@@ -65,7 +65,7 @@ def from_json(table, value):
 
 
 def from_csv_text(table, text):
-    return said(judge_fields(table, LAYOUT.names, ["1", text]))
+    return said(validate_fields(table, LAYOUT.names, ["1", text]))
 
 
 def from_csv_bytes(table, texts, *, quoted):
@@ -73,7 +73,7 @@ def from_csv_bytes(table, texts, *, quoted):
     mark = '"' if quoted else ""
     lines = "".join(f"{place},{mark}{text}{mark}\n" for place, text in enumerate(texts, start=1))
     [chunk] = read_chunks(io.BytesIO(lines.encode()), LAYOUT, Position())
-    found = judge_chunk(table, LAYOUT, chunk)
+    found = validate_chunk(table, LAYOUT, chunk)
     right = {row[0]: (type(row[1]), row[1]) for row in found.rows.rows}
     wrong = {index + 1: said(row) for index, row in found.refused.items()}
     assert not right.keys() & wrong.keys()
@@ -112,7 +112,7 @@ def round_trip(engine, table, values):
             connection.execute(table.delete())
             way(connection)
             stored = [tuple(row) for row in connection.execute(table.select().order_by(table.c.id))]
-            assert bulk_load.checksum(connection, table) == spell(table, rows).checksum
+            assert bulk_load.checksum(connection, table) == to_lines(table, rows).checksum
             return stored
 
         return transaction(engine, put)
@@ -121,7 +121,7 @@ def round_trip(engine, table, values):
         work(connection)
         connection.commit()
     ways = [
-        lambda connection: bulk_load.load(connection, spell(table, rows)),
+        lambda connection: bulk_load.load(connection, to_lines(table, rows)),
         lambda connection: bulk_load.insert_all(connection, table, rows),
         lambda connection: bulk_load.overwrite(connection, table, rows),
     ]

@@ -40,7 +40,7 @@ def agree_on_texts(kind, texts):
 
 
 def agree_on_avro(table, avro_type, values, json):
-    """An Avro file of others: `json` spells the JSON value that is judged."""
+    """An Avro file of others: `json` spells the JSON value that is validated."""
     assert from_avro(table, avro_type, values) == [by_field(table, json(value)) for value in values]
 
 

@@ -149,7 +149,7 @@ def test_a_body_may_come_in_many_forms(client, headers, body):
     assert client.get("/departments/1").json == {"id": 1, "department": "Sales"}
 
 
-def test_rows_of_a_csv_body_are_judged_one_by_one(client):
+def test_rows_of_a_csv_body_are_validated_one_by_one(client):
     lines = [
         "id,department",
         "1,First",

@@ -11,7 +11,7 @@ import pytest
 
 from hiring_api.database import bulk_load
 from hiring_api.database.engine import snapshot, transaction
-from hiring_api.model.row_lines import spell
+from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Job
 from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill, rows_of
 
@@ -213,10 +213,10 @@ def test_trailing_blanks_and_case_written_by_hand_are_differences(filled, engine
 
 def test_readers_see_the_old_rows_until_the_new_ones_are_whole(filled, engine):
     old = [(number, f"name {number}") for number in range(1000, 9000)]
-    transaction(engine, lambda connection: bulk_load.load(connection, spell(Job.__table__, old)))
+    transaction(engine, lambda connection: bulk_load.load(connection, to_lines(Job.__table__, old)))
     saved = filled.get("/backup/jobs").data
     transaction(
-        engine, lambda connection: bulk_load.load(connection, spell(Job.__table__, [(10**6, "one more")]))
+        engine, lambda connection: bulk_load.load(connection, to_lines(Job.__table__, [(10**6, "one more")]))
     )
     stop, seen = threading.Event(), set()
 
@@ -232,7 +232,7 @@ def test_readers_see_the_old_rows_until_the_new_ones_are_whole(filled, engine):
             assert filled.post("/restore/jobs?keep=false", data=saved, **AVRO).status_code == 200
             transaction(
                 engine,
-                lambda connection: bulk_load.load(connection, spell(Job.__table__, [(10**6, "one more")])),
+                lambda connection: bulk_load.load(connection, to_lines(Job.__table__, [(10**6, "one more")])),
             )
     finally:
         stop.set()
