@@ -23,6 +23,17 @@ from tests.documented import CheckedClient
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """pytest-xdist cannot send what a test logged from one process to the other if UTF-8 cannot hold it."""
+    report = yield
+    report.sections = [
+        (name, text.encode(errors="backslashreplace").decode()) for name, text in report.sections
+    ]
+    return report
+
+
 BACKENDS = ("sqlite", "server")
 Flask.test_client_class = CheckedClient
 
