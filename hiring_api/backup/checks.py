@@ -9,8 +9,9 @@ from pyroaring import BitMap
 from sqlalchemy import func, select
 
 from hiring_api.errors import Conflict, InvalidRows
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import kinds, references, resource, tables
-from hiring_api.model.validation import RowError, ValidatedRow
+from hiring_api.model.validation import ValidatedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

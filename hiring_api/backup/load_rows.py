@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 from hiring_api.database import bulk_load
 from hiring_api.database.parent_locks import references_held
-from hiring_api.model.row_lines import Checksum, to_lines
+from hiring_api.model.checksum import Checksum
+from hiring_api.model.row_lines import to_lines
 from hiring_api.system.prefetch import ahead
 
 if TYPE_CHECKING:

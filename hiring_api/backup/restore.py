@@ -20,7 +20,7 @@ from hiring_api.database.engine import transaction
 from hiring_api.database.locks import named_lock
 from hiring_api.database.next_ids import replenish
 from hiring_api.errors import Busy, InvalidRows, Unproven
-from hiring_api.model.row_lines import Checksum
+from hiring_api.model.checksum import Checksum
 from hiring_api.model.tables import resource
 
 from .checks import Checker, check, require_references, require_unneeded

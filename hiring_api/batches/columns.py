@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from marshmallow import missing
 
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import kinds
-from hiring_api.model.validation import RowError, read, schema, unknown_fields, validate_row
+from hiring_api.model.validation import read, schema, unknown_fields, validate_row
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

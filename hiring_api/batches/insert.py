@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database.engine import transaction
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import references, resource
-from hiring_api.model.validation import RowError
 from hiring_api.rejects.packs import Reject
 from hiring_api.rejects.record import Origin, keep
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Literal
 
+from hiring_api.model.row_errors import errors_json
 from hiring_api.model.tables import resource
-from hiring_api.model.validation import errors_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy import Table
 
-    from hiring_api.model.validation import RowError
+    from hiring_api.model.row_errors import RowError
 
     from .columns import BatchRows
 

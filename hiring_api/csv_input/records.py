@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol, overload
 
-from hiring_api.model.validation import RowError
+from hiring_api.model.row_errors import RowError
 
 from .quotes import LINE_END, LONGEST, Grammar, Inside
 

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pyroaring import BitMap
 
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import joined, to_lines
 from hiring_api.model.tables import kinds
-from hiring_api.model.validation import RowError, ValidatedRow, validate_fields, without_empty_surplus
+from hiring_api.model.validation import ValidatedRow, validate_fields, without_empty_surplus
 
 from .doubtful import count_doubtful
 from .plain_lines import NONE, plain_rows

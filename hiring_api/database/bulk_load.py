@@ -16,8 +16,9 @@ from weakref import WeakSet
 from sqlalchemy import String, cast, func, literal_column, select
 from sqlalchemy.exc import DBAPIError
 
+from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import Id, Instant, Reference
-from hiring_api.model.row_lines import Checksum, line_format, to_lines
+from hiring_api.model.row_lines import line_format, to_lines
 from hiring_api.model.tables import kinds
 
 if TYPE_CHECKING:

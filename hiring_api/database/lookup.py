@@ -9,7 +9,7 @@ import numpy as np
 from pyroaring import BitMap
 from sqlalchemy import func, select, text
 
-from hiring_api.model.row_lines import Checksum
+from hiring_api.model.checksum import Checksum
 
 from . import bulk_load
 

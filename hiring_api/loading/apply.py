@@ -17,9 +17,10 @@ from hiring_api.csv_input.validation import ValidatedChunk
 from hiring_api.database import bulk_load, lookup
 from hiring_api.database.parent_locks import references_held
 from hiring_api.errors import Unproven
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import joined
 from hiring_api.model.tables import references
-from hiring_api.model.validation import RowError, ValidatedRow
+from hiring_api.model.validation import ValidatedRow
 
 from .plan import CHUNK, Placed, decide
 

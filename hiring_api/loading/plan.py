@@ -13,9 +13,10 @@ import numpy as np
 from pyroaring import BitMap
 
 from hiring_api.database import lookup
-from hiring_api.model.row_lines import Checksum
+from hiring_api.model.checksum import Checksum
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import references
-from hiring_api.model.validation import RowError, ValidatedRow
+from hiring_api.model.validation import ValidatedRow
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Table

@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from hiring_api.csv_input.records import Position
 from hiring_api.database.bookkeeping import load_ids, loads
-from hiring_api.model.row_lines import Checksum
+from hiring_api.model.checksum import Checksum
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

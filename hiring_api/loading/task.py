@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap, BitMap64
 
-from hiring_api.model.row_lines import Checksum
+from hiring_api.model.checksum import Checksum
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pyroaring import BitMap
 
+from .checksum import Checksum
 from .tables import kinds, references
 
 if TYPE_CHECKING:
@@ -26,24 +27,6 @@ if TYPE_CHECKING:
 
 Values = tuple[Any, ...]  # of one row, in the order of the table's columns
 Whole = NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class Checksum:
-    """Of a set of rows: how many, and the sum over them of CRC-32 (of the canonical form) times id.
-
-    Additive, so parts can be summed and taken off; blind to the order of the rows. The weight is there
-    because a CRC is linear: values exchanged between two rows would often leave a plain sum as it was.
-    """
-
-    rows: int = 0
-    total: int = 0
-
-    def __add__(self, other: Checksum) -> Checksum:
-        return Checksum(self.rows + other.rows, self.total + other.total)
-
-    def __sub__(self, other: Checksum) -> Checksum:
-        return Checksum(self.rows - other.rows, self.total - other.total)
 
 
 @dataclass(frozen=True, eq=False)

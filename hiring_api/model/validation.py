@@ -5,15 +5,15 @@ A row is a dict of every column's value by name; only a JSON row may lack `id`.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from marshmallow import RAISE, Schema, ValidationError, missing
 
 from hiring_api.model.columns import Id, Kind
 
+from .row_errors import RowError
 from .tables import kinds
 
 if TYPE_CHECKING:
@@ -28,34 +28,6 @@ _MOST_ERRORS: Final = 100  # of one row: a hostile row may have a million unknow
 _LONGEST_NAME: Final = 64
 _REMEMBERED: Final = 2000  # short values and what was said of them
 _SHORT: Final = 64  # characters of a text, bits of a number
-_ENCODER: Final = json.JSONEncoder()
-
-
-class RowError(NamedTuple):
-    """One reason why a row was refused. `field` is None where the row as a whole is wrong."""
-
-    field: str | None
-    code: str
-    message: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The error as users see it."""
-        return {"field": self.field, "code": self.code, "message": self.message}
-
-
-@lru_cache(_REMEMBERED)
-def errors_json(errors: tuple[RowError, ...]) -> str:
-    """Errors as JSON text; in a batch of a thousand wrong rows few differ."""
-    return f"[{','.join([_error_json(error) for error in errors])}]"
-
-
-def _error_json(error: RowError) -> str:
-    return f"{_head_json(error.field, error.code)}{_ENCODER.encode(error.message)}}}"
-
-
-@lru_cache(_REMEMBERED)
-def _head_json(field: str | None, code: str) -> str:
-    return f'{{"field":{_ENCODER.encode(field)},"code":{_ENCODER.encode(code)},"message":'
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from hiring_api.model.validation import RowError, errors_json
+from hiring_api.model.row_errors import RowError, errors_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

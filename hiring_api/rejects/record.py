@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
-    from hiring_api.model.validation import RowError
+    from hiring_api.model.row_errors import RowError
 
     from .packs import Reject
 

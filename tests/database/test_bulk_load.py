@@ -12,8 +12,9 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database import bulk_load
 from hiring_api.database.engine import engine_options, transaction
+from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import MAX_ID
-from hiring_api.model.row_lines import Checksum, to_lines
+from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Department, Employee, Job
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__

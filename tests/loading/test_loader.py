@@ -26,8 +26,8 @@ from hiring_api.loading import apply, loader
 from hiring_api.loading.plan import Target
 from hiring_api.loading.progress import Counts
 from hiring_api.loading.task import Limit, Task
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import Department, Employee, Job
-from hiring_api.model.validation import RowError
 from hiring_api.rejects.record import Origin
 from tests.conftest import empty, on_record
 

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import select
 
 from hiring_api.database.bookkeeping import reject_packs
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import tables
-from hiring_api.model.validation import RowError
 from hiring_api.rejects.packs import Reject
 from hiring_api.rejects.record import Origin, keep
 from tests.conftest import on_record
