@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from hiring_api.model.row_errors import errors_json
 from hiring_api.model.tables import resource
 
 if TYPE_CHECKING:
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 Mode = Literal["partial", "atomic"]
 OnConflict = Literal["error", "skip", "update"]
 Returned = Literal["all", "failed", "summary"]
-
-_ENCODER: Final = json.JSONEncoder(separators=(",", ":"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,32 +67,27 @@ class Batch:
     rows: BatchRows
 
 
-def answer(report: BatchReport, returned: Returned = "all") -> str:
-    """A report as users see it, in JSON: the counts, and the outcomes of all rows, the failed ones or none.
-
-    It is put together from strings, at a third of what an encoder needs for a thousand objects.
-    """
+def answer(report: BatchReport, returned: Returned = "all") -> dict[str, Any]:
+    """A report as users see it: the counts, and the outcomes of all rows, of the failed ones, or none."""
     counts = report.counts()
-    head = _ENCODER.encode(
-        {
-            "table": resource(report.table),
-            "mode": report.options.mode,
-            "dry_run": report.options.dry_run,
-            "received": len(report.outcomes),
-            **{status: counts[status] for status in ("inserted", "updated", "skipped", "failed")},
-        }
-    )
-    if returned == "summary":
-        return head
-    results = [
-        _result(index, outcome)
-        for index, outcome in enumerate(report.outcomes)
-        if returned == "all" or outcome.status == "failed"
-    ]
-    return f'{head[:-1]},"results":[{",".join(results)}]}}'
+    found: dict[str, Any] = {
+        "table": resource(report.table),
+        "mode": report.options.mode,
+        "dry_run": report.options.dry_run,
+        "received": len(report.outcomes),
+        **{status: counts[status] for status in ("inserted", "updated", "skipped", "failed")},
+    }
+    if returned != "summary":
+        found["results"] = [
+            _result(index, outcome)
+            for index, outcome in enumerate(report.outcomes)
+            if returned == "all" or outcome.status == "failed"
+        ]
+    return found
 
 
-def _result(index: int, outcome: Outcome) -> str:
-    row_id = "null" if outcome.id is None else outcome.id
-    errors = f',"errors":{errors_json(outcome.errors)}' if outcome.errors else ""
-    return f'{{"index":{index},"status":"{outcome.status}","id":{row_id}{errors}}}'
+def _result(index: int, outcome: Outcome) -> dict[str, Any]:
+    result: dict[str, Any] = {"index": index, "status": outcome.status, "id": outcome.id}
+    if outcome.errors:
+        result["errors"] = [error.to_json() for error in outcome.errors]
+    return result

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, request
+from flask import jsonify, request
 
 from hiring_api.batches.insert import take
 from hiring_api.batches.report import BatchReport, Options, Returned, answer
@@ -14,7 +14,6 @@ from hiring_api.web.http.batch_body import batch_of, batches_of
 from hiring_api.web.http.bodies import read_body
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.idempotency import exactly_once
-from hiring_api.web.http.media_types import JSON
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.request_ids import request_id
 from hiring_api.web.schemas.batch import (
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     import marshmallow
+    from flask import Response
     from sqlalchemy import Connection, Table
 
     from hiring_api.batches.report import Batch
@@ -59,7 +59,7 @@ def routes(table: Table) -> Routes:
         operationId=f"post_{name}",
     )
     def post(**parameters: Any) -> Response:
-        def render(reports: list[BatchReport], returned: Returned) -> str:
+        def render(reports: list[BatchReport], returned: Returned) -> dict[str, Any]:
             return answer(reports[0], returned)
 
         return _respond(lambda body: [batch_of(table, body)], render, parameters)
@@ -110,9 +110,8 @@ def all_routes() -> Routes:
         Children may refer to parents of the same request.
         """
 
-        def render(reports: list[BatchReport], returned: Returned) -> str:
-            members = [f'"{resource(report.table)}":{answer(report, returned)}' for report in reports]
-            return f"{{{','.join(members)}}}"
+        def render(reports: list[BatchReport], returned: Returned) -> dict[str, Any]:
+            return {resource(report.table): answer(report, returned) for report in reports}
 
         return _respond(batches_of, render, parameters)
 
@@ -122,7 +121,7 @@ def all_routes() -> Routes:
 
 def _respond(
     read: Callable[[bytes], list[Batch]],
-    render: Callable[[list[BatchReport], Returned], str],
+    render: Callable[[list[BatchReport], Returned], dict[str, Any]],
     parameters: dict[str, Any],
 ) -> Response:
     minimal = "return=minimal" in request.headers.get("Prefer", "").replace(" ", "").lower().split(",")
@@ -131,8 +130,8 @@ def _respond(
     body = read_body()
 
     def respond(reports: list[BatchReport]) -> Response:
-        text = f"{render(reports, returned)}\n"
-        response = Response(text, _status(reports, options), mimetype=JSON)
+        response = jsonify(render(reports, returned))
+        response.status_code = _status(reports, options)
         if minimal and returned == "summary":
             response.headers["Preference-Applied"] = "return=minimal"
         return response
