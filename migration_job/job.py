@@ -15,9 +15,11 @@ from sqlalchemy.exc import DBAPIError
 from hiring_api.csv_input.files import Choices, CsvFile, inspect, on_disk
 from hiring_api.csv_input.layout import IGNORED
 from hiring_api.database import schema
+from hiring_api.database.dialects import dialect_of
 from hiring_api.database.driver_errors import translated
-from hiring_api.database.engine import open_engine, snapshot
+from hiring_api.database.engine import open_engine
 from hiring_api.database.locks import named_lock
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
 from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load, load_at_once
@@ -165,7 +167,7 @@ def _check(
 
 
 def wait_for(engine: Engine, seconds: float) -> None:
-    """Returns when the database answers. SQLite has no server that could still be starting.
+    """Returns when the database answers; a file has no server that could still be starting.
 
     Raises:
         NotPermitted: it refuses the account, which no waiting would change.
@@ -180,7 +182,7 @@ def wait_for(engine: Engine, seconds: float) -> None:
             raise
         except DatabaseUnavailable as error:
             why = _reason(error)
-            if engine.dialect.name == "sqlite":
+            if not dialect_of(engine).has_server:
                 raise DatabaseUnavailable(f"no database in {engine.url.database}: {why}") from None
             if time.monotonic() + _PAUSE > deadline:
                 raise DatabaseUnavailable(f"no database after {seconds:.0f} s: {why}") from None

@@ -12,7 +12,8 @@ from sqlalchemy import MetaData
 
 from hiring_api.database import schema
 from hiring_api.database.bookkeeping import identity
-from hiring_api.database.engine import open_engine, snapshot, transaction
+from hiring_api.database.engine import open_engine
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.model.tables import Base
 from hiring_api.rejects.listing import Chosen, rejects_page
 from hiring_api.settings import read_settings

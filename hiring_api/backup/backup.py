@@ -13,7 +13,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from hiring_api.avro.container import FileChecksum, write
 from hiring_api.avro.schema import avro_schema
 from hiring_api.database import identity, schema
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.model.tables import resource, tables
 from hiring_api.system.disk_full import room
 

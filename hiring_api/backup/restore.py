@@ -16,9 +16,9 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from hiring_api.database import bulk_load, schema, staging
-from hiring_api.database.engine import transaction
 from hiring_api.database.locks import named_lock
 from hiring_api.database.next_ids import replenish
+from hiring_api.database.transactions import transaction
 from hiring_api.errors import Busy, InvalidRows, Unproven
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.tables import resource

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal
 
 from hiring_api.database import bulk_load, staging
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.errors import InvalidFile
 
 from .checks import Checked, check, require_references

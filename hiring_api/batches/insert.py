@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import IntegrityError
 
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import references, resource
 from hiring_api.rejects.packs import Reject

@@ -6,7 +6,6 @@ import os
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
@@ -16,7 +15,9 @@ from hiring_api.backup.file_store import open_store
 from hiring_api.backup.restore import restore
 from hiring_api.backup.verify import verify
 from hiring_api.database import identity, next_ids, schema
-from hiring_api.database.engine import open_engine, snapshot
+from hiring_api.database.dialects import dialect_of
+from hiring_api.database.engine import open_engine
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import DatabaseUnavailable, NotFound
 from hiring_api.model.tables import resource, tables
 from hiring_api.settings import read_settings
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import URL, Engine, Table
+    from sqlalchemy import Engine, Table
 
     from hiring_api.avro.reader import AvroRows
     from hiring_api.database.identity import Database
@@ -151,7 +152,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
 def _engine(*, new: bool = False) -> Iterator[Engine]:
     """The database of the settings; a file is made only where it may be a new one."""
     url = read_settings().database_url
-    if not new and not _is_there(url):
+    if not new and not dialect_of(url).may_exist(url):
         raise DatabaseUnavailable(f"there is no database {url.database}: DATABASE_URL names the one to use")
     engine = open_engine(url)
     try:
@@ -160,14 +161,9 @@ def _engine(*, new: bool = False) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _is_there(url: URL) -> bool:
-    """Whether an SQLite file exists, which opening it would make; of a server it is found out by asking."""
-    return url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
-
-
 def _here(settings: Settings) -> Database | None:
     """The database of the settings, as far as it can be asked."""
-    if not _is_there(settings.database_url):
+    if not dialect_of(settings.database_url).may_exist(settings.database_url):
         return None
     try:
         with _engine() as engine:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from hiring_api.database import schema
-from hiring_api.database.engine import snapshot
 from hiring_api.database.identity import described, identify
+from hiring_api.database.transactions import snapshot
 from hiring_api.model.tables import resource
 from hiring_api.system.output import on_terminal, table
 

@@ -1,7 +1,8 @@
 """The database: connections, transactions, and the ways in and out for many rows at once.
 
-Reading order: `engine` (connections, transactions that are tried again, snapshots), `driver_errors` (what an
-error of a driver means), `bulk_load` (rows in, and the proof that they arrived), `lookup` (which ids are
-there), `parent_locks`, `locks` (between processes), `staging` (temporary tables), `schema`, `revisions` and
-`migrations/`, `bookkeeping` (the program's own tables), `identity`, `next_ids`, `wrong_passwords`.
+Reading order: `dialects/` (all that differs between databases), `engine` (connections), `transactions` (which
+are tried again, and snapshots), `driver_errors` (into errors of the program), `bulk_load` (rows in, and the
+proof that they arrived), `lookup` (which ids are there), `parent_locks`, `locks` (between processes),
+`staging` (temporary tables), `schema`, `revisions` and `migrations/`, `bookkeeping` (the program's own
+tables), `identity`, `next_ids`, `wrong_passwords`.
 """

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect, select
@@ -11,7 +10,8 @@ from sqlalchemy import inspect, select
 from hiring_api.database.bookkeeping import identity
 from hiring_api.errors import Conflict
 
-from .engine import snapshot
+from .dialects import dialect_of
+from .transactions import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """A database by its kind, host (None for SQLite), name, and the id that was made with its schema."""
+    """A database by its kind, host (None without a server), name, and the id made with its schema."""
 
     kind: str
     host: str | None
@@ -35,14 +35,9 @@ class Database:
 
 def identify(connection: Connection) -> Database:
     """The database of a connection; its id is None where it has no schema yet."""
-    url, dialect = connection.engine.url, connection.dialect
-    sqlite = dialect.name == "sqlite"
-    # The folder of a file says nothing to other machines
-    name = Path(url.database or "").name if sqlite else url.database or ""
-    kind = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
     present = inspect(connection).has_table(identity.name)
     found = connection.execute(select(identity.c.id)).scalars().first() if present else None
-    return Database(kind, None if sqlite else url.host, name, found)
+    return Database(*dialect_of(connection).address(connection), found)
 
 
 def database_of(engine: Engine) -> Database:

@@ -18,7 +18,7 @@ from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import resource
 
 from .driver_errors import translated
-from .engine import snapshot, transaction
+from .transactions import snapshot, transaction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

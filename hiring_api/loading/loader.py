@@ -16,7 +16,8 @@ from sqlalchemy import func, select
 
 from hiring_api.csv_input.records import read_chunks
 from hiring_api.csv_input.validation import ValidatedChunk, kept_fields, validate_chunk
-from hiring_api.database.engine import snapshot, transaction
+from hiring_api.database.dialects import dialect_of
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import Unproven
 from hiring_api.model.tables import references
 from hiring_api.rejects.packs import Reject
@@ -74,7 +75,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
     target = Target(task.table, task.on_conflict)
     with ahead(_validated(task, progress), _AHEAD) as chunks:
         step = partial(_commit_chunk, engine, key, task, target)
-        for progress in in_order(chunks, begun, step, _lanes(engine)):
+        for progress in in_order(chunks, begun, step, dialect_of(engine).writers):
             if tell is not None:
                 tell(progress)
     transaction(engine, lambda connection: _finish(connection, key, task, progress))
@@ -184,11 +185,6 @@ def _validated(task: Task, progress: Progress) -> Iterator[ValidatedChunk]:
     with task.file.open(progress.at.offset) as stream:
         for chunk in read_chunks(stream, task.file.layout, progress.at):
             yield validate_chunk(task.table, task.file.layout, chunk)
-
-
-def _lanes(engine: Engine) -> int:
-    """How many chunks are placed side by side: SQLite has one writer at a time."""
-    return 1 if engine.dialect.name == "sqlite" else 2
 
 
 def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:

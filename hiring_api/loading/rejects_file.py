@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import select
 
 from hiring_api.database.bookkeeping import reject_packs
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.rejects.csv_file import line_of, rejects_file
 from hiring_api.rejects.packs import pack_of, unpacked
 

@@ -9,7 +9,7 @@ import pytest
 from hiring_api.backup.archive import open_archive, tables_in
 from hiring_api.backup.backup import backup_all
 from hiring_api.database import bulk_load
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.errors import InvalidFile, InvalidRows
 from hiring_api.model.row_lines import to_lines
 from tests.avro.avro_files import DEPARTMENTS, ROWS

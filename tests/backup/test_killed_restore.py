@@ -14,8 +14,9 @@ import pytest
 
 from hiring_api.backup.backup import backup_all
 from hiring_api.database import bulk_load, schema
-from hiring_api.database.engine import open_engine, transaction
+from hiring_api.database.engine import open_engine
 from hiring_api.database.locks import named_lock
+from hiring_api.database.transactions import transaction
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Employee, tables
 from hiring_api.settings import read_settings

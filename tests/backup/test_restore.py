@@ -11,7 +11,7 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import restore
 from hiring_api.backup.backup import backup_table
 from hiring_api.database import bulk_load, staging
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.errors import Conflict, Unproven
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.rows_of_all import EMPLOYEES as STAFF

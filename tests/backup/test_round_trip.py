@@ -12,7 +12,7 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup.backup import backup_table
 from hiring_api.backup.restore import restore
 from hiring_api.database import bulk_load
-from hiring_api.database.engine import snapshot, transaction
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import Conflict
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import to_lines

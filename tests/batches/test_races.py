@@ -10,7 +10,8 @@ from contextlib import contextmanager
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from hiring_api.database import engine as engine_module
+from hiring_api.database import transactions
+from hiring_api.database.dialects.mysql import sessions
 from hiring_api.model.tables import Base, Department, Job
 from tests.conftest import on_record
 
@@ -261,8 +262,8 @@ def test_a_deadlock_runs_the_whole_transaction_again(app, parents, server):
 @pytest.fixture
 def hasty(monkeypatch):
     """Waits of a second and retries for two, so that a test need not wait for long."""
-    monkeypatch.setattr(engine_module, "_LOCK_WAIT_SECONDS", 1)
-    monkeypatch.setattr(engine_module, "_RETRY_SECONDS", 2)
+    monkeypatch.setattr(sessions, "_LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr(transactions, "_RETRY_SECONDS", 2)
 
 
 @pytest.mark.parametrize(("held", "status"), [(1.5, 201), (5, 503)])

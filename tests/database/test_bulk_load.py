@@ -11,7 +11,8 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database import bulk_load
-from hiring_api.database.engine import engine_options, transaction
+from hiring_api.database.engine import engine_options
+from hiring_api.database.transactions import transaction
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import to_lines

@@ -9,8 +9,10 @@ import pytest
 from sqlalchemy import event, func, insert, select
 
 from hiring_api.csv_input.files import Choices, inspect, on_disk
-from hiring_api.database import driver_errors, schema
-from hiring_api.database.engine import open_engine, transaction
+from hiring_api.database import schema
+from hiring_api.database.dialects.mysql import errors
+from hiring_api.database.engine import open_engine
+from hiring_api.database.transactions import transaction
 from hiring_api.loading.loader import load
 from hiring_api.loading.task import Task
 from hiring_api.model.tables import Department, Employee, Job
@@ -92,7 +94,7 @@ def galera():
 def test_a_server_that_became_a_replica_is_left_and_not_ready(alone, monkeypatch):
     from hiring_api.web.http.extensions import db
 
-    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.5)
+    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.5)
     assert alone.client.post("/departments", json={"department": "before"}).status_code == 201
     connected = []
     with alone.app.app_context():
@@ -186,7 +188,7 @@ def test_more_than_a_cluster_takes_at_once_is_said_with_the_limit(galera):
 
 
 def test_a_node_that_takes_no_queries_is_not_ready(galera, monkeypatch):
-    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.5)
+    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.5)
     galera.say("SET GLOBAL wsrep_reject_queries = ALL")
     try:
         for answer in (
@@ -216,7 +218,7 @@ def test_what_other_servers_say_means_the_same(client, engine, app, monkeypatch,
     """MySQL's words, which the servers of these tests do not say, at the commit."""
     from hiring_api.web.http.extensions import db
 
-    monkeypatch.setattr(driver_errors, "_READ_ONLY_SECONDS", 0.1)
+    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.1)
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite says other things")
 

@@ -7,9 +7,10 @@ import pytest
 from sqlalchemy import func, insert, make_url, select
 from sqlalchemy.exc import OperationalError
 
-from hiring_api.database import engine as engine_module
 from hiring_api.database import schema
-from hiring_api.database.engine import open_engine, snapshot, transaction
+from hiring_api.database.dialects.mysql.sessions import QuickConnection
+from hiring_api.database.engine import open_engine
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.model.tables import Department
 
@@ -81,7 +82,7 @@ def test_connecting_reads_no_certificates_that_nobody_asked_for(engine, monkeypa
 
 
 def test_who_asks_for_a_checked_server_gets_one():
-    asked = engine_module._Connection(ssl_verify_cert=True, defer_connect=True)
+    asked = QuickConnection(ssl_verify_cert=True, defer_connect=True)
     assert asked.ctx.verify_mode == CERT_REQUIRED
     assert asked.ctx.cert_store_stats() == create_default_context().cert_store_stats()
 

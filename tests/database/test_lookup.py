@@ -10,7 +10,7 @@ from pyroaring import BitMap
 from sqlalchemy import insert
 
 from hiring_api.database import bulk_load, lookup
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import to_lines

@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError
 from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database import bulk_load, parent_locks
-from hiring_api.database.engine import transaction
+from hiring_api.database.transactions import transaction
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.loading import apply, loader
 from hiring_api.loading.task import Task

@@ -21,7 +21,8 @@ from sqlalchemy import delete, insert, select
 from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database.bookkeeping import load_ids
-from hiring_api.database.engine import transaction
+from hiring_api.database.dialects.mysql import MySQL
+from hiring_api.database.transactions import transaction
 from hiring_api.loading import apply, loader
 from hiring_api.loading.plan import Target
 from hiring_api.loading.progress import Counts
@@ -111,7 +112,7 @@ def test_however_a_file_is_cut_into_chunks_the_rules_are_the_same(engine, tmp_pa
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(records, "BLOCK", block)
             if lanes == 1:  # SQLite never has two
-                patch.setattr(loader, "_lanes", lambda _engine: 1)
+                patch.setattr(MySQL, "writers", 1)
             patch.setattr(loader, "Target", partial(Target, most=most))
             told = []
             fill(engine, rows_of(present))
@@ -238,7 +239,7 @@ def killed(engine, task):
 def test_a_load_goes_on_with_its_own_progress_and_nobody_elses(engine, tmp_path, monkeypatch):
     fill(engine, [])
     monkeypatch.setattr(records, "BLOCK", 80)
-    monkeypatch.setattr(loader, "_lanes", lambda _engine: 1)
+    monkeypatch.setattr(MySQL, "writers", 1)
     task = task_of(tmp_path / "employees.csv", [employee(key) for key in range(1, 21)])
     killed(engine, task)
     there = len(left(engine)[0])

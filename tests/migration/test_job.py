@@ -12,8 +12,9 @@ from sqlalchemy import delete, make_url, update
 
 from hiring_api import __version__
 from hiring_api.database import schema
-from hiring_api.database.engine import open_engine, transaction
+from hiring_api.database.engine import open_engine
 from hiring_api.database.locks import named_lock
+from hiring_api.database.transactions import transaction
 from hiring_api.model.tables import Department, Employee
 from migration_job.__main__ import main
 from tests.conftest import on_record

@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hiring_api.backup import catalogue
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
 from hiring_api.rejects.listing import reject_figures

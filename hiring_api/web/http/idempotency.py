@@ -11,8 +11,8 @@ from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.batches import idempotency
 from hiring_api.batches.idempotency import Answer, digest
-from hiring_api.database.engine import snapshot
 from hiring_api.database.locks import named_lock
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import Busy
 
 from .bodies import settings

@@ -9,8 +9,8 @@ from flask import jsonify
 from marshmallow import fields
 
 from hiring_api.database import schema
-from hiring_api.database.driver_errors import NO_SCHEMA
-from hiring_api.database.engine import require_writable, snapshot
+from hiring_api.database.dialects.failures import NO_SCHEMA
+from hiring_api.database.transactions import require_writable, snapshot
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.web.http import prometheus
 from hiring_api.web.http.extensions import Routes, engine

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify, request
 from marshmallow import fields
 
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import NotFound
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import kinds, resource

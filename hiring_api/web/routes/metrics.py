@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow
 from marshmallow import fields
 
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.queries import metrics
 from hiring_api.web.http import charts
 from hiring_api.web.http.extensions import Routes, engine, form

@@ -11,7 +11,7 @@ from flask import Response, request
 from marshmallow import fields, validate
 from werkzeug.exceptions import UnprocessableEntity
 
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.model.tables import resource, tables
 from hiring_api.rejects.csv_file import header_of
 from hiring_api.rejects.listing import (

@@ -10,7 +10,7 @@ from flask import Response, jsonify
 from marshmallow import ValidationError, fields
 
 from hiring_api.csv_input.files import Choices, RawFile, inspect
-from hiring_api.database.engine import snapshot
+from hiring_api.database.transactions import snapshot
 from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load_at_once
 from hiring_api.loading.progress import NAMES, astuple

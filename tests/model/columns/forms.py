@@ -19,7 +19,7 @@ from hiring_api.batches.columns import validate_rows
 from hiring_api.csv_input.records import Layout, Position, read_chunks
 from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.database import bulk_load
-from hiring_api.database.engine import snapshot, transaction
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.model.columns import Id
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import OPTIONS

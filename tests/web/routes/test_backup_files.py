@@ -10,7 +10,7 @@ import fastavro
 import pytest
 
 from hiring_api.database import bulk_load
-from hiring_api.database.engine import snapshot, transaction
+from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Job
 from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill, rows_of

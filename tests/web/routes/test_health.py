@@ -7,8 +7,8 @@ import sqlite3
 import pytest
 
 from hiring_api.database import schema
-from hiring_api.database.driver_errors import NO_SCHEMA
-from hiring_api.database.engine import snapshot
+from hiring_api.database.dialects.failures import NO_SCHEMA
+from hiring_api.database.transactions import snapshot
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app

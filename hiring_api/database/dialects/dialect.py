@@ -1,0 +1,84 @@
+"""`Dialect`: what a database must be able to do for this program, each with what it gives and promises."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+    from hiring_api.errors import HiringError
+
+
+class Address(NamedTuple):
+    """A database as people know it: its kind, the server's host (None without a server), and its name."""
+
+    kind: str
+    host: str | None
+    name: str
+
+
+class Dialect(ABC):
+    """One kind of database. It has no state: each method is given the engine or connection.
+
+    A method without a default must be written for each database. What PostgreSQL would do is said where it
+    would do otherwise than those that are here.
+    """
+
+    # --- Connections ---
+
+    has_server: ClassVar[bool] = True
+    """False where the database is a file: it is there or not, and waiting for it is useless."""
+
+    writers: ClassVar[int] = 2
+    """How many transactions may write at a time without waiting for each other from the start."""
+
+    hasty_arguments: ClassVar[dict[str, Any]]
+    """Arguments of the driver's `connect` that make it fail after a second or less, instead of waiting."""
+
+    snapshot_options: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ"}
+    """Execution options of a connection whose reads all see one state. PostgreSQL: these."""
+
+    @abstractmethod
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        """The arguments of `create_engine`. Sessions are strict, in UTC, with all of Unicode, and each
+        statement sees what others have committed (READ COMMITTED). PostgreSQL: the option `timezone=utc`.
+        """
+
+    def prepare(self, engine: Engine) -> None:  # noqa: B027  # PostgreSQL: nothing
+        """Listens to the engine's events, where connections need more than options. May be called twice."""
+
+    def may_exist(self, url: URL) -> bool:
+        """False if connecting would make the database; a server is asked by connecting to it."""
+        return True
+
+    @abstractmethod
+    def address(self, connection: Connection) -> Address:
+        """The kind, host and name of the connection's database, for backups to carry."""
+
+    def require_writable(self, connection: Connection) -> None:  # noqa: B027  # a file is just written to
+        """Raises the driver's error if the server can only be read, as a replica.
+
+        PostgreSQL: `SELECT pg_is_in_recovery()`.
+        """
+
+    # --- Errors ---
+
+    driver_error: ClassVar[type[Exception]]
+    """The class of all errors of the driver, which SQLAlchemy sometimes lets through as they are."""
+
+    @abstractmethod
+    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
+        """What an error of the driver means; None for a bug in the program.
+
+        Args:
+            engine: the database, which may be asked for more.
+            error: the driver's error. PostgreSQL: by its SQLSTATE; 40001 and 40P01 are `failures.busy()`.
+            lost: True if the connection is.
+        """
+
+    def rolled_back(self, error: BaseException | None) -> bool:
+        """True if an error during COMMIT proves that nothing was committed, though the connection is lost."""
+        return False

@@ -1,0 +1,34 @@
+"""What the errors of database drivers can mean. Each dialect says which of its errors mean which."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hiring_api.errors import DatabaseUnavailable, StorageFull
+
+NO_SCHEMA: Final = (
+    "the database's schema is not up to date: run the migration job, or python -m hiring_api migrate"
+)
+
+
+class Retry(DatabaseUnavailable):
+    """The transaction was rolled back and may well succeed when run again, within so many seconds."""
+
+    def __init__(self, message: str, seconds: float = float("inf")) -> None:
+        super().__init__(message)
+        self.seconds = seconds
+
+
+def busy() -> Retry:
+    """Another transaction was in the way: a deadlock, or a lock that was held too long."""
+    return Retry("the database is too busy: try again")
+
+
+def full() -> StorageFull:
+    """The database's disk is full."""
+    return StorageFull("the database has no room left on its disk; nothing was kept")
+
+
+def no_schema() -> DatabaseUnavailable:
+    """A table that the program needs is not there."""
+    return DatabaseUnavailable(NO_SCHEMA)

@@ -1,0 +1,9 @@
+"""MySQL and MariaDB, through PyMySQL.
+
+Reading order: `mysql` (the dialect), `sessions` (how a connection is made and set up), `errors` (what the
+server's error numbers mean).
+"""
+
+from .mysql import MySQL
+
+__all__ = ["MySQL"]

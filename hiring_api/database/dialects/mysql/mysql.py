@@ -1,0 +1,45 @@
+"""The dialect of MySQL and MariaDB; what takes more than a few lines is in the modules beside this one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pymysql
+
+from hiring_api.database.dialects.dialect import Address, Dialect
+
+from . import errors, sessions
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+    from hiring_api.errors import HiringError
+
+
+class MySQL(Dialect):
+    """MySQL and MariaDB, alone or in a cluster."""
+
+    hasty_arguments: ClassVar = {"connect_timeout": 1, "read_timeout": 1, "write_timeout": 1}
+    driver_error = pymysql.Error
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        return sessions.engine_options()
+
+    def prepare(self, engine: Engine) -> None:
+        sessions.prepare(engine)
+
+    def address(self, connection: Connection) -> Address:
+        url, dialect = connection.engine.url, connection.dialect
+        kind = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+        return Address(kind, url.host, url.database or "")
+
+    def require_writable(self, connection: Connection) -> None:
+        # Refused where the server or the account may only read. Source: MySQL manual, "START TRANSACTION"
+        connection.exec_driver_sql("START TRANSACTION READ WRITE")
+
+    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
+        return errors.meaning(engine, error, lost=lost)
+
+    def rolled_back(self, error: BaseException | None) -> bool:
+        return errors.number_of(error) in errors.READ_ONLY

@@ -1,0 +1,82 @@
+"""SQLite: a file, one writer at a time, and no server to wait for."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from sqlalchemy import event
+
+from hiring_api.errors import DatabaseUnavailable
+
+from . import failures
+from .dialect import Address, Dialect
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine import URL
+
+    from hiring_api.errors import HiringError
+
+
+class SQLite(Dialect):
+    """SQLite behaves as a server does: references hold, and transactions begin when they are said to."""
+
+    has_server = False
+    writers = 1
+    hasty_arguments: ClassVar = {"timeout": 0.2}
+    snapshot_options: ClassVar = {"read_only": True}  # for `_begin`
+    driver_error = sqlite3.Error
+
+    def engine_options(self, url: URL) -> dict[str, Any]:
+        # isolation_level None: BEGIN is said by `_begin`, not guessed by the driver
+        return {"connect_args": {"timeout": 30, "isolation_level": None}, "max_overflow": -1}
+
+    def prepare(self, engine: Engine) -> None:
+        if not event.contains(engine, "begin", _begin):
+            event.listen(engine, "do_connect", _make_private)
+            event.listen(engine, "connect", _set_pragmas)
+            event.listen(engine, "begin", _begin)
+
+    def may_exist(self, url: URL) -> bool:
+        return Path(url.database or "").exists()
+
+    def address(self, connection: Connection) -> Address:
+        # The folder of a file says nothing to other machines
+        return Address("sqlite", None, Path(connection.engine.url.database or "").name)
+
+    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same
+        if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+            return failures.busy()
+        if code == sqlite3.SQLITE_FULL:
+            return failures.full()
+        if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY):
+            return DatabaseUnavailable("the database file cannot be opened or written")
+        if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+            return DatabaseUnavailable("the database file is damaged, or none of SQLite's")
+        return failures.no_schema() if str(error).startswith("no such table") else None
+
+
+def _make_private(_dialect: Any, _record: Any, arguments: list[str], _named: Any) -> None:
+    """Makes the file of a new database for its owner alone; SQLite would make it for all to read.
+
+    A file that is there is never opened: closing it would free the locks that this process holds on it.
+    """
+    if not arguments[0].startswith((":", "file:")):
+        with suppress(OSError):
+            os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL, 0o600))
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    # A writer takes the lock at once: upgrading a read lock later fails without waiting
+    read_only = connection.get_execution_options().get("read_only")
+    connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
