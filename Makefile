@@ -62,8 +62,8 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 .PHONY: lock
 lock: $(UV)  ## pin what pyproject.toml asks for, with hashes (ARGS=--upgrade for newer versions)
 	$(LOCK) $(ARGS) --all-extras -o tests/requirements.txt
-	$(LOCK) --extra api --extra migration -c tests/requirements.txt -o hiring_api/requirements.txt
-	$(LOCK) --extra migration -c tests/requirements.txt -o migration_job/requirements.txt
+	$(LOCK) --extra api -c tests/requirements.txt -o hiring_api/requirements.txt
+	$(LOCK) -c tests/requirements.txt -o migration_job/requirements.txt
 
 .PHONY: up
 up: .env  ## the same with MySQL in Docker: build, start, wait, and say how to call the API

@@ -182,10 +182,7 @@ def s3_server():
 def s3(s3_server, monkeypatch):
     """A client of an S3-speaking server, which the environment names to everybody else."""
     import boto3
-    from s3fs import S3FileSystem
 
-    # It remembers file systems by their arguments, and so the address that another test's environment named
-    S3FileSystem.clear_instance_cache()
     monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

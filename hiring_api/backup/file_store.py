@@ -1,4 +1,4 @@
-"""Where kept backups lie: a local folder, or anything that fsspec opens, such as s3://bucket/prefix.
+"""Where backups are kept: a local folder, or S3 as `s3://bucket/prefix`.
 
 A file appears under its name when all of it is there, or not at all.
 """
@@ -7,23 +7,28 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import tempfile
 from abc import ABC, abstractmethod
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from hiring_api.errors import BackupsFull, NotFound, StorageUnavailable
+from hiring_api.system import object_store
 from hiring_api.system.disk_full import room
 from hiring_api.system.temp_files import scratch_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,100}")
 _URL: Final = re.compile(r"[a-z0-9]+://")
 _HIDDEN: Final = ".hiring-"
 _PART: Final = ".part"
+_NO_PLACE: Final = "BACKUP_DIR is no place that backups can be kept in"
+# S3 takes at most 10,000 parts: 80 GB
+_PART_BYTES: Final = 8 * 1024 * 1024
+_PARTS_AT_ONCE: Final = 3
 
 
 class Store(ABC):
@@ -51,8 +56,16 @@ class Store(ABC):
 
 
 def open_store(place: str) -> Store:
-    """The store at a path, or at an address such as s3://bucket/prefix."""
-    return _Remote(place) if _URL.match(place) else _Folder(Path(place))
+    """The store at a path, or at an address such as `s3://bucket/prefix`.
+
+    Raises:
+        StorageUnavailable: it is another kind of address, or AWS's variables do not work.
+    """
+    if object_store.is_s3(place):
+        return _S3(place)
+    if _URL.match(place):
+        raise StorageUnavailable(_NO_PLACE)
+    return _Folder(Path(place))
 
 
 def _checked(name: str) -> str:
@@ -123,57 +136,42 @@ class _Folder(Store):
             raise StorageUnavailable("the backup folder cannot be written") from error
 
 
-def _remote_errors() -> tuple[type[Exception], ...]:
-    """What a place that cannot be reached raises; that of S3 is no OSError."""
-    try:
-        from botocore.exceptions import BotoCoreError
-    except ImportError:
-        return (OSError,)
-    return (OSError, BotoCoreError)
+class _S3(Store):
+    """Objects in S3, which appear whole or not at all. They are copied to a temporary file to be read."""
 
-
-class _Remote(Store):
-    """Objects appear whole in object stores. They are copied to a temporary file to be read."""
-
-    def __init__(self, place: str) -> None:
-        import fsspec
-
+    def __init__(self, address: str) -> None:
         try:
-            self._files, self._root = fsspec.core.url_to_fs(place.rstrip("/"))
-        except (ImportError, ValueError) as error:
-            raise StorageUnavailable("BACKUP_DIR is no place that backups can be kept in") from error
+            bucket, self._prefix = object_store.split_address(address)
+        except ValueError as error:
+            raise StorageUnavailable(_NO_PLACE) from error
+        with _reached():
+            self._bucket = object_store.open_bucket(bucket)
 
-    def _at(self, name: str) -> str:
-        return f"{self._root}/{_checked(name)}"
+    def _key(self, name: str) -> str:
+        return f"{self._prefix}/{_checked(name)}".lstrip("/")
 
-    def _done(self, work: Callable[[], Any]) -> Any:
+    def _keys(self) -> list[str]:
         try:
-            return work()
-        except FileNotFoundError:
-            raise NotFound("there is no such backup") from None
-        except _remote_errors() as error:
-            raise StorageUnavailable("the place of the backups cannot be reached") from error
+            with _reached(), object_store.explained():
+                found = self._bucket.list_with_delimiter(self._prefix or None)
+        except NotFound:  # no such bucket
+            return []
+        return [one["path"] for one in found["objects"]]
 
     def names(self) -> list[str]:
-        self._files.invalidate_cache()
-        try:
-            found = self._done(lambda: self._files.ls(self._root, detail=False))
-        except NotFound:
-            return []
-        return sorted(name for path in found if _NAME.fullmatch(name := path.rsplit("/", 1)[-1]))
+        return sorted(name for key in self._keys() if _NAME.fullmatch(name := key.rpartition("/")[2]))
 
     def exists(self) -> bool:
-        return bool(self._done(lambda: self._files.exists(self._root)))
-
-    def _copy(self, path: str, copy: Any) -> None:
-        with self._files.open(path, "rb") as file:
-            shutil.copyfileobj(file, copy)
+        return bool(self._keys())
 
     def open(self, name: str) -> BinaryIO:
+        key = self._key(name)
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
         try:
-            with room():
-                self._done(lambda: self._copy(self._at(name), copy))
+            with _reached():
+                for piece in object_store.pieces(self._bucket, key):
+                    with room():
+                        copy.write(piece)
         except BaseException:
             copy.close()
             raise
@@ -181,22 +179,31 @@ class _Remote(Store):
         return cast("BinaryIO", copy)
 
     def put(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+        key = self._key(name)
         with tempfile.TemporaryFile() as file:
             with room():
                 write(cast("BinaryIO", file))
             file.seek(0)
             try:
-                self._done(lambda: self._upload(cast("BinaryIO", file), self._at(name)))
+                with _reached(), object_store.explained():
+                    self._bucket.put(key, file, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
             except NotFound as error:
                 raise StorageUnavailable(
                     "the place of the backups is not there: create the bucket"
                 ) from error
 
-    def _upload(self, file: BinaryIO, path: str) -> None:
-        with self._files.open(path, "wb") as target:
-            shutil.copyfileobj(file, target, 8 * 1024 * 1024)
-
     def delete(self, name: str) -> None:
-        path = self._at(name)
-        if self._done(lambda: self._files.exists(path)):
-            self._done(lambda: self._files.rm_file(path))
+        key = self._key(name)
+        with suppress(NotFound), _reached(), object_store.explained():
+            self._bucket.delete(key)
+
+
+@contextmanager
+def _reached() -> Iterator[None]:
+    """Turns what S3 does not do into the errors of a Store."""
+    try:
+        yield
+    except object_store.NoSuchObject:
+        raise NotFound("there is no such backup") from None
+    except object_store.ObjectStoreError as error:
+        raise StorageUnavailable("the place of the backups cannot be reached") from error

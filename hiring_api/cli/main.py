@@ -21,6 +21,7 @@ from hiring_api.errors import (
     Unproven,
 )
 from hiring_api.settings import SettingsError
+from hiring_api.system.object_store import ObjectStoreError
 
 from .arguments import parser
 from .commands import COMMANDS
@@ -70,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _why(error: HiringError) -> str:
-    """What the system said of a folder; callers of the API are not told, those of the command are."""
+    """What the system said of a folder, or S3; callers of the API are not told, those of the command are."""
     cause = error.__cause__
     if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.filename:
         return f" ({cause.strerror})"
-    return ""
+    return f" ({cause})" if isinstance(cause, ObjectStoreError) else ""

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, BinaryIO
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import resource, tables
 from hiring_api.system.disk_full import room
+from hiring_api.system.object_store import is_s3
 from hiring_api.system.temp_files import ScratchFolder
 
 from .https import from_web, is_web, without_secrets
-from .s3 import from_s3, is_s3, list_s3
+from .s3 import from_s3, list_s3
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

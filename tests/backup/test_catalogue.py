@@ -25,19 +25,14 @@ from hiring_api.errors import (
 from tests.avro.avro_files import DEPARTMENTS
 
 
-@pytest.fixture(params=["folder", "memory", "s3"])
+@pytest.fixture(params=["folder", "s3"])
 def store(request, tmp_path):
-    """A local folder, the memory of fsspec, and a bucket of an S3-speaking server."""
+    """A local folder, and a bucket of an S3-speaking server."""
     if request.param == "folder":
         return open_store(str(tmp_path / "kept"))
-    if request.param == "s3":
-        bucket = f"kept-{tmp_path.name.replace('_', '-')[:40].strip('-').lower()}-{secrets.token_hex(4)}"
-        request.getfixturevalue("s3").create_bucket(Bucket=bucket)
-        return open_store(f"s3://{bucket}/backups")
-    import fsspec
-
-    fsspec.filesystem("memory").store.clear()
-    return open_store("memory://bucket/kept")
+    bucket = f"kept-{tmp_path.name.replace('_', '-')[:40].strip('-').lower()}-{secrets.token_hex(4)}"
+    request.getfixturevalue("s3").create_bucket(Bucket=bucket)
+    return open_store(f"s3://{bucket}/backups")
 
 
 def names(store):
@@ -245,13 +240,9 @@ def test_a_bucket_that_is_not_there_is_told(engine, s3):
 
 
 def test_an_object_store_that_is_away_is_told(engine, s3, monkeypatch):
-    import s3fs
-
-    s3fs.S3FileSystem.clear_instance_cache()  # one that knows the address of the server that is there
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable, match="cannot be reached"):
         catalogue.keep(engine, open_store("s3://bucket-of-nobody/backups"))
-    s3fs.S3FileSystem.clear_instance_cache()
 
 
 def test_what_a_killed_backup_left_goes_with_the_next_one(engine, tmp_path):

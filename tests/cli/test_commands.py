@@ -339,4 +339,5 @@ def test_a_bucket_that_is_away_is_told_in_our_own_words(filled, s3, capsys, monk
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert main(["backups", "--from", "s3://history/kept"]) == 1
-    assert capsys.readouterr() == ("", "the place of the backups cannot be reached\n")
+    reason = "no S3 can be reached: check the network, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION"
+    assert capsys.readouterr() == ("", f"the place of the backups cannot be reached ({reason})\n")
