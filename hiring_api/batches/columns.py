@@ -70,7 +70,7 @@ def validate_rows(table: Table, raws: Sequence[Any]) -> BatchRows:
     rows = BatchRows(raws)
     members = schema(table, id_required=False).load_fields
     for name, kind in kinds(table).items():
-        column = kind.check_column([raw.get(name) for raw in raws])
+        column = [kind.check(raw.get(name)) for raw in raws]
         rows.columns[name] = _read_rest(members[name], name, rows, column) if None in column else column
     right = sum(len(column) - column.count(None) for column in rows.columns.values())
     if right < sum(map(len, raws)):

@@ -76,7 +76,7 @@ def _score(table: Table, records: Sequence[list[str]]) -> tuple[bool, int, int]:
     of = list(kinds(table).values())
     wide = [record for record in records if len(record) == len(of)]
     columns = [
-        kind.check_texts([cell.strip() for cell in cells])
+        [kind.check(kind.from_csv(cell.strip())) for cell in cells]
         for kind, cells in zip(of, zip(*wide, strict=True), strict=False)
     ]
     right = sum(None not in row for row in zip(*columns, strict=True))

@@ -7,13 +7,12 @@ Marshmallow schema, which alone refuses. All three take the same values.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pyroaring import BitMap
 
-from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import joined, to_lines
 from hiring_api.model.tables import kinds
 from hiring_api.model.validation import ValidatedRow, validate_fields, without_empty_surplus
@@ -22,8 +21,6 @@ from .doubtful import count_doubtful
 from .plain_lines import NONE, plain_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sqlalchemy import Table
 
     from hiring_api.model.columns.byte_columns import Indexes
@@ -37,9 +34,11 @@ _MOST: Final = 1000  # fields of a refused record that are kept
 
 @dataclass
 class ValidatedChunk:
-    """`rows` are valid by themselves, `indexes` where they are in the chunk; `refused` is by index.
+    """A chunk of CSV records with what came of each of them.
 
-    `doubtful` is a number of texts in `rows`, `blank` one of records.
+    `rows` are the rows that are valid by themselves (references are not looked up yet), `indexes` where they
+    stand in the chunk, ascending. `refused` has the other records by their index in the chunk. `blank` is a
+    number of records, `doubtful` a number of texts in `rows`.
     """
 
     chunk: Chunk
@@ -51,121 +50,64 @@ class ValidatedChunk:
 
     @cached_property
     def ids(self) -> BitMap:
-        """The ids of all its records that have a valid one, refused or not; for when all are validated."""
+        """The ids of all records that have a valid one, refused or not. Ask when the chunk is complete."""
         return self.rows.ids | BitMap(
             [row.values["id"] for row in self.refused.values() if "id" in row.values]
         )
 
 
 def validate_chunk(table: Table, layout: Layout, chunk: Chunk) -> ValidatedChunk:
-    """Validates all records of a chunk. Records of nothing but separators and blanks are only counted."""
-    places, rows = plain_rows(table, layout, chunk)
-    validated = ValidatedChunk(chunk, rows, places)
-    if len(places) < len(chunk.fields):
-        plain = np.zeros(len(chunk.fields), np.bool_)
-        plain[places] = True
-        _validate_others(table, layout, validated, np.flatnonzero(~plain).tolist())
+    """Validate all records of a chunk.
+
+    Records of nothing but separators and blanks are only counted.
+    """
+    indexes, rows = plain_rows(table, layout, chunk)
+    validated = ValidatedChunk(chunk, rows, indexes)
+    if len(indexes) < len(chunk.fields):
+        others = np.ones(len(chunk.fields), np.bool_)
+        others[indexes] = False
+        _validate_others(table, layout, validated, np.flatnonzero(others).tolist())
     validated.rows = validated.rows.ready()
     validated.doubtful = count_doubtful(validated.rows)
     return validated
 
 
 def _validate_others(table: Table, layout: Layout, validated: ValidatedChunk, others: list[int]) -> None:
-    """Validates the records at `others`, and adds those that are right to the rows."""
+    """Validate the records that need a closer look, one by one; `others` are their indexes in the chunk."""
     chunk, width = validated.chunk, len(layout.names)
-    records = {index: without_empty_surplus(chunk.fields[index], width) for index in others}
-    fits = [index for index, fields in records.items() if len(fields) == width and index not in chunk.broken]
-    rows, doubtful = _quick_rows(table, layout, [records[index] for index in fits])
-    good = {
-        index: row for place, (index, row) in enumerate(zip(fits, rows, strict=True)) if place not in doubtful
-    }
-    if len(good) < len(records):
-        partly = {fits[place]: rows[place] for place in doubtful}
-        _validate_rest(table, layout, validated, records, good, partly)
+    columns = [(kind, layout.names.index(name)) for name, kind in kinds(table).items()]
+    good: dict[int, Values] = {}
+    for index in others:
+        fields = without_empty_surplus(chunk.fields[index], width)
+        if index in chunk.broken:
+            validated.refused[index] = ValidatedRow(fields, {}, [chunk.broken[index]])
+            continue
+        if len(fields) == width:
+            # Most records of a quoted file are right: a tuple costs less than a ValidatedRow
+            values = tuple([kind.check(kind.from_csv(fields[at].strip())) for kind, at in columns])
+            if None not in values:
+                good[index] = values
+                continue
+        if not "".join(fields).strip():
+            validated.blank += 1
+            continue
+        row = validate_fields(table, layout.names, fields)
+        if row.errors:
+            validated.refused[index] = row
+        else:
+            good[index] = tuple([row.values[name] for name in kinds(table)])
     if good:
         _add(validated, to_lines(table, list(good.values())), np.array(list(good), np.intp))
 
 
-def _add(validated: ValidatedChunk, rows: RowLines, places: Indexes) -> None:
-    """Adds rows at their places among the others."""
-    if not len(validated.indexes) and bool((np.diff(places) > 0).all()):
-        validated.rows, validated.indexes = rows, places
+def _add(validated: ValidatedChunk, rows: RowLines, indexes: Indexes) -> None:
+    """Add rows to the valid ones, in the order of the chunk; `indexes` ascend."""
+    if not len(validated.indexes):
+        validated.rows, validated.indexes = rows, indexes
         return
-    every = np.concatenate([validated.indexes, places])
+    every = np.concatenate([validated.indexes, indexes])
     order = np.argsort(every)
     validated.rows, validated.indexes = joined([validated.rows, rows]).take(order), every[order]
-
-
-def _quick_rows(table: Table, layout: Layout, records: list[Sequence[str]]) -> tuple[list[Values], set[int]]:
-    """The columns' values of each record, None for what is not plainly right; the places of those rows."""
-    if not records:
-        return [], set()
-    columns = list(zip(*records, strict=True))
-    texts = {name: columns[place] for place, name in enumerate(layout.names) if name is not None}
-    values = [kind.check_texts(texts[name]) for name, kind in kinds(table).items()]
-    doubtful: set[int] = set()
-    for column in values:
-        if None in column:
-            doubtful.update(place for place, value in enumerate(column) if value is None)
-    return list(zip(*values, strict=True)), doubtful
-
-
-def _validate_rest(
-    table: Table,
-    layout: Layout,
-    validated: ValidatedChunk,
-    records: dict[int, Sequence[str]],
-    good: dict[int, Values],
-    partly: dict[int, Values],
-) -> None:
-    """Validates the records that are not in `good` and adds those that are right after all.
-
-    `partly` has the values of those whose number of fields is right, None for what is not plainly right.
-    """
-    places = _places(table, layout)
-    for index, fields in records.items():
-        if index in good:
-            continue
-        wrong = validated.chunk.broken.get(index)
-        if wrong is None and not "".join(fields).strip():
-            validated.blank += 1
-            continue
-        row = _empty_fields(places, fields, partly[index]) if index in partly else None
-        if wrong is not None:
-            row = ValidatedRow(fields, {}, [wrong])
-        elif row is None:
-            row = validate_fields(table, layout.names, fields)
-        if row.errors:
-            validated.refused[index] = row
-        else:
-            good[index] = tuple(row.values[name] for name in places)
-
-
-@lru_cache(100)
-def _places(table: Table, layout: Layout) -> dict[str, int]:
-    """The field of each column."""
-    return {name: layout.names.index(name) for name in kinds(table)}
-
-
-def _empty_fields(places: dict[str, int], fields: Sequence[str], values: Values) -> ValidatedRow | None:
-    """What the schema says of a record with nothing wrong but empty fields, the usual error, said faster.
-
-    `places` has the field of each column. None where only the schema can tell.
-    """
-    right, errors = {}, []
-    for (name, place), value in zip(places.items(), values, strict=True):
-        if value is not None:
-            right[name] = value
-        elif fields[place]:
-            return None
-        else:
-            errors.append(_required(name))
-    return ValidatedRow(fields, right, errors)
-
-
-@cache
-def _required(name: str) -> RowError:
-    return RowError(name, "required", f"{name} is required: it is empty")
 
 
 def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
@@ -176,9 +118,9 @@ def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
     """
     width = len(layout.names)
     if len(without_empty_surplus(fields, width)) == width:
-        places = list(_places(table, layout).values())
-        others = [] if layout.reject is not None else sorted(set(range(len(fields))) - set(places))
-        fields = [fields[place] for place in places + others]
+        own = [layout.names.index(name) for name in kinds(table)]
+        others = [] if layout.reject is not None else sorted(set(range(len(fields))) - set(own))
+        fields = [fields[index] for index in own + others]
     return [
         text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
         for text in fields[:_MOST]

@@ -11,7 +11,7 @@ import numpy as np
 from sqlalchemy import DateTime
 from sqlalchemy.dialects.mysql import DATETIME
 
-from .kind import AvroReader, Kind, KindField, empty, error, match_column, same
+from .kind import AvroReader, Kind, KindField, empty, error, same
 from .varint import encode_longs
 
 if TYPE_CHECKING:
@@ -33,11 +33,8 @@ _ISO: Final = re.compile(
     r"(?:Z|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?"
 )
 
-# The usual spelling, 2021-07-27T16:02:08Z: as text, as a column of texts (one a line), and as bytes
+# The usual spelling, 2021-07-27T16:02:08Z: as text and as bytes
 _USUAL_LENGTH: Final = 20
-_USUAL_LINES: Final = re.compile(
-    r"(?:(?:[1-9][0-9]{3}-[0-9]{2}-[0-9]{2}[T ](?:[01][0-9]|2[0-3])(?::[0-5][0-9]){2}Z)?(?:\n|\Z))*"
-)
 _USUAL: Final = b"0000-00-00T00:00:00Z"
 _T: Final = _USUAL.index(b"T")
 _BLANK, _ZERO = b" 0"
@@ -126,25 +123,11 @@ class Instant(Kind):
             return None
         return instant if instant >= EARLIEST else None
 
-    def check_column(self, values: Sequence[Any]) -> Sequence[Any]:
-        return self.check_texts(values) if set(map(type, values)) == {str} else super().check_column(values)
-
     def to_json(self, value: Any) -> Any:
         return f"{value.isoformat()}Z"
 
     def from_csv(self, text: str) -> Any:
         return text
-
-    def check_texts(self, texts: Sequence[str]) -> list[Any]:
-        # One match for the whole column; what has not the usual length waits for a closer look
-        usual = [text if len(text) == _USUAL_LENGTH else "" for text in texts]
-        if not match_column(_USUAL_LINES, usual):
-            return list(map(self.check, texts))
-        read = datetime.fromisoformat
-        try:
-            return [read(text[:-1]) if text else None for text in usual]
-        except ValueError:  # a day that no month has
-            return list(map(self.check, texts))
 
     def check_bytes(self, column: ByteColumn) -> Mask:
         found: Mask = column.lengths == _USUAL_LENGTH

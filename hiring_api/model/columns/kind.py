@@ -14,7 +14,6 @@ from marshmallow import ValidationError, fields
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 if TYPE_CHECKING:
-    import re
     from collections.abc import Callable, Iterable, Sequence
 
     from sqlalchemy.types import TypeEngine
@@ -46,10 +45,6 @@ class Kind(ABC):
     def check(self, value: Any) -> Any:
         """The column's value for a JSON value that is plainly right, else None."""
 
-    def check_column(self, values: Sequence[Any]) -> Sequence[Any]:
-        """As `check`, for the JSON values of a whole column."""
-        return list(map(self.check, values))
-
     def to_json(self, value: Any) -> Any:
         """The JSON (and CSV) form of a column's value."""
         return value
@@ -57,10 +52,6 @@ class Kind(ABC):
     @abstractmethod
     def from_csv(self, text: str) -> Any:
         """The JSON value that a CSV field spells; text that spells none is left for the field to refuse."""
-
-    @abstractmethod
-    def check_texts(self, texts: Sequence[str]) -> Sequence[Any]:
-        """As `check`, for the CSV fields of a whole column; written for speed."""
 
     @abstractmethod
     def check_bytes(self, column: ByteColumn) -> Mask:
@@ -105,12 +96,6 @@ class AvroReader:
     check_all: Callable[[list[Any]], list[Any] | None]
     check: Callable[[Any], Any]
     json: Callable[[Any], Any]
-
-
-def match_column(lines: re.Pattern[str], texts: Sequence[str]) -> bool:
-    """Whether CSV fields match as lines, each of them being one: a quoted field may hold line ends."""
-    together = "\n".join(texts)
-    return bool(lines.fullmatch(together)) and together.count("\n") == len(texts) - 1
 
 
 def same(value: Any) -> Any:

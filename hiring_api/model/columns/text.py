@@ -74,17 +74,8 @@ class Text(Kind):
         text = value.strip(" ")
         return text if 0 < len(text) <= self.length else None
 
-    def check_column(self, values: Sequence[Any]) -> Sequence[Any]:
-        return self.check_texts(values) if set(map(type, values)) == {str} else super().check_column(values)
-
     def from_csv(self, text: str) -> Any:
         return text
-
-    def check_texts(self, texts: Sequence[str]) -> list[Any]:
-        length = self.length
-        return [
-            text.strip(" ") or None if text.isprintable() and len(text) <= length else None for text in texts
-        ]
 
     def check_bytes(self, column: ByteColumn) -> Mask:
         # A field of at most `length` bytes has at most so many characters

@@ -11,7 +11,7 @@ from marshmallow import fields
 from sqlalchemy import ForeignKey, Integer
 from sqlalchemy.orm import MappedColumn, mapped_column
 
-from .kind import AvroReader, Kind, KindField, Unread, empty, error, match_column, same
+from .kind import AvroReader, Kind, KindField, Unread, empty, error, same
 from .varint import encode_ids
 
 if TYPE_CHECKING:
@@ -27,8 +27,6 @@ _PLAIN_DIGITS: Final = 9  # a number of at most nine digits is below MAX_ID
 _ZERO: Final = ord("0")
 # In CSV: digits, or an exact whole number that passed through a float column, such as 8.0
 _CSV: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
-# A column of CSV fields is matched as a whole, one a line
-_PLAIN: Final = re.compile(r"(?:[0-9]{1,9}\n)*[0-9]{1,9}")
 
 
 class WholeField(KindField, fields.Integer):
@@ -63,23 +61,15 @@ class Whole(Kind):
     def check(self, value: Any) -> Any:
         return value if type(value) is int and 0 < value <= MAX_ID else None
 
-    def check_column(self, values: Sequence[Any]) -> Sequence[Any]:
-        return [value if type(value) is int and 0 < value <= MAX_ID else None for value in values]
-
     def from_csv(self, text: str) -> Any:
+        # Most are plain digits; isdigit() alone is also true for digits of other scripts
+        if len(text) <= _PLAIN_DIGITS and text.isdigit() and text.isascii():
+            return int(text)
         match = _CSV.fullmatch(text)
         if match is None:
             return Unread(text)
         # int() refuses thousands of digits; twenty already tell that the number is out of range
         return int(match[1] + (match[2].lstrip("0")[:20] or "0"))
-
-    def check_texts(self, texts: Sequence[str]) -> Sequence[int | None]:
-        # A column with few different texts, such as a reference, is read once for each of them
-        different = set(texts)
-        if len(different) * 4 > len(texts):
-            return _numbers(texts)
-        known = dict(zip(different, _numbers(list(different)), strict=True))
-        return [known[text] for text in texts]
 
     def check_bytes(self, column: ByteColumn) -> Mask:
         return self.numbers(column) > 0
@@ -132,18 +122,6 @@ class Reference(Whole):
         target = ForeignKey(f"{self.table}.id", ondelete="RESTRICT", onupdate="RESTRICT")
         info = {"kind": self, "synonyms": synonyms}
         return mapped_column(self.sql_type(), target, nullable=False, index=True, info=info)
-
-
-def _numbers(texts: Sequence[str]) -> Sequence[int | None]:
-    """The numbers that CSV fields plainly spell; None for 0, the empty text, and whatever else."""
-    if match_column(_PLAIN, texts):
-        numbers = list(map(int, texts))
-        return numbers if 0 not in numbers else [number or None for number in numbers]
-    # isdigit() is also true for digits of other scripts
-    return [
-        int(text) or None if text.isdigit() and len(text) <= _PLAIN_DIGITS and text.isascii() else None
-        for text in texts
-    ]
 
 
 def _all_right(values: list[Any]) -> list[Any] | None:
