@@ -309,6 +309,23 @@ def test_commands_that_read_never_make_a_database(filled, elsewhere, capsys, arg
     assert list(path.parent.iterdir()) == []
 
 
+def test_without_a_database_nothing_is_served_and_none_is_made(filled, elsewhere, capsys, monkeypatch):
+    path = elsewhere()
+    monkeypatch.setenv("API_USER", "ana")
+    monkeypatch.setenv("API_PASS", "secret")
+    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("it serves"))
+    assert main(["serve"]) == 1
+    told = f"there is no database {path}: DATABASE_URL names the one to serve; "
+    made = "`python -m hiring_api migrate` makes an empty one, the migration job one with rows"
+    assert capsys.readouterr() == ("", f"{told}{made}\n")
+    assert list(path.parent.iterdir()) == []
+    assert main(["migrate"]) == 0
+    served = []
+    monkeypatch.setattr(os, "execv", lambda *arguments: served.append(arguments))
+    assert main(["serve"]) == 0
+    assert served[0][1][1:3] == ["-m", "gunicorn"]
+
+
 def test_a_backup_of_another_database_is_restored_only_when_asked_for_by_name(filled, elsewhere, capsys):
     assert main(["--json", "backup"]) == 0
     [kept] = said(capsys)
