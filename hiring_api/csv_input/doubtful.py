@@ -24,19 +24,20 @@ _FIRST[list(b'"nNuU(<#\\')] = True
 
 
 def count_doubtful(rows: RowLines) -> int:
-    """How many texts of valid rows are such a word, or stand in quotes."""
+    """Count the texts of valid rows that are such a word, or stand in quotes."""
     if not rows.lines:
         return 0
+    # Only what begins like such a word is looked at one by one
     data = np.frombuffer(rows.data, np.uint8)
     flat = np.flatnonzero((data == _TAB) | (data == _LINE_FEED))
     ends = flat.reshape(len(rows), -1)
     starts = np.concatenate([[0], flat[:-1] + 1]).reshape(ends.shape)
-    columns = [place for place, kind in enumerate(kinds(rows.table).values()) if isinstance(kind, Text)]
+    columns = [index for index, kind in enumerate(kinds(rows.table).values()) if isinstance(kind, Text)]
     begin, end = starts[:, columns], ends[:, columns]
     first = data[begin]
     perhaps = _FIRST[first] & ((end - begin <= _LONGEST) | (first == _QUOTE))
-    places = zip(begin[perhaps].tolist(), end[perhaps].tolist(), strict=True)
-    return sum(_is_doubtful(rows.data[at:until]) for at, until in places)
+    texts = zip(begin[perhaps].tolist(), end[perhaps].tolist(), strict=True)
+    return sum(_is_doubtful(rows.data[at:until]) for at, until in texts)
 
 
 def _is_doubtful(text: bytes) -> bool:

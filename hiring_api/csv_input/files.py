@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Table
 
-    from .records import Bytes, Layout
+    from .chunks import Bytes, Layout
 
 _PACKED: Final = 1024  # bytes; unpacked, they are 32 MB at most
 _SAMPLE: Final = 256 * 1024  # bytes
@@ -35,7 +35,7 @@ _FEW_OF_ALL: Final = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user says of a file instead of leaving it to be found."""
+    """What the user says about a file; None for what is to be detected."""
 
     delimiter: str | None = None
     encoding: str | None = None
@@ -44,7 +44,10 @@ class Choices:
 
 @dataclass(frozen=True, slots=True)
 class RawFile:
-    """A file that can be opened again and again; it may be compressed where `compressed` says so."""
+    """The bytes of a file as they came, which can be opened again and again.
+
+    `name` is what the user calls it. If `compressed`, gzip and Zstandard are detected and unpacked.
+    """
 
     name: str
     open: Callable[[], AbstractContextManager[BinaryIO]]
@@ -52,14 +55,16 @@ class RawFile:
 
 
 def on_disk(path: Path, name: str) -> RawFile:
-    """The content of a file on disk; `name` is what the user calls it."""
+    """A file on disk; `name` is what the user calls it."""
     return RawFile(name, lambda: path.open("rb"))
 
 
 @dataclass(frozen=True, slots=True)
 class CsvFile:
-    """A file whose records can be read. `digest` is of its content, uncompressed and in UTF-8, and `size`
-    its number of bytes.
+    """A file whose records can be read.
+
+    `digest` is the SHA-256 of its content, uncompressed and in UTF-8, in hex; `size` and `lines` are the
+    numbers of bytes and lines of that. `encoding` is None for UTF-8.
     """
 
     content: RawFile
@@ -70,7 +75,10 @@ class CsvFile:
     lines: int
 
     def fingerprint(self) -> str:
-        """What is the same when the same records come in the same order."""
+        """Fingerprint of the file's content and layout, independent of its name and compression.
+
+        A load that was interrupted goes on only in a file with the same one.
+        """
         return hashlib.sha256(f"{self.digest} {self.layout}".encode()).hexdigest()
 
     @contextmanager
@@ -86,7 +94,7 @@ class CsvFile:
 
 
 def inspect(content: RawFile, table: Table, choices: Choices) -> CsvFile:
-    """Reads a file once, without keeping it, and says how it is to be read as rows of `table`.
+    """Read a file once, without keeping it, and find out how it is to be read as rows of `table`.
 
     Raises:
         InvalidFile: it is unreadable, binary, damaged, in another encoding, or its header does not fit.
@@ -110,7 +118,7 @@ def inspect(content: RawFile, table: Table, choices: Choices) -> CsvFile:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What one pass over a file tells: how many of its lines are not UTF-8, and its first bytes."""
+    """What one pass over a file tells; `wrong` is the number of lines that are not UTF-8."""
 
     digest: str
     size: int

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import kinds, synonyms, tables
 
-from .records import Layout, Position, read_chunks
+from .chunks import Layout, Position
+from .records import read_chunks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -84,26 +85,27 @@ def _score(table: Table, records: Sequence[list[str]]) -> tuple[bool, int, int]:
     return named, right, len(wide)
 
 
-def _plain(name: str) -> str:
+def _letters(name: str) -> str:
+    """The letters and digits of a header's cell, in lower case: "Hire Date" is hire_date is hiredate."""
     return _NOT_LETTERS.sub("", name.casefold())
 
 
 def _matches(table: Table, cells: Sequence[str]) -> dict[str, list[int]]:
     """The cells that name each column: those that have its own name, else those that have a synonym."""
-    plain = [_plain(cell) for cell in cells]
+    letters = [_letters(cell) for cell in cells]
     found = {}
     for column in kinds(table):
-        own = [place for place, name in enumerate(plain) if name == _plain(column)]
-        others = {_plain(word) for word in synonyms(table, column)}
-        places = own or [place for place, name in enumerate(plain) if name in others]
-        if places:
-            found[column] = places
+        own = [index for index, name in enumerate(letters) if name == _letters(column)]
+        others = {_letters(word) for word in synonyms(table, column)}
+        indexes = own or [index for index, name in enumerate(letters) if name in others]
+        if indexes:
+            found[column] = indexes
     return found
 
 
 def _is_header(table: Table, cells: Sequence[str]) -> bool:
     """Whether a first record is meant as a header: it names columns, or numbers them as pandas does."""
-    if [cell.strip() for cell in cells] == [str(place) for place in range(len(cells))]:
+    if [cell.strip() for cell in cells] == [str(index) for index in range(len(cells))]:
         return True
     numbers = any(cell.strip().replace(".", "", 1).isdigit() for cell in cells)
     matches = _matches(table, cells)
@@ -125,14 +127,14 @@ def _header(table: Table, cells: Sequence[str]) -> Names | None:
             f"the header names only some columns of {table.name}: found {shown}; "
             f"missing {', '.join(missing)}. {REMEDY}"
         )
-    for name, places in matches.items():
-        if len(places) > 1:
-            raise InvalidFile(f"the header names {name} {len(places)} times: {shown}. {REMEDY}")
+    for name, indexes in matches.items():
+        if len(indexes) > 1:
+            raise InvalidFile(f"the header names {name} {len(indexes)} times: {shown}. {REMEDY}")
     other = _other_table(table, cells)
     if other is not None:
         raise InvalidFile(f"the header is that of {other.name}, not of {table.name}: {shown}. {REMEDY}")
-    by_place = {places[0]: name for name, places in matches.items()}
-    return tuple(by_place.get(place) for place in range(len(cells)))
+    by_index = {indexes[0]: name for name, indexes in matches.items()}
+    return tuple(by_index.get(index) for index in range(len(cells)))
 
 
 def _other_table(table: Table, cells: Sequence[str]) -> Table | None:
@@ -140,10 +142,10 @@ def _other_table(table: Table, cells: Sequence[str]) -> Table | None:
 
     Employees have a `name` too: without this, theirs would become the names of jobs.
     """
-    plain = {_plain(cell) for cell in cells}
+    letters = {_letters(cell) for cell in cells}
 
     def named(candidate: Table) -> bool:
-        return {_plain(column) for column in kinds(candidate)} <= plain
+        return {_letters(column) for column in kinds(candidate)} <= letters
 
     larger = (other for other in tables() if len(kinds(other)) > len(kinds(table)))
     return None if named(table) else next((other for other in larger if named(other)), None)

@@ -1,4 +1,4 @@
-"""Where records end in the bytes of a CSV file, and which quotes are never properly closed.
+"""Find where records end in the bytes of a CSV file, and which quotes are never properly closed.
 
 RFC 4180 as Python's `csv` reads it with `strict=True`: a field that begins with a quote ends with the next
 quote that is not doubled; a separator, a line end or the end of the file must follow. In other fields a quote
@@ -52,6 +52,8 @@ class Grammar:
     """
 
     def __init__(self, delimiter: str) -> None:
+        # One pass: all quantifiers are possessive (`*+`), so that what was matched is never tried in another
+        # way. Without that, a megabyte with an open quote would take time that grows with its square
         whole = delimiter.encode()
         sign, first = re.escape(whole), re.escape(whole[:1])
         # Of a separator of several bytes, the first alone may begin another letter
@@ -66,15 +68,20 @@ class Grammar:
         self._separator = whole
 
     def well_formed(self, data: bytes, at: int, until: int) -> int:
-        """The end of the last of the well-formed records from `at` on, as far as they end before `until`;
-        `at` where the first one does not, or needs a closer look.
+        """The end of the last well-formed record from `at` on that ends before `until`.
+
+        It is `at` if there is none: the first record ends later, or needs a closer look.
         """
         return _end(self._records, data, at, min(until, at + LONGEST))
 
     def record(self, data: bytes, at: int, inside: Inside = Inside.QUOTES, *, last: bool) -> Found:
-        """The record that begins at `at`, or goes on there inside of what the bytes before ended inside of.
+        """Find the end of the record that begins at `at`, or that goes on there `inside` something.
 
-        `last`: nothing comes after `data`.
+        Args:
+            data: bytes of the file.
+            at: an offset in them.
+            inside: what the bytes before `at` ended inside of.
+            last: nothing comes after `data`.
         """
         if inside is Inside.LINE:
             return _to_line_end(data, at)
@@ -95,8 +102,10 @@ class Grammar:
             at, inside = end + len(self._separator), Inside.QUOTES
 
     def _closing(self, data: bytes, at: int, *, last: bool) -> tuple[int, str | None]:
-        """The place after the quote that closes the one at `at`, which is `at` where it may come yet; why it
-        is not properly closed.
+        """Find the quote that closes the one at `at`.
+
+        Returns the offset after it, or `at` if it may come later; and why the quote is not properly closed,
+        None if it is or may be.
         """
         found = _QUOTED.match(data, at)
         end = found.end() if found else len(data)
@@ -115,7 +124,7 @@ class Grammar:
 
 
 def _end(pattern: re.Pattern[bytes], data: bytes, at: int, until: int) -> int:
-    """Where what matches the pattern from `at` on ends; it is looked for before `until`."""
+    """The end of what the pattern matches from `at` on, before `until`; `at` if it does not match."""
     found = pattern.match(data, at, until)
     return found.end() if found else at
 

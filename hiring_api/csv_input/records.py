@@ -1,24 +1,25 @@
-"""CSV bytes -> records with their physical lines, in chunks; what cannot be split is marked, never guessed.
+"""Read the records of a CSV file from its bytes, in chunks.
 
-Lines without quotes are split at their separators, well-formed records with quotes by Python's `csv`.
-Between these are the records that are broken or too long: `csv_quotes` tells where they end.
+Lines without quotes are split at their separators, well-formed records with quotes by Python's `csv`. Records
+that are broken or too long are marked as such, never guessed: `quotes` tells where they end.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, overload
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
 
 from hiring_api.model.row_errors import RowError
 
+from .chunks import Chunk, Lines, Position
 from .quotes import LINE_END, LONGEST, Grammar, Inside
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .chunks import Bytes, Layout
     from .quotes import Broken, Found
 
 BLOCK: Final = 640 * 1024  # bytes that are read at a time
@@ -31,79 +32,14 @@ _TOO_LONG: Final = RowError(None, "too_long", f"the record is longer than {LONGE
 csv.field_size_limit(2 * LONGEST)
 
 
-class Bytes(Protocol):
-    """What can be read like a binary file."""
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes; none at the end."""
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """How the records of a file are to be read.
-
-    `names` has the column of each field, None for a field that is ignored. `starts` is the number of lines
-    before the first record of data. In files that this program wrote, `reject` is the place of the field
-    that has the key of the reject that a record repairs, `surplus` of the one with what its line had more.
-    """
-
-    names: tuple[str | None, ...]
-    delimiter: str
-    starts: int = 0
-    reject: int | None = None
-    surplus: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Position:
-    """A place between two records: how many bytes, lines and records are before it."""
-
-    offset: int = 0
-    line: int = 0
-    record: int = 0
-
-
-@dataclass(slots=True)
-class Chunk:
-    """Some consecutive records: their fields, physical lines (from 1), and what is wrong with single ones.
-
-    `first` is the number of the first record, `end` the place after the last one. `plain` has the bytes of
-    the records where each is a line without a quote; the lines end with LF there, whatever the file has.
-    """
-
-    first: int
-    fields: Sequence[list[str]] = ()
-    lines: Sequence[int] = ()
-    broken: dict[int, RowError] = field(default_factory=dict)
-    end: Position = field(default_factory=Position)
-    plain: bytes = b""
-
-
-class _Lines(Sequence[list[str]]):
-    """The fields of lines without quotes. Those of most records are never asked for."""
-
-    def __init__(self, lines: list[str], delimiter: str) -> None:
-        self._lines = lines
-        self._delimiter = delimiter
-
-    def __len__(self) -> int:
-        return len(self._lines)
-
-    @overload
-    def __getitem__(self, place: int) -> list[str]: ...
-
-    @overload
-    def __getitem__(self, place: slice) -> _Lines: ...
-
-    def __getitem__(self, place: int | slice) -> list[str] | _Lines:
-        if isinstance(place, slice):
-            return _Lines(self._lines[place], self._delimiter)
-        line = self._lines[place]
-        return line.split(self._delimiter) if line else []
-
-
 def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chunk]:
-    """The records of `stream` (UTF-8, read up to `start.offset` already) in chunks of about half a MiB."""
+    """Yield the records of a stream, in chunks of about half a MiB.
+
+    Args:
+        stream: bytes in UTF-8, read up to `start.offset` already.
+        layout: how its records are to be read.
+        start: where its next record begins; `Position()` for the beginning of a file.
+    """
     reader = _Reader(layout, start)
     while block := stream.read(BLOCK):
         reader.add(block)
@@ -123,7 +59,7 @@ class _Part:
         self.chunk = Chunk(begin.record + 1, self._fields, self._lines)
 
     def read(self, text: str) -> None:
-        """Adds well-formed records."""
+        """Add well-formed records."""
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=self._delimiter, strict=True)
         before = line = self.line
         for fields in reader:
@@ -133,7 +69,7 @@ class _Part:
         self.line = line
 
     def refuse(self, record: bytes, line: int, wrong: RowError, lines: int) -> None:
-        """Adds a record of so many lines that is wrong as a whole; its fields are left as they came."""
+        """Add a record of so many lines that is wrong as a whole; its fields are left as they came."""
         self.chunk.broken[len(self._fields)] = wrong
         shown = record if len(record) <= LONGEST else record[:_KEPT]
         self._fields.append(shown.decode(errors="backslashreplace").split(self._delimiter))
@@ -143,9 +79,11 @@ class _Part:
 
 @dataclass(slots=True)
 class _Long:
-    """A record that is too long, while its end is looked for: its first bytes; how many bytes and lines of it
-    were dropped, and what these end inside of; what is wrong with it, at which line.
-    """  # one thought
+    """A record that is too long, while its end is looked for.
+
+    `head` has its first bytes, `wrong` and `line` its error and the line of that. `size` and `lines` are the
+    numbers of bytes and lines that were dropped, `inside` what the last of these bytes is inside of.
+    """
 
     head: bytes
     wrong: RowError
@@ -156,10 +94,12 @@ class _Long:
 
 
 class _Reader:
-    """Makes chunks of the bytes that are added.
+    """Turns the bytes that are added into chunks.
 
     `_data` has the lines that are in no chunk yet, or a part of one that is too long; `_rest` the beginning
-    of the next line. `_at` is where the next record begins, `_size` the size of the file until now.
+    of the next line. `_at` is where the next record begins, `_size` the number of bytes read until now.
+
+    Memory stays bounded whatever the file holds: of a record without an end, only `_Long` is kept.
     """
 
     def __init__(self, layout: Layout, start: Position) -> None:
@@ -171,7 +111,7 @@ class _Reader:
         self._long: _Long | None = None
 
     def add(self, block: bytes) -> None:
-        """Takes the next bytes of the file."""
+        """Take the next bytes of the file."""
         self._size += len(block)
         rest = self._rest + block
         cut = _line_end_near(rest, len(rest))
@@ -181,7 +121,7 @@ class _Reader:
         self._rest = rest[cut:]
 
     def end(self) -> None:
-        """Takes it that there are no more. Then the last line has a line end, if not its own."""
+        """Take note that no bytes follow. The last line gets a line end if it has none."""
         self._data += self._rest
         if (self._data or self._long) and not self._data.endswith(b"\n"):
             self._data += b"\n"
@@ -200,7 +140,7 @@ class _Reader:
             yield chunk
 
     def _pass_head(self) -> None:
-        """Leaves out the lines before the first record of data."""
+        """Skip the lines before the first record of data."""
         used = lines = 0
         while self._at.line + lines < self._layout.starts and (end := LINE_END.search(self._data, used)):
             used, lines = end.end(), lines + 1
@@ -208,7 +148,7 @@ class _Reader:
         self._move(used, lines, 0)
 
     def _move(self, size: int, lines: int, records: int) -> None:
-        """Goes on to the place after so many bytes, lines and records."""
+        """Advance by so many bytes, lines and records."""
         at = self._at
         # The last line end may be one that `end` added
         self._at = Position(min(at.offset + size, self._size), at.line + lines, at.record + records)
@@ -234,7 +174,7 @@ class _Reader:
         except UnicodeDecodeError:
             return None
         numbers = range(self._at.line + 1, self._at.line + 1 + len(lines))
-        return Chunk(self._at.record + 1, _Lines(lines, self._layout.delimiter), numbers, plain=data)
+        return Chunk(self._at.record + 1, Lines(lines, self._layout.delimiter), numbers, plain=data)
 
     def _careful(self, until: int, *, last: bool) -> Chunk:
         """The records that begin before `until` in `_data`, as far as they are whole."""
@@ -259,7 +199,7 @@ class _Reader:
         return part.chunk
 
     def _read(self, part: _Part, at: int, end: int) -> None:
-        """Adds the well-formed records from `at` to `end`."""
+        """Add the well-formed records from `at` to `end`."""
         try:
             part.read(self._data[at:end].decode())
         except UnicodeDecodeError:
@@ -269,7 +209,7 @@ class _Reader:
                 at = found.end
 
     def _read_one(self, part: _Part, at: int, found: Found) -> None:
-        """Adds the record from `at` on."""
+        """Add the record from `at` on."""
         data = self._data[at : found.end]
         record = data.rstrip(b"\r\n")
         line, lines = part.line + 1, _line_ends(data)
@@ -303,9 +243,9 @@ class _Reader:
         return part.chunk
 
 
-def _line_end_near(data: bytes, place: int) -> int:
-    """The place after the first line end at or after `place`, else after the last one; 0 without any."""
-    found = LINE_END.search(data, max(place - 1, 0))
+def _line_end_near(data: bytes, at: int) -> int:
+    """The offset after the first line end at or after `at`, else after the last one; 0 without any."""
+    found = LINE_END.search(data, max(at - 1, 0))
     if found:
         return found.end()
     return max(data.rfind(b"\n"), data.rfind(b"\r", 0, max(len(data) - 1, 0))) + 1

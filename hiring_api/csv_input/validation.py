@@ -1,7 +1,8 @@
-"""A chunk of CSV records -> the rows that are valid, and the others with their errors.
+"""Validate a chunk of CSV records: which are rows, and what is wrong with the others.
 
-Plain lines are taken as bytes, plain values column by column; whatever is not plain is validated by the
-Marshmallow schema, which alone refuses. All three take the same values.
+There are three ways, each for what the one before left: plain lines are checked as bytes (`plain_lines`), the
+others value by value (`Kind.check`), and the rest by the Marshmallow schema, which alone refuses. The first
+two are there for speed; they take only what the schema takes, to the same values.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from hiring_api.model.columns.byte_columns import Indexes
     from hiring_api.model.row_lines import RowLines, Values
 
-    from .records import Chunk, Layout
+    from .chunks import Chunk, Layout
 
 _LONGEST: Final = 10_000  # characters of a refused field that are kept
 _MOST: Final = 1000  # fields of a refused record that are kept
@@ -111,10 +112,11 @@ def _add(validated: ValidatedChunk, rows: RowLines, indexes: Indexes) -> None:
 
 
 def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
-    """The fields of a record for its reject, all of them: those of the table's columns in their order, then
-    the others; as they came where there are too few or too many. Bounded, however long they are.
+    """The fields of a refused record, as its reject keeps them.
 
-    Of a rejects file, the fields that say where a row came from are no part of the row.
+    Those of the table's columns come first, in the table's order, then the others; with too few or too many
+    fields, all stay in the order of the line. At most 1000 fields of 10,000 characters are kept. In a rejects
+    file, the fields that say where a row came from are no part of the row.
     """
     width = len(layout.names)
     if len(without_empty_surplus(fields, width)) == width:

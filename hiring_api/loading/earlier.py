@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Table
 
-    from hiring_api.csv_input.records import Layout
+    from hiring_api.csv_input.chunks import Layout
     from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.rejects.packs import Kept, Reject
 

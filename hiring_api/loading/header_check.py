@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from pyroaring import BitMap
 
+from hiring_api.csv_input.chunks import Chunk, Position
 from hiring_api.csv_input.layout import REMEDY
-from hiring_api.csv_input.records import Chunk, Position, read_chunks
+from hiring_api.csv_input.records import read_chunks
 from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.database.lookup import present
 from hiring_api.errors import InvalidFile
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Table
 
+    from hiring_api.csv_input.chunks import Layout
     from hiring_api.csv_input.files import CsvFile
-    from hiring_api.csv_input.records import Layout
 
 _FEWEST: Final = 20  # rows: fewer are no evidence
 _MOST: Final = 1000  # rows that are looked at

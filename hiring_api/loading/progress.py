@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from hiring_api.csv_input.records import Position
+from hiring_api.csv_input.chunks import Position
 from hiring_api.database.bookkeeping import load_ids, loads
 from hiring_api.model.checksum import Checksum
 

@@ -14,8 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hiring_api.csv_input import records as csv_records
+from hiring_api.csv_input.chunks import Layout, Position
 from hiring_api.csv_input.quotes import LONGEST
-from hiring_api.csv_input.records import Layout, Position, read_chunks
+from hiring_api.csv_input.records import read_chunks
 
 THREE = Layout(("a", "b", "c"), ",")
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hiring_api.csv_input.chunks import Chunk, Layout, Position
 from hiring_api.csv_input.plain_lines import plain_rows
-from hiring_api.csv_input.records import Chunk, Layout, Position, read_chunks
+from hiring_api.csv_input.records import read_chunks
 from hiring_api.csv_input.validation import kept_fields, validate_chunk
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Department, Employee, kinds, references

@@ -16,7 +16,8 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.avro.schema import avro_schema
 from hiring_api.backup.export import blocks
 from hiring_api.batches.columns import validate_rows
-from hiring_api.csv_input.records import Layout, Position, read_chunks
+from hiring_api.csv_input.chunks import Layout, Position
+from hiring_api.csv_input.records import read_chunks
 from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.database import bulk_load
 from hiring_api.database.transactions import snapshot, transaction
