@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database.transactions import transaction
@@ -217,9 +218,8 @@ def present(connection: Connection, table: Table, ids: Iterable[int], *, lock: b
     wanted = set(ids)
     if not wanted:
         return set()
-    how = " FOR UPDATE" if lock and connection.dialect.name != "sqlite" else ""
-    found = connection.exec_driver_sql(f"SELECT id FROM {table.name} WHERE {_among(wanted)}{how}")
-    return set(found.scalars())
+    query = select(table.c.id).where(text(_among(wanted)))
+    return set(connection.execute(query.with_for_update() if lock else query).scalars())
 
 
 def _among(ids: set[int]) -> str:

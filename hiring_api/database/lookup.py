@@ -11,7 +11,8 @@ from sqlalchemy import func, select, text
 
 from hiring_api.model.checksum import Checksum
 
-from . import bulk_load
+from .bulk_load import checksum
+from .dialects import dialect_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,7 @@ def rows_of(connection: Connection, table: Table, ids: BitMap) -> dict[int, Valu
 
 def checksum_of(connection: Connection, table: Table, ids: BitMap) -> Checksum:
     """Of the rows that have these ids."""
-    return sum((bulk_load.checksum(connection, table, condition) for condition in having(ids)), Checksum())
+    return sum((checksum(connection, table, condition) for condition in having(ids)), Checksum())
 
 
 def holds(connection: Connection, rows: RowLines) -> bool:
@@ -82,8 +83,10 @@ def holds(connection: Connection, rows: RowLines) -> bool:
     The ids of the rows must differ.
     """
     conditions = list(having(rows.ids))
-    if connection.dialect.name == "sqlite" or len(conditions) != 1:
+    if len(conditions) != 1:
+        return False
+    stored = dialect_of(connection).digest(connection, rows.table, conditions[0])
+    if stored is None:
         return False
     order = np.argsort(rows.whole("id"))
-    told = sha256(b"".join([rows.lines[place] for place in order.tolist()])).hexdigest()
-    return bulk_load.digest(connection, rows.table, conditions[0]) == told
+    return stored == sha256(b"".join([rows.lines[place] for place in order.tolist()])).hexdigest()

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine, select
 from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database import bulk_load
+from hiring_api.database.dialects.mysql import inserts, load_data
 from hiring_api.database.engine import engine_options
 from hiring_api.database.transactions import transaction
 from hiring_api.model.checksum import Checksum
@@ -50,9 +51,9 @@ ROWS = [
 def ready(request, engine, monkeypatch):
     """A database with one department and one job, with and without LOAD DATA LOCAL."""
     if request.param == "insert":
-        bulk_load._without_local.add(engine)
-    monkeypatch.setattr(bulk_load, "_STATEMENT_BYTES", 2000)
-    monkeypatch.setattr(bulk_load, "_QUICK_BYTES", 2000)
+        load_data._without_local.add(engine)
+    monkeypatch.setattr(inserts, "_STATEMENT_BYTES", 2000)
+    monkeypatch.setattr(load_data, "_QUICK_BYTES", 2000)
     load(engine, departments, [(1, "Sales")])
     load(engine, jobs, [(1, "Clerk")])
     return engine
@@ -118,8 +119,8 @@ def test_where_local_is_forbidden_it_is_asked_for_once(engine, database_url, mon
     options["connect_args"]["local_infile"] = False
     forbidding = create_engine(database_url, **options)
     asked = []
-    statement = bulk_load._load_statement
-    monkeypatch.setattr(bulk_load, "_load_statement", lambda *given: asked.append(given) or statement(*given))
+    statement = load_data._statement
+    monkeypatch.setattr(load_data, "_statement", lambda *given: asked.append(given) or statement(*given))
     for row in [(1, "Sales"), (2, "Law"), (3, "Care")]:
         load(forbidding, departments, [row])
     assert stored(forbidding, departments) == [(1, "Sales"), (2, "Law"), (3, "Care")]

@@ -17,7 +17,8 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
-from hiring_api.database import bulk_load, parent_locks
+from hiring_api.database import parent_locks
+from hiring_api.database.dialects.mysql import load_data
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.loading import apply, loader
@@ -233,7 +234,7 @@ def test_loads_of_the_same_ids_at_a_time_come_to_one_row_each(engine, task, tmp_
     path.write_text("".join(reversed((tmp_path / "employees.csv").read_text().splitlines(keepends=True))))
     file = inspect(on_disk(path, "reversed.csv"), employees, Choices())
     if not local:
-        bulk_load._without_local.add(engine)
+        load_data._without_local.add(engine)
     tasks = [task, Task(employees, file, Origin("reversed.csv", "run"))]
     tasks.append(replace(task, origin=Origin("again.csv", "run")))
     with ThreadPoolExecutor() as pool:

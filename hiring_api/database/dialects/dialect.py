@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
+
+from sqlalchemy import select
+
+from hiring_api.model.checksum import Checksum
+from hiring_api.model.row_lines import to_lines
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement, Connection, Engine, Table, TextClause
     from sqlalchemy.engine import URL
 
     from hiring_api.errors import HiringError
+    from hiring_api.model.row_lines import RowLines, Values
+
+Where: TypeAlias = "ColumnElement[bool] | TextClause"
+
+_FETCHED: Final = 10_000  # rows
 
 
 class Address(NamedTuple):
@@ -82,3 +94,63 @@ class Dialect(ABC):
     def rolled_back(self, error: BaseException | None) -> bool:
         """True if an error during COMMIT proves that nothing was committed, though the connection is lost."""
         return False
+
+    # --- Rows: all of them are valid, and written within the caller's transaction ---
+
+    @abstractmethod
+    def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
+        """Inserts one row or more by the fastest way there is: exactly all of them, or none.
+
+        PostgreSQL: COPY ... FROM STDIN of `rows.data`, in a savepoint.
+
+        Raises:
+            IntegrityError: an id is taken or stands twice, or a reference is unknown.
+        """
+
+    @abstractmethod
+    def insert(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> None:
+        """Inserts values of `columns`, one tuple per row; after an error some rows may be in.
+
+        PostgreSQL: INSERT with psycopg's executemany.
+
+        Raises:
+            IntegrityError: as `load`.
+        """
+
+    @abstractmethod
+    def insert_generated(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> list[int]:
+        """As `insert` for columns without `id`: returns the ids that the rows got, in their order.
+
+        PostgreSQL: INSERT ... RETURNING id, with SQLAlchemy's sort_by_parameter_order.
+
+        Raises:
+            IntegrityError: as `load`, or the counter has no id left; a larger one than an id may be is
+                returned as it is.
+        """
+
+    @abstractmethod
+    def overwrite(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+        """Inserts rows, or writes them over those that have their ids.
+
+        PostgreSQL: INSERT ... ON CONFLICT (id) DO UPDATE, as SQLite.
+        """
+
+    def checksum(self, connection: Connection, table: Table, where: Where | None) -> Checksum:
+        """The checksum of the stored rows (that fulfil `where`): that of the same rows as `RowLines`.
+
+        It is computed by this process, where the server cannot: PostgreSQL has no CRC-32.
+        """
+        query = select(table) if where is None else select(table).where(where)
+        parts = connection.execute(query).partitions(_FETCHED)
+        return sum((to_lines(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
+
+    def digest(self, connection: Connection, table: Table, where: Where) -> str | None:
+        """The SHA-256 (hexadecimal) of the lines of the stored rows that fulfil `where`, in the order of ids.
+
+        None if there are no rows, or the server cannot compute it. PostgreSQL: sha256() of string_agg().
+        """
+        return None

@@ -11,15 +11,20 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy import event
 
 from hiring_api.errors import DatabaseUnavailable
+from hiring_api.model.columns import Instant
+from hiring_api.model.tables import kinds
 
 from . import failures
 from .dialect import Address, Dialect
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine, Table
     from sqlalchemy.engine import URL
 
     from hiring_api.errors import HiringError
+    from hiring_api.model.row_lines import RowLines, Values
 
 
 class SQLite(Dialect):
@@ -59,6 +64,44 @@ class SQLite(Dialect):
         if code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
             return DatabaseUnavailable("the database file is damaged, or none of SQLite's")
         return failures.no_schema() if str(error).startswith("no such table") else None
+
+    def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
+        with connection.begin_nested():
+            self.insert(connection, table, list(kinds(table)), rows.rows)
+
+    def insert(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> None:
+        connection.exec_driver_sql(_insert_into(table, columns), _stored(table, columns, rows))
+
+    def insert_generated(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> list[int]:
+        self.insert(connection, table, columns, rows)
+        # There is one writer at a time: nobody else got an id in between
+        last = connection.exec_driver_sql("SELECT last_insert_rowid()").scalar_one()
+        return list(range(last - len(rows) + 1, last + 1))
+
+    def overwrite(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+        columns = list(kinds(table))
+        assign = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name != "id")
+        upsert = f"{_insert_into(table, columns)} ON CONFLICT (id) DO UPDATE SET {assign}"
+        connection.exec_driver_sql(upsert, _stored(table, columns, rows))
+
+
+def _insert_into(table: Table, columns: Sequence[str]) -> str:
+    into = ", ".join(f'"{name}"' for name in columns)
+    return f"INSERT INTO {table.name} ({into}) VALUES ({', '.join('?' for _ in columns)})"
+
+
+def _stored(table: Table, columns: Sequence[str], rows: Sequence[Values]) -> list[Values]:
+    """Rows as the driver's executemany takes them: instants as the text that SQLAlchemy stores."""
+    of = kinds(table)
+    for index, name in enumerate(columns):
+        if isinstance(of[name], Instant):
+            texts = [row[index].isoformat(" ", "microseconds") for row in rows]
+            rows = [(*row[:index], text, *row[index + 1 :]) for row, text in zip(rows, texts, strict=True)]
+    return list(rows)
 
 
 def _make_private(_dialect: Any, _record: Any, arguments: list[str], _named: Any) -> None:

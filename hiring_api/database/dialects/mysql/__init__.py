@@ -1,7 +1,7 @@
 """MySQL and MariaDB, through PyMySQL.
 
 Reading order: `mysql` (the dialect), `sessions` (how a connection is made and set up), `errors` (what the
-server's error numbers mean).
+server's error numbers mean), `load_data` and `inserts` (many rows in), `checksums` (of stored rows).
 """
 
 from .mysql import MySQL

@@ -8,13 +8,18 @@ import pymysql
 
 from hiring_api.database.dialects.dialect import Address, Dialect
 
-from . import errors, sessions
+from . import checksums, errors, inserts, load_data, sessions
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine
+    from collections.abc import Sequence
+
+    from sqlalchemy import Connection, Engine, Table
     from sqlalchemy.engine import URL
 
+    from hiring_api.database.dialects.dialect import Where
     from hiring_api.errors import HiringError
+    from hiring_api.model.checksum import Checksum
+    from hiring_api.model.row_lines import RowLines, Values
 
 
 class MySQL(Dialect):
@@ -43,3 +48,25 @@ class MySQL(Dialect):
 
     def rolled_back(self, error: BaseException | None) -> bool:
         return errors.number_of(error) in errors.READ_ONLY
+
+    def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
+        load_data.load(connection, table, rows)
+
+    def insert(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> None:
+        inserts.insert(connection, table, columns, rows)
+
+    def insert_generated(
+        self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
+    ) -> list[int]:
+        return inserts.insert_generated(connection, table, columns, rows)
+
+    def overwrite(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
+        inserts.overwrite(connection, table, rows)
+
+    def checksum(self, connection: Connection, table: Table, where: Where | None) -> Checksum:
+        return checksums.checksum(connection, table, where)
+
+    def digest(self, connection: Connection, table: Table, where: Where) -> str | None:
+        return checksums.digest(connection, table, where)
