@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from sqlalchemy import select
 
+from hiring_api.database.dialects import dialect_of
 from hiring_api.errors import Conflict
 from hiring_api.model.tables import kinds
 from hiring_api.system.prefetch import ahead
@@ -35,11 +36,10 @@ def blocks(connection: Connection, table: Table) -> Iterator[tuple[int, bytes]]:
     Raises:
         Conflict: a stored row breaks the row rules so far that no file could hold it.
     """
-    query = _query(table, sqlite=connection.dialect.name == "sqlite")
-    with ahead(_packed(connection, table, query), _AHEAD) as parts:
+    with ahead(_packed(connection, table), _AHEAD) as parts:
         wrong = yield from _encoded(table, parts)
     if wrong:
-        _blame(connection, table, query, *wrong)
+        _blame(connection, table, *wrong)
 
 
 def _encoded(
@@ -55,17 +55,15 @@ def _encoded(
     return None
 
 
-def _packed(connection: Connection, table: Table, query: str) -> Iterator[tuple[int, int, int, bytes]]:
+def _packed(connection: Connection, table: Table) -> Iterator[tuple[int, int, int, bytes]]:
     """For each block its lowest possible and its highest id, the number of its rows, and those packed.
 
     It is fetched in a thread, so that the database is not idle while a block is encoded.
     """
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql(f"SET SESSION group_concat_max_len = {_PACKED_BYTES}")
+    dialect = dialect_of(connection)
     size, lowest = _rows_in_a_block(table), _MIN
     while (bound := _bound(connection, table, lowest, size)) is not None:
-        rows, packed = connection.exec_driver_sql(query, (lowest, bound)).one()
-        yield lowest, bound, rows, packed or b""
+        yield lowest, bound, *dialect.packed_rows(connection, table, lowest, bound)
         lowest = bound + 1
 
 
@@ -85,22 +83,6 @@ def _bound(connection: Connection, table: Table, lowest: int, size: int) -> int 
     if bound is None:
         bound = connection.execute(ids.order_by(table.c.id.desc()).limit(1)).scalar()
     return bound
-
-
-def _query(table: Table, *, sqlite: bool) -> str:
-    texts = [
-        kind.packed(f'"{name}"' if sqlite else f"`{name}`", sqlite=sqlite)
-        for name, kind in kinds(table).items()
-    ]
-    if sqlite:
-        row = " || x'1f' || ".join(f"CAST({text} AS TEXT)" for text in texts)
-        source = f'"{table.name}" WHERE id BETWEEN ? AND ?'
-        return f"SELECT count(*), CAST(group_concat({row} || x'1f', '') AS BLOB) FROM {source}"
-    row = f"CAST(CONCAT_WS(0x1f, {', '.join(texts)}, '') AS BINARY)"
-    return (
-        f"SELECT COUNT(*), GROUP_CONCAT({row} SEPARATOR '') FROM `{table.name}` FORCE INDEX (PRIMARY) "
-        "WHERE id BETWEEN %s AND %s"
-    )
 
 
 def _encode(table: Table, rows: int, packed: bytes) -> bytes:
@@ -123,13 +105,12 @@ def _encode(table: Table, rows: int, packed: bytes) -> bytes:
     return b"".join(chain.from_iterable(zip(*encoded, strict=True)))
 
 
-def _blame(connection: Connection, table: Table, query: str, lowest: int, bound: int) -> NoReturn:
+def _blame(connection: Connection, table: Table, lowest: int, bound: int) -> NoReturn:
     """Raises the Conflict that names the first row between which cannot be encoded."""
     between = select(table.c.id).where(table.c.id.between(lowest, bound)).order_by(table.c.id)
     for row_id in connection.execute(between).scalars().all():
-        rows, packed = connection.exec_driver_sql(query, (row_id, row_id)).one()
         try:
-            _encode(table, rows, packed or b"")
+            _encode(table, *dialect_of(connection).packed_rows(connection, table, row_id, row_id))
         except (ValueError, IndexError):
             raise Conflict(
                 f"row {row_id} of {table.name} holds a value that breaks the row rules: mend it first"

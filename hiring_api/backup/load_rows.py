@@ -6,7 +6,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from hiring_api.database import bulk_load
-from hiring_api.database.parent_locks import references_held
+from hiring_api.database.locks import references_held
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.row_lines import to_lines
 from hiring_api.system.prefetch import ahead
@@ -37,7 +37,7 @@ def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker |
         checker: validates the rows before they are loaded.
 
     Raises:
-        IntegrityError: as `bulk.load` does.
+        IntegrityError: as `bulk_load.load` does.
         InvalidRows: the checker found rows that break a rule.
     """
     total = Checksum()

@@ -12,10 +12,11 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from hiring_api.database import bulk_load, schema, staging
+from hiring_api.database.dialects import dialect_of
 from hiring_api.database.locks import named_lock
 from hiring_api.database.next_ids import replenish
 from hiring_api.database.transactions import transaction
@@ -136,7 +137,7 @@ def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[R
         file.verify()
 
     def work(connection: Connection) -> list[RestoreReport] | None:
-        if any(_lock(connection, [file.table for file in files])):
+        if any(dialect_of(connection).lock_tables(connection, [file.table for file in files])):
             return None
         return [_report(_loaded(connection, file), mode, dry_run=False) for file in files]
 
@@ -173,7 +174,7 @@ class _Target:
 def _restore(
     connection: Connection, files: Sequence[Checked], mode: Mode, *, dry_run: bool
 ) -> list[RestoreReport]:
-    counts = _lock(connection, [file.table for file in files])
+    counts = dialect_of(connection).lock_tables(connection, [file.table for file in files])
     targets = [_Target(file, before) for file, before in zip(files, counts, strict=True)]
     require_references(connection, files, replace=mode == "replace")
     if mode == "replace":
@@ -187,18 +188,6 @@ def _restore(
     finally:
         _drop(connection, targets)
     return [_report(target, mode, dry_run=dry_run) for target in targets]
-
-
-def _lock(connection: Connection, tables: Sequence[Table]) -> list[int]:
-    """Keeps others from writing into the tables until the end; the number of rows in each.
-
-    Locking every row and the gaps between them takes InnoDB's REPEATABLE READ, for this transaction alone.
-    SQLite has one writer anyway.
-    """
-    if connection.dialect.name != "sqlite":
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    counts = [select(func.count()).select_from(table).with_for_update() for table in tables]
-    return [connection.execute(count).scalar_one() for count in counts]
 
 
 def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:

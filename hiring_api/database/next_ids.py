@@ -17,8 +17,9 @@ from hiring_api.errors import HiringError
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import resource
 
+from .dialects import dialect_of
 from .driver_errors import translated
-from .transactions import snapshot, transaction
+from .transactions import snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -28,13 +29,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FEW: Final = 1_000_000  # ids left to give
-_LOCK_SECONDS: Final = 5  # that the counter waits for transactions which use the table
-
-# MySQL keeps old figures for a day unless told otherwise; MariaDB skips the comment
-_NO_OLD_FIGURES: Final = "SET SESSION sql_mode = @@sql_mode /*!80000 , information_schema_stats_expiry = 0 */"
-_COUNTER: Final = (
-    "SELECT auto_increment FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = %s"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +51,7 @@ def replenish(engine: Engine, tables: Sequence[Table]) -> None:
     for table in tables:
         try:
             with snapshot(engine) as connection:
-                left = MAX_ID - _next(connection, table)
+                left = MAX_ID - dialect_of(connection).next_id(connection, table)
                 possible = MAX_ID - _highest(connection, table)
             if left < min(_FEW, possible - 1):
                 reset(engine, table)
@@ -73,35 +67,16 @@ def reset(engine: Engine, table: Table) -> Reset:
     Raises:
         DatabaseUnavailable: it cannot be reached, or others use the table without end.
     """
-    if engine.dialect.name == "sqlite":
-        return transaction(engine, lambda connection: _reset_sqlite(connection, table))
-    with translated(engine), engine.connect() as connection:
-        connection.execution_options(isolation_level="AUTOCOMMIT")
-        before = _next(connection, table)
-        connection.exec_driver_sql(f"SET SESSION lock_wait_timeout = {_LOCK_SECONDS}")
-        try:
-            # Of a lower number the server makes the highest id in the table plus one; it copies no row
-            connection.exec_driver_sql(f"ALTER TABLE `{table.name}` AUTO_INCREMENT = 1")
-        finally:
-            connection.exec_driver_sql("SET SESSION lock_wait_timeout = DEFAULT")
-        return Reset(resource(table), before, _next(connection, table))
+    with translated(engine):
+        before = _next(engine, table)
+        dialect_of(engine).reset_next_id(engine, table)
+        return Reset(resource(table), before, _next(engine, table))
 
 
-def _reset_sqlite(connection: Connection, table: Table) -> Reset:
-    before = _next(connection, table)
-    connection.exec_driver_sql(
-        "UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (_highest(connection, table), table.name)
-    )
-    return Reset(resource(table), before, _next(connection, table))
-
-
-def _next(connection: Connection, table: Table) -> int:
+def _next(engine: Engine, table: Table) -> int:
     """The id that the database would give next."""
-    if connection.dialect.name == "sqlite":
-        query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
-        return int(connection.exec_driver_sql(query, (table.name,)).scalar() or 0) + 1
-    connection.exec_driver_sql(_NO_OLD_FIGURES)
-    return int(connection.exec_driver_sql(_COUNTER, (table.name,)).scalar() or 1)
+    with snapshot(engine) as connection:
+        return dialect_of(connection).next_id(connection, table)
 
 
 def _highest(connection: Connection, table: Table) -> int:

@@ -6,12 +6,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import (
     Column,
-    LargeBinary,
     MetaData,
-    String,
     Table,
     and_,
-    cast,
     delete,
     func,
     insert,
@@ -21,7 +18,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from hiring_api.model.tables import OPTIONS, kinds
+from hiring_api.model.tables import OPTIONS_WITHOUT_IDS, kinds
+
+from .dialects import dialect_of
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection
@@ -35,27 +34,21 @@ def create(connection: Connection, table: Table) -> Table:
         Column(column.name, column.type, primary_key=column.primary_key, nullable=False, info=column.info)
         for column in table.columns
     ]
-    options = {name: value for name, value in OPTIONS.items() if not name.startswith("sqlite")}
-    stage = Table(f"{_PREFIX}{table.name}", MetaData(), *columns, prefixes=["TEMPORARY"], **options)
+    name, options = f"{_PREFIX}{table.name}", {"prefixes": ["TEMPORARY"], **OPTIONS_WITHOUT_IDS}
+    stage = Table(name, MetaData(), *columns, **options)
     drop(connection, stage)
     connection.execute(CreateTable(stage))
     return stage
 
 
 def drop(connection: Connection, stage: Table) -> None:
-    """Drops a temporary table; unlike other DDL this ends no transaction on MySQL."""
-    where = "temp." if connection.dialect.name == "sqlite" else ""
-    what = "TABLE" if where else "TEMPORARY TABLE"
-    connection.exec_driver_sql(f"DROP {what} IF EXISTS {where}{stage.name}")
+    """Drops a temporary table; the transaction goes on."""
+    dialect_of(connection).drop_temporary(connection, stage.name)
 
 
 def _same(connection: Connection, table: Table, stage: Table) -> ColumnElement[bool]:
-    """Whether two rows are equal, to the byte: MySQL's collations take no notice of trailing blanks."""
-
-    def exact(column: Any) -> Any:
-        text = isinstance(column.type, String) and connection.dialect.name != "sqlite"
-        return cast(column, LargeBinary) if text else column
-
+    """SQL for whether two rows are equal, to the byte."""
+    exact = dialect_of(connection).exact
     return and_(*(exact(table.c[name]) == exact(stage.c[name]) for name in kinds(table) if name != "id"))
 
 

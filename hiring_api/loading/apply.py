@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.csv_input.validation import ValidatedChunk
 from hiring_api.database import bulk_load, lookup
-from hiring_api.database.parent_locks import references_held
+from hiring_api.database.locks import references_held
 from hiring_api.errors import Unproven
 from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import joined

@@ -1,4 +1,4 @@
-"""What a table would hold after a load that is only checked: a private SQLite table on disk."""
+"""What a table would hold after a load that is only checked: a private table in a temporary file."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sqlalchemy import create_engine
 from sqlalchemy.schema import CreateTable
 
 from hiring_api.database import bulk_load
+from hiring_api.database.dialects import open_scratch_engine
 from hiring_api.system.temp_files import ScratchFolder
 
 if TYPE_CHECKING:
@@ -38,12 +38,8 @@ class Shadow:
 def shadow(table: Table) -> Iterator[Shadow]:
     """An empty shadow of `table`; gone when the block is left."""
     with ScratchFolder("hiring-rows-") as folder:
-        engine = create_engine(f"sqlite:///{folder / 'rows.db'}", connect_args={"isolation_level": None})
+        engine = open_scratch_engine(folder / "rows.db")
         with engine.connect() as connection:
-            # It is thrown away: nothing needs to be safe on disk. References are not enforced
-            for pragma in ("journal_mode=OFF", "synchronous=OFF"):
-                connection.exec_driver_sql(f"PRAGMA {pragma}")
             connection.execute(CreateTable(table, include_foreign_key_constraints=[]))
-            connection.exec_driver_sql("BEGIN")
             yield Shadow(table, connection)
         engine.dispose()

@@ -17,17 +17,18 @@ _NAMES = {
     "pk": "pk_%(table_name)s",
 }
 
+# For each database that needs some, as SQLAlchemy knows them; those of other databases are passed over.
 # utf8mb4_bin is the one collation that MySQL, MariaDB and SQLite's default agree on: by code point.
 # AUTOINCREMENT keeps SQLite from giving the id of a deleted row to another one, as MySQL does.
-OPTIONS: dict[str, Any] = {
+OPTIONS_WITHOUT_IDS: dict[str, Any] = {
     "mysql_engine": "InnoDB",
     "mysql_charset": "utf8mb4",
     "mysql_collate": "utf8mb4_bin",
     "mariadb_engine": "InnoDB",
     "mariadb_charset": "utf8mb4",
     "mariadb_collate": "utf8mb4_bin",
-    "sqlite_autoincrement": True,
 }
+OPTIONS: dict[str, Any] = {**OPTIONS_WITHOUT_IDS, "sqlite_autoincrement": True}
 
 
 class Base(DeclarativeBase):

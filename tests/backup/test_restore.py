@@ -11,6 +11,7 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import restore
 from hiring_api.backup.backup import backup_table
 from hiring_api.database import bulk_load, staging
+from hiring_api.database.dialects import dialect_of
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import Conflict, Unproven
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
@@ -164,14 +165,15 @@ def test_others_wait_until_a_restore_is_done(engine, file, monkeypatch, full, st
     if not full:
         remove(engine, DEPARTMENTS)
     tried = []
-    real = restore._lock
+    dialect = type(dialect_of(engine))
+    real = dialect.lock_tables
 
-    def lock(connection, tables):
-        counts = real(connection, tables)
+    def lock(self, connection, tables):
+        counts = real(self, connection, tables)
         tried.append(written(engine, statement))
         return counts
 
-    monkeypatch.setattr(restore, "_lock", lock)
+    monkeypatch.setattr(dialect, "lock_tables", lock)
     [report] = restore.restore(engine, [file])
     # An update finds nothing to wait for in a table that is empty
     nothing = engine.dialect.name != "sqlite" and not full and statement is WRITES[1]

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import pytest
 from sqlalchemy import text
 
-from hiring_api.database import locks
+from hiring_api.database.dialects import sqlite
 from hiring_api.database.engine import open_engine
 from hiring_api.database.locks import named_lock
 
@@ -61,6 +61,6 @@ def test_a_file_that_its_holder_removed_after_another_opened_it_is_no_lock(engin
         holder.close()  # between the opening and the locking
         real(file, how)
 
-    monkeypatch.setattr(locks.fcntl, "flock", flock)
+    monkeypatch.setattr(sqlite.fcntl, "flock", flock)
     with named_lock(engine, "restore") as second, named_lock(engine, "restore") as third:
         assert (second, third) == (True, False)

@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from hiring_api.__main__ import main
-from hiring_api.database import next_ids
+from hiring_api.database.dialects.mysql import next_ids
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import Job
 from tests.rows_of_all import fill

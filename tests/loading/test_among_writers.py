@@ -17,8 +17,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
-from hiring_api.database import parent_locks
-from hiring_api.database.dialects.mysql import load_data
+from hiring_api.database.dialects.mysql import load_data, parent_locks
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.loading import apply, loader

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
 from sqlalchemy import select
@@ -12,6 +13,7 @@ from hiring_api.model.row_lines import to_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import ColumnElement, Connection, Engine, Table, TextClause
     from sqlalchemy.engine import URL
@@ -154,3 +156,67 @@ class Dialect(ABC):
         None if there are no rows, or the server cannot compute it. PostgreSQL: sha256() of string_agg().
         """
         return None
+
+    # --- Locks ---
+
+    @abstractmethod
+    def named_lock(self, engine: Engine, name: str, wait: int) -> AbstractContextManager[bool]:
+        """Holds the lock `name` of this database, across processes, until the block or this process ends.
+
+        Gives False where another holds it after `wait` seconds. PostgreSQL: pg_try_advisory_lock() on a
+        connection of its own, tried again until then.
+        """
+
+    def references_held(self, connection: Connection, rows: RowLines) -> AbstractContextManager[bool]:
+        """Within the block the parents of `rows` are proven and locked, so that the server need not look up
+        each of them while the rows are loaded: gives True. False where the server checks each row itself.
+
+        Only for speed: PostgreSQL leaves it so.
+        """
+        return nullcontext(False)
+
+    @abstractmethod
+    def lock_tables(self, connection: Connection, tables: Sequence[Table]) -> list[int]:
+        """Keeps others from writing into the tables until the transaction ends; the number of rows in each.
+
+        It is the first thing that a transaction does. PostgreSQL: LOCK TABLE ... IN SHARE ROW EXCLUSIVE MODE.
+        """
+
+    # --- Temporary tables ---
+
+    @abstractmethod
+    def drop_temporary(self, connection: Connection, name: str) -> None:
+        """Drops a temporary table, if there is one of this name, without ending the transaction.
+
+        PostgreSQL: DROP TABLE IF EXISTS pg_temp.name.
+        """
+
+    def exact(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """SQL that is equal for two texts only if all their bytes are, whatever the collation."""
+        return column
+
+    # --- Backups ---
+
+    @abstractmethod
+    def packed_rows(self, connection: Connection, table: Table, first: int, last: int) -> tuple[int, bytes]:
+        """The rows with ids from `first` to `last`: their number, and all their values in one.
+
+        The values come in the order of columns, row after row (in the order of ids as far as that costs
+        nothing), each as UTF-8 text with the byte 1F behind it. Numbers are in digits, instants in
+        microseconds since 1970. All rows together have at most 4 MB.
+
+        PostgreSQL: string_agg(concat_ws(chr(31), ...), chr(31)).
+        """
+
+    # --- The ids that the database gives ---
+
+    @abstractmethod
+    def next_id(self, connection: Connection, table: Table) -> int:
+        """The id that the next row without one would get. PostgreSQL: from its sequence."""
+
+    @abstractmethod
+    def reset_next_id(self, engine: Engine, table: Table) -> None:
+        """Sets the counter of a table back: ids go on after the highest that is in it. Commits.
+
+        PostgreSQL: setval().
+        """

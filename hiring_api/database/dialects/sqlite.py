@@ -2,29 +2,37 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import sqlite3
-from contextlib import suppress
+import time
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sqlalchemy import event
+from sqlalchemy import create_engine, event, func, select
 
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
+from hiring_api.system.temp_files import is_the_file
 
 from . import failures
 from .dialect import Address, Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine, Table
     from sqlalchemy.engine import URL
 
     from hiring_api.errors import HiringError
     from hiring_api.model.row_lines import RowLines, Values
+
+
+_PAUSE: Final = 0.1  # seconds between two tries to take a lock
 
 
 class SQLite(Dialect):
@@ -87,6 +95,82 @@ class SQLite(Dialect):
         assign = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name != "id")
         upsert = f"{_insert_into(table, columns)} ON CONFLICT (id) DO UPDATE SET {assign}"
         connection.exec_driver_sql(upsert, _stored(table, columns, rows))
+
+    @contextmanager
+    def named_lock(self, engine: Engine, name: str, wait: int) -> Iterator[bool]:
+        deadline = time.monotonic() + wait
+        path = Path(f"{engine.url.database}.{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock")
+        while True:
+            with path.open("ab") as file:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() < deadline:
+                        time.sleep(_PAUSE)
+                        continue
+                    yield False
+                    return
+                if is_the_file(path, file.fileno()):
+                    try:
+                        yield True
+                    finally:
+                        path.unlink()  # while it is held: who opened it meanwhile sees that it is gone
+                    return
+
+    def references_held(self, connection: Connection, rows: RowLines) -> AbstractContextManager[bool]:
+        return nullcontext(True)  # the one writer is this one
+
+    def lock_tables(self, connection: Connection, tables: Sequence[Table]) -> list[int]:
+        counts = [select(func.count()).select_from(table) for table in tables]  # the transaction is the lock
+        return [connection.execute(count).scalar_one() for count in counts]
+
+    def drop_temporary(self, connection: Connection, name: str) -> None:
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS temp.{name}")
+
+    def packed_rows(self, connection: Connection, table: Table, first: int, last: int) -> tuple[int, bytes]:
+        texts = [
+            _microseconds(f'"{name}"') if isinstance(kind, Instant) else f'"{name}"'
+            for name, kind in kinds(table).items()
+        ]
+        row = " || x'1f' || ".join(f"CAST({text} AS TEXT)" for text in texts)
+        query = (
+            f"SELECT count(*), CAST(group_concat({row} || x'1f', '') AS BLOB) "
+            f'FROM "{table.name}" WHERE id BETWEEN ? AND ?'
+        )
+        rows, packed = connection.exec_driver_sql(query, (first, last)).one()
+        return rows, packed or b""
+
+    def next_id(self, connection: Connection, table: Table) -> int:
+        query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
+        return int(connection.exec_driver_sql(query, (table.name,)).scalar() or 0) + 1
+
+    def reset_next_id(self, engine: Engine, table: Table) -> None:
+        highest = f"(SELECT coalesce(max(id), 0) FROM {table.name})"
+        with engine.begin() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE sqlite_sequence SET seq = {highest} WHERE name = ?", (table.name,)
+            )
+
+
+def open_scratch_engine(path: Path) -> Engine:
+    """An engine for a new file whose content is thrown away: nothing needs to be safe on disk."""
+    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
+    event.listen(engine, "connect", _set_scratch_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_scratch_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    for pragma in ("journal_mode=OFF", "synchronous=OFF"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _microseconds(column: str) -> str:
+    """SQL for the microseconds since 1970 of an instant, stored as text: 2021-07-27 16:02:08.000000."""
+    fraction = f"CAST(substr({column} || '000000', 21, 6) AS INTEGER)"
+    # strftime rounds a fraction to milliseconds, and so to the next second
+    second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
+    return f"({second} * 1000000 + {fraction})"
 
 
 def _insert_into(table: Table, columns: Sequence[str]) -> str:

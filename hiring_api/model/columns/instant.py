@@ -160,14 +160,6 @@ class Instant(Kind):
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
         return encode_longs(texts)
 
-    def packed(self, column: str, *, sqlite: bool) -> str:
-        if sqlite:  # stored as text: 2021-07-27 16:02:08.000000
-            fraction = f"CAST(substr({column} || '000000', 21, 6) AS INTEGER)"
-            # strftime rounds a fraction to milliseconds, and so to the next second
-            second = f"CAST(strftime('%s', substr({column}, 1, 19)) AS INTEGER)"
-            return f"({second} * 1000000 + {fraction})"
-        return f"TIMESTAMPDIFF(MICROSECOND, '1970-01-01', {column})"
-
 
 def _exist(digits: NDArray[np.int64]) -> Mask:
     """Which instants exist, by their digits: `digits[place]` has those at a place of the usual spelling."""

@@ -74,15 +74,11 @@ class Kind(ABC):
 
     @abstractmethod
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
-        """The Avro encoding of each value, from what `packed` spells of it.
+        """The Avro encoding of each value, from its text in SQL; an instant's is its microseconds since 1970.
 
         Raises:
             ValueError: one of them is no value of this kind.
         """
-
-    def packed(self, column: str, *, sqlite: bool) -> str:
-        """SQL for the text from which `avro_bytes` encodes; `column` is its quoted name."""
-        return column
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """MySQL and MariaDB, through PyMySQL.
 
 Reading order: `mysql` (the dialect), `sessions` (how a connection is made and set up), `errors` (what the
-server's error numbers mean), `load_data` and `inserts` (many rows in), `checksums` (of stored rows).
+server's error numbers mean), `load_data` and `inserts` (many rows in), `checksums` (of stored rows), `locks`,
+`parent_locks` (of what new rows refer to), `next_ids`.
 """
 
 from .mysql import MySQL

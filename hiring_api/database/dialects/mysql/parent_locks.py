@@ -1,4 +1,4 @@
-"""The rows that new rows refer to, kept from going while these are loaded."""
+"""The rows that new rows refer to, locked while these are loaded."""
 
 from __future__ import annotations
 
@@ -24,19 +24,15 @@ _MOST: Final = 1000  # parents of a column; more are as fast looked up by the se
 
 
 @contextmanager
-def references_held(connection: Connection, rows: RowLines, into: Table) -> Iterator[bool]:
-    """Within the block, for loading `rows` into the table `into`, the server need not look up what each of
-    them refers to, as it is proven and locked here; whether it is, and the rows alone are left to be locked.
+def references_held(connection: Connection, rows: RowLines) -> Iterator[bool]:
+    """As `Dialect.references_held`.
 
-    Its own check of a foreign key is the same look-up and the same shared lock on the parent, once for every
-    row of the child: a sixth of the time of a load. Where a parent is missing, or there are many, the server
-    checks; and in a cluster with several writers, which knows nothing of a lock on another node: only a row
-    that the server checked tells the others what it refers to. Source: MySQL manual, "Locks Set by Different
-    SQL Statements in InnoDB".
+    The server's own check of a foreign key is the same look-up and the same shared lock on the parent, once
+    for every row of the child: a sixth of the time of a load. Where a parent is missing, or there are many,
+    the server checks. So it does in a cluster with several writers, which knows nothing of a lock on another
+    node: only a row that the server checked tells the others what it refers to. Source: MySQL manual, "Locks
+    Set by Different SQL Statements in InnoDB".
     """
-    if connection.dialect.name == "sqlite" or not into.foreign_keys or not rows:
-        yield True
-        return
     if not _one_writer(connection) or not _hold(connection, rows):
         yield False
         return
