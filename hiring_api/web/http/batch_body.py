@@ -14,8 +14,9 @@ from hiring_api.batches.report import Batch
 from hiring_api.model.tables import kinds, resource, tables
 from hiring_api.model.validation import validate_fields
 
-from .bodies import decoded, parse_json
+from .bodies import decoded
 from .media_types import CSV, JSON, NDJSON
+from .strict_json import parse_json
 
 if TYPE_CHECKING:
     from sqlalchemy import Table

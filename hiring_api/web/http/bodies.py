@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import math
 import zlib
-from collections import Counter
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING
 
 from flask import current_app, request
 from gunicorn.http.errors import ParseException
@@ -22,15 +19,6 @@ if TYPE_CHECKING:
 PIECE = 64 * 1024  # the most bytes of a body that are handed on at once
 _GZIP = 31  # zlib's number for gzip framing
 _CHARSETS = {"utf-8", "utf8", "us-ascii"}
-_CONTAINERS = {dict, list}
-_DEPTH = 100
-_TOO_DEEP = "it is nested too deeply"
-_BLANKS = " \t\r\n"
-_DOUBTFUL = object()
-
-
-class _Unusable(ValueError):
-    """JSON by its grammar, but with no one meaning or none that this program can hold."""
 
 
 def settings() -> Settings:
@@ -123,47 +111,6 @@ def read_body() -> bytes:
     return b"".join(pieces(settings().max_body))
 
 
-def parse_json(text: str, what: str = "the body") -> Any:
-    """The JSON value (RFC 8259) that `text` holds; `what` names the text in errors.
-
-    Raises:
-        BadRequest: it holds none, or one that is ambiguous or beyond the limits of this program.
-    """
-    value = _quickly_parsed(text)
-    if value is not _DOUBTFUL:
-        return value
-    if not text.strip():
-        raise BadRequest(f"{what} is empty")
-    try:
-        value = json.loads(text, object_pairs_hook=_object, parse_float=_float, parse_constant=_constant)
-        _count_keys(value, text)
-    except RecursionError:
-        raise BadRequest(f"{what} is not usable JSON: {_TOO_DEEP}") from None
-    except _Unusable as error:
-        raise BadRequest(f"{what} is not usable JSON: {error}") from None
-    except json.JSONDecodeError as error:
-        raise BadRequest(f"{what} is not JSON: {error}") from None
-    except ValueError:  # int() refuses thousands of digits
-        raise BadRequest(f"{what} is not usable JSON: a number in it has too many digits") from None
-    return value
-
-
-def _quickly_parsed(text: str) -> Any:
-    """The JSON value that `text` plainly holds, else _DOUBTFUL: `parse_json` then looks closely.
-
-    Python's own parser keeps the last value of a key that stands twice. A key ends with `":` where no white
-    space comes before a colon; so where all objects together have as many keys as there are such ends, each
-    stands once. Within strings such ends only add to the number.
-    """
-    if any(blank in text and f"{blank}:" in text for blank in _BLANKS):
-        return _DOUBTFUL
-    try:
-        value = json.loads(text, parse_float=_float, parse_constant=_constant)
-        return value if _count_keys(value, text) == text.count('":') else _DOUBTFUL
-    except (RecursionError, ValueError):
-        return _DOUBTFUL
-
-
 def decoded(body: bytes) -> str:
     """The text of a UTF-8 body, without the byte order mark that some programs begin it with.
 
@@ -177,46 +124,3 @@ def decoded(body: bytes) -> str:
         return body.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BadRequest(f"the body is not UTF-8: byte {error.start} is wrong") from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object whose every key stands once: of two values, either could be the one that is meant."""
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
-        raise _Unusable(f"the key {twice[:64]!r} stands twice in an object")
-    return members
-
-
-def _count_keys(value: Any, text: str) -> int:
-    """How many keys the objects in a value have; `text` is what it was read from.
-
-    Raises:
-        _Unusable: what can be read at the limit of recursion could not be written into the record of refused
-            rows.
-    """
-    keys, level = 0, [value]
-    unseen = text.count("{") + text.count("[")  # no fewer than there are objects and arrays
-    for depth in range(_DEPTH):
-        containers = [one for one in level if type(one) in _CONTAINERS]
-        keys += sum([len(one) for one in containers if type(one) is dict])
-        unseen -= len(containers)
-        if not unseen and depth < _DEPTH - 1:
-            return keys
-        level = [
-            inner for outer in containers for inner in (outer.values() if type(outer) is dict else outer)
-        ]
-        if not level:
-            return keys
-    raise _Unusable(_TOO_DEEP)
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise _Unusable(f"the number {text[:20]} is too large")
-    return number
-
-
-def _constant(name: str) -> NoReturn:
-    raise _Unusable(f"{name} is no JSON value")

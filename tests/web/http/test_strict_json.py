@@ -1,4 +1,4 @@
-"""The quick way to read JSON against a slow one: the same value, or refused by both for the same reason."""
+"""Strict JSON against Python's own parser: the same value, unless it is ambiguous or nested too deeply."""
 
 import json
 
@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from werkzeug.exceptions import BadRequest
 
-from hiring_api.web.http.bodies import parse_json
+from hiring_api.web.http.strict_json import parse_json
 
 KEYS = st.sampled_from(["a", "b", ":", '":', "a\\", "ñ", "{", "["]) | st.text(max_size=2)
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | KEYS
@@ -76,7 +76,7 @@ def test_a_body_is_what_it_says_unless_a_key_stands_twice(value, blank, escaped)
         ('{"a":' * 100 + "1" + "}" * 100, "it is nested too deeply"),
     ],
 )
-def test_what_the_quick_way_cannot_tell_is_told(text, told):
+def test_a_key_that_stands_twice_or_too_deep_nesting_is_refused(text, told):
     with pytest.raises(BadRequest) as refused:
         parse_json(text)
     assert refused.value.description == f"the body is not usable JSON: {told}"
@@ -85,5 +85,5 @@ def test_what_the_quick_way_cannot_tell_is_told(text, told):
 @pytest.mark.parametrize(
     "text", ["[" * 100 + "]" * 100, "[" * 99 + "1" + "]" * 99, '["[[[[{{{"]', '{":":":"}']
 )
-def test_what_only_looks_wrong_is_taken(text):
+def test_json_that_only_looks_ambiguous_or_deep_is_taken(text):
     assert parse_json(text) == json.loads(text)
