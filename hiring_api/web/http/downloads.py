@@ -1,25 +1,20 @@
-"""What the routes of backups and of kept backups share: their parameters, their answers."""
+"""What the routes of backups and of kept backups share."""
 
 from __future__ import annotations
 
 import tempfile
 from datetime import UTC, datetime
-from functools import cache, partial
+from functools import partial
 from io import SEEK_END
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-import marshmallow
 from flask import Response, send_file
-from marshmallow import fields
 
-from hiring_api.avro.codecs import WRITTEN
 from hiring_api.backup import backup
 from hiring_api.backup.catalogue import Retention, kept_before
 from hiring_api.backup.file_store import open_store
-from hiring_api.backup.restore import MODES, restore
-from hiring_api.model.tables import resource, tables
+from hiring_api.backup.restore import restore
 from hiring_api.system.disk_full import room
-from hiring_api.web.schemas.parameters import Query, choice, flag
 
 from .bodies import settings
 from .extensions import engine
@@ -34,65 +29,6 @@ if TYPE_CHECKING:
     from hiring_api.avro.reader import AvroRows
     from hiring_api.backup.file_store import Store
     from hiring_api.backup.restore import Keeping, Mode
-
-
-class CodecQuery(Query):
-    """How a backup is compressed."""
-
-    codec = choice(WRITTEN, load_default=WRITTEN[0], metadata={"description": "How the rows are compressed"})
-
-
-class RestoreQuery(Query):
-    """How a file is restored."""
-
-    mode = choice(
-        MODES,
-        load_default=MODES[0],
-        metadata={"description": "`replace`: the table becomes the file; `merge`: its other rows stay"},
-    )
-    dry_run = flag(load_default=False, metadata={"description": "Report what would be done, and do nothing"})
-    keep = flag(
-        metadata={
-            "description": "Keep what is replaced as a stored backup first; by default as "
-            "`BACKUP_BEFORE_REPLACE` says"
-        }
-    )
-    ignore_extra = flag(
-        load_default=False, metadata={"description": "Leave out fields that the table does not have"}
-    )
-
-
-class RestoredSchema(marshmallow.Schema):
-    """What a restore did to a table."""
-
-    table = fields.String(required=True)
-    mode = fields.String(required=True, metadata={"enum": list(MODES)})
-    dry_run = fields.Boolean(required=True)
-    checksum = fields.String(
-        required=True,
-        metadata={"enum": ["verified", "absent"], "description": "`absent` in files from elsewhere"},
-    )
-    received = fields.Integer(required=True, metadata={"description": "Rows in the file"})
-    inserted = fields.Integer(required=True)
-    updated = fields.Integer(required=True)
-    unchanged = fields.Integer(required=True)
-    deleted = fields.Integer(required=True)
-    rows_before = fields.Integer(required=True)
-    rows_after = fields.Integer(required=True)
-    kept = fields.String(
-        required=True,
-        allow_none=True,
-        metadata={
-            "description": "The stored backup of what was replaced: POST /backups/{kept}/restore undoes"
-        },
-    )
-
-
-@cache
-def all_restored() -> marshmallow.Schema:
-    """The schema of what a restore did to several tables."""
-    members: dict[str, Any] = {resource(table): fields.Nested(RestoredSchema) for table in tables()}
-    return marshmallow.Schema.from_dict(members, name="AllRestoredSchema")()
 
 
 def sent(media_type: str, table: Table | None, write: Callable[[BinaryIO], str]) -> Response:

@@ -11,16 +11,13 @@ from hiring_api.backup import backup
 from hiring_api.backup.archive import open_archive
 from hiring_api.model.tables import resource, tables
 from hiring_api.web.http.downloads import (
-    CodecQuery,
-    RestoredSchema,
-    RestoreQuery,
-    all_restored,
     bring_back,
     sent,
 )
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.media_types import AVRO, ZIP
 from hiring_api.web.http.uploaded_file import sent_file
+from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored
 from hiring_api.web.schemas.operations import BINARY, UNCHANGED, file_body, problems
 
 if TYPE_CHECKING:

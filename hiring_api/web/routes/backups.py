@@ -4,19 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import marshmallow
 from flask import Response, jsonify
-from marshmallow import fields
 
 from hiring_api.backup import catalogue
-from hiring_api.backup.verify import LEVELS, verify
+from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
 from hiring_api.web.http.downloads import (
-    CodecQuery,
-    RestoreQuery,
-    all_restored,
     bring_back,
     download,
     retention,
@@ -25,8 +20,16 @@ from hiring_api.web.http.downloads import (
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.media_types import JSON, ZIP
 from hiring_api.web.http.representations import conditional, link, listing
+from hiring_api.web.schemas.backup import (
+    CodecQuery,
+    KeptListQuery,
+    KeptListSchema,
+    KeptRestoreQuery,
+    KeptSchema,
+    VerifyQuery,
+    all_restored,
+)
 from hiring_api.web.schemas.operations import BINARY, TEXT, UNCHANGED, problems
-from hiring_api.web.schemas.parameters import Query, Whole, choice, flag
 
 if TYPE_CHECKING:
     from hiring_api.backup.restore import Mode
@@ -36,80 +39,6 @@ routes = Routes("backups", __name__, url_prefix="/backups", description="Backups
 
 _SAVED = {"Content-Disposition": {"schema": TEXT, "description": "The zip's name: `{name}.zip`"}}
 _MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
-
-
-class VerifiedSchema(marshmallow.Schema):
-    """The last verification of a kept backup."""
-
-    level = fields.String(required=True, metadata={"enum": list(LEVELS)})
-    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
-    ok = fields.Boolean(required=True)
-
-
-class DatabaseSchema(marshmallow.Schema):
-    """The database that a backup is of."""
-
-    kind = fields.String(required=True, metadata={"example": "mysql"})
-    host = fields.String(required=True, allow_none=True, metadata={"example": "database"})
-    name = fields.String(required=True, metadata={"example": "hiring"})
-    id = fields.String(
-        required=True, allow_none=True, metadata={"description": "Made once, with the database's schema"}
-    )
-
-
-class KeptSchema(marshmallow.Schema):
-    """A kept backup."""
-
-    name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c4d"})
-    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
-    reason = fields.String(required=True, metadata={"enum": [catalogue.REQUESTED, catalogue.BEFORE_RESTORE]})
-    bytes = fields.Integer(required=True)
-    sha256 = fields.String(required=True)
-    rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
-    codec = fields.String(required=True)
-    revision = fields.String(required=True, allow_none=True)
-    database = fields.Nested(DatabaseSchema, required=True, allow_none=True)
-    verified = fields.Nested(VerifiedSchema, required=True, allow_none=True)
-    format = fields.Integer(required=True)
-
-
-class KeptListSchema(marshmallow.Schema):
-    """A page of kept backups, newest first."""
-
-    items = fields.List(fields.Nested(KeptSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-
-
-class KeptListQuery(Query):
-    """Which kept backups are listed."""
-
-    limit = Whole(1, 1000, load_default=100)
-    after = fields.String(metadata={"description": "Go on after the backup of this name"})
-
-
-class VerifyQuery(Query):
-    """How deep a kept backup is verified."""
-
-    level = choice(
-        LEVELS,
-        load_default="decode",
-        metadata={
-            "description": "`checksum`: bytes; `decode`: every row; `restore`: loaded into scratch tables"
-        },
-    )
-
-
-class KeptRestoreQuery(RestoreQuery):
-    """How a kept backup is restored."""
-
-    other_database = flag(
-        load_default=False, metadata={"description": "Take a backup of another database than this one"}
-    )
-
-    class Meta(RestoreQuery.Meta):
-        """A kept backup has no extra fields."""
-
-        exclude = ("ignore_extra",)
 
 
 @routes.route("", methods=["POST"])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify, request
-from marshmallow import fields
 
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import NotFound
@@ -18,11 +17,11 @@ from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.media_types import CSV, JSON, NDJSON
 from hiring_api.web.http.representations import conditional, link, listing
 from hiring_api.web.http.representations import table as as_table
+from hiring_api.web.schemas.lists import list_page, list_query
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED, problems
-from hiring_api.web.schemas.parameters import Moment, PageQuery, Query, Whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from sqlalchemy import Table
 
@@ -33,17 +32,10 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     """Adds the routes that read `table` to those that write it."""
     name = resource(table)
     row = schema(table, id_required=True)
-    page_schema = Query.from_dict(
-        {
-            "items": fields.List(fields.Nested(row), required=True),
-            "next": fields.String(required=True, allow_none=True),
-        },
-        name=f"{name.title()}Page",
-    )
 
     @blueprint.route(f"/{name}", methods=["GET"])
-    @blueprint.query(_query(table), (JSON, CSV, NDJSON))
-    @blueprint.response(200, page_schema, headers=_PAGE_HEADERS)
+    @blueprint.query(list_query(table), (JSON, CSV, NDJSON))
+    @blueprint.response(200, list_page(table), headers=_PAGE_HEADERS)
     @blueprint.alt_response(200, schema=TEXT, content_type=CSV)
     @blueprint.alt_response(200, schema=TEXT, content_type=NDJSON)
     @blueprint.alt_response(304, description=UNCHANGED)
@@ -80,16 +72,6 @@ _DESCRIPTION = (
 
 
 _PAGE_HEADERS = {"Link": {"schema": TEXT, "description": "The next page, where there is one"}}
-
-
-def _query(table: Table) -> type[Query]:
-    made: dict[str, Callable[[], fields.Field[Any]]] = {
-        "eq": lambda: Whole(1, MAX_ID),
-        "from": lambda: Moment(metadata={"description": "at this instant or later"}),
-        "until": lambda: Moment(metadata={"description": "before this instant"}),
-    }
-    members = {name: made[operator]() for name, (_, operator) in lists.filter_names(table).items()}
-    return type(f"{table.name}Query", (PageQuery,), members)
 
 
 def _page(table: Table, parameters: dict[str, Any]) -> Response:

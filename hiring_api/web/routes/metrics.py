@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import marshmallow
-from marshmallow import fields
-
 from hiring_api.database.transactions import snapshot
 from hiring_api.queries import metrics
 from hiring_api.web.http import charts
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.media_types import CSV, JSON, SVG
 from hiring_api.web.http.representations import conditional, listing, table
+from hiring_api.web.schemas.metrics import AboveMeanSchema, QuartersSchema, list_of
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED
 from hiring_api.web.schemas.parameters import YearQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import marshmallow
     from flask import Response
     from sqlalchemy import Connection
 
@@ -28,32 +27,9 @@ if TYPE_CHECKING:
 routes = Routes("metrics", __name__, url_prefix="/metrics", description="What the stakeholders ask for")
 
 
-class QuartersSchema(marshmallow.Schema):
-    """How many a department hired for a job in each quarter."""
-
-    department = fields.String(required=True, metadata={"example": "Human Resources"})
-    job = fields.String(required=True, metadata={"example": "Recruiter"})
-    q1, q2, q3, q4 = (fields.Integer(required=True) for _ in metrics.QUARTERS)
-
-
-class AboveMeanSchema(marshmallow.Schema):
-    """A department that hired more than the mean."""
-
-    id = fields.Integer(required=True)
-    department = fields.String(required=True, metadata={"example": "Support"})
-    hired = fields.Integer(required=True)
-
-
-def _list_of(row: type[marshmallow.Schema], name: str) -> type[marshmallow.Schema]:
-    items = fields.List(fields.Nested(row), required=True)
-    return marshmallow.Schema.from_dict(
-        {"items": items, "next": fields.String(required=True, allow_none=True)}, name=name
-    )
-
-
 @routes.route("/hired-by-quarter")
 @routes.query(YearQuery, (JSON, CSV, SVG))
-@routes.response(200, _list_of(QuartersSchema, "HiredByQuarterPage"))
+@routes.response(200, list_of(QuartersSchema, "HiredByQuarterPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
@@ -69,7 +45,7 @@ def hired_by_quarter(year: int) -> Response:
 
 @routes.route("/above-mean")
 @routes.query(YearQuery, (JSON, CSV, SVG))
-@routes.response(200, _list_of(AboveMeanSchema, "AboveMeanPage"))
+@routes.response(200, list_of(AboveMeanSchema, "AboveMeanPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)

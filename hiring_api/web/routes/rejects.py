@@ -6,9 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import marshmallow
 from flask import Response, request
-from marshmallow import fields, validate
 from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.database.transactions import snapshot
@@ -25,9 +23,8 @@ from hiring_api.rejects.listing import (
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.media_types import CSV, JSON, wanted
 from hiring_api.web.http.representations import csv_file, link, listing
-from hiring_api.web.schemas.batch import RowErrorSchema
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED
-from hiring_api.web.schemas.parameters import Moment, Query, Whole, choice, flag
+from hiring_api.web.schemas.reject import RejectsQuery, RejectsSchema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -36,68 +33,10 @@ if TYPE_CHECKING:
 
 _DEFAULT_LIMIT = 100
 _Line = TypeVar("_Line")
-_MOST = 2**53 - 1  # more than that, JSON readers do not tell apart
-
 routes = Routes("rejects", __name__, description="What was refused, and why")
 
 
-def _text(longest: int, what: str) -> fields.String:
-    return fields.String(validate=validate.Length(1, longest), metadata={"description": what})
-
-
 _TABLES = {resource(table): table for table in tables()}
-
-
-class RejectsQuery(Query):
-    """Which rejects, and how many a page."""
-
-    table = choice(tuple(_TABLES))
-    source = _text(512, "A route such as `POST /employees`, or the path of a file")
-    run = _text(64, "The X-Request-ID of a request, or the run of a migration")
-    resolved = flag(metadata={"description": "Whether the row was taken later"})
-    limit = Whole(1, 1000, metadata={"description": "Rejects a page, 100 by default"})
-    before = Whole(1, _MOST, metadata={"description": "Rejects with a lower id"})
-    since = Moment(metadata={"description": "Refused at this instant or later"})
-    until = Moment(metadata={"description": "Refused before this instant"})
-    count = flag(
-        load_default=False, metadata={"description": "Say in `total` how many there are on all pages"}
-    )
-    purpose = choice(
-        ("repair",),
-        data_key="format",
-        metadata={
-            "description": "`repair`: a CSV file of the rejects of one `table` that are not resolved yet, to "
-            "be corrected and uploaded again"
-        },
-    )
-    bom = flag(
-        load_default=False, metadata={"description": "Begin a CSV with a byte order mark, for spreadsheets"}
-    )
-
-
-class RejectSchema(marshmallow.Schema):
-    """A refused row."""
-
-    id = fields.Integer(required=True)
-    table = fields.String(required=True, metadata={"example": "employees"})
-    source = fields.String(required=True)
-    run = fields.String(required=True)
-    line = fields.Integer(
-        required=True, allow_none=True, metadata={"description": "Of a file; null for a batch"}
-    )
-    record = fields.Integer(required=True, allow_none=True)
-    row = fields.Raw(required=True, allow_none=True, metadata={"description": "As it came"})
-    errors = fields.List(fields.Nested(RowErrorSchema), required=True)
-    refused_at = fields.String(required=True, metadata={"format": "date-time"})
-    resolved_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
-
-
-class RejectsSchema(marshmallow.Schema):
-    """A page of rejects."""
-
-    items = fields.List(fields.Nested(RejectSchema), required=True)
-    next = fields.String(required=True, allow_none=True)
-    total = fields.Integer(metadata={"description": "With `count=true`: how many there are on all pages"})
 
 
 @routes.route("/rejects", methods=["GET"])
