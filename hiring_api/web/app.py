@@ -25,6 +25,7 @@ from hiring_api.web.routes import (
     rejects,
     uploads,
 )
+from hiring_api.web.schemas.problem import ProblemSchema
 
 if TYPE_CHECKING:
     from werkzeug.exceptions import HTTPException
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 class _Api(Api):
     """flask-smorest with problem+json for its errors, in answers and in the documentation."""
 
-    ERROR_SCHEMA = problems.ProblemSchema
+    ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None  # every status of an operation is named
 
     def _register_error_handlers(self) -> None:

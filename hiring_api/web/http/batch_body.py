@@ -13,9 +13,10 @@ from hiring_api.batches.columns import by_column, validate_rows
 from hiring_api.batches.report import Batch
 from hiring_api.model.tables import kinds, resource, tables
 from hiring_api.model.validation import validate_fields
+from hiring_api.web.media_types import CSV, JSON, NDJSON
+from hiring_api.web.schemas.batch import MOST_ROWS
 
 from .bodies import decoded
-from .media_types import CSV, JSON, NDJSON
 from .strict_json import parse_json
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
     from hiring_api.batches.columns import BatchRows
 
-MOST_ROWS = 1000
 _NDJSON = {NDJSON, "application/ndjson", "application/jsonl"}
 
 

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from flask import Response, render_template
 
 from hiring_api.queries.metrics import QUARTERS
-
-from .media_types import SVG
+from hiring_api.web.media_types import SVG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

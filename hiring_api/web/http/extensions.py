@@ -14,10 +14,11 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.model.tables import Base
+from hiring_api.web.media_types import JSON
 from hiring_api.web.schemas.operations import complete
 from hiring_api.web.schemas.parameters import Query
 
-from .media_types import JSON, wanted
+from .accept import wanted
 
 if TYPE_CHECKING:
     from flask import Request

@@ -17,7 +17,7 @@ from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
 from hiring_api.rejects.listing import reject_figures
 
-from .downloads import store
+from .backup_folder import store
 from .extensions import engine
 
 if TYPE_CHECKING:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-import marshmallow
 from flask import Response, g, json
-from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -31,22 +29,6 @@ _STATUSES: dict[type[errors.HiringError], int] = {
     errors.StorageUnavailable: 503,
     errors.Unproven: 500,
 }
-
-
-class ProblemSchema(marshmallow.Schema):
-    """RFC 9457, section 3.1; some problems have further members, such as the first rows that are wrong."""
-
-    class Meta:
-        """Further members are allowed."""
-
-        unknown = marshmallow.INCLUDE
-
-    type = fields.String(required=True, metadata={"example": "about:blank"})
-    title = fields.String(required=True, metadata={"example": "Unprocessable Content"})
-    status = fields.Integer(required=True, metadata={"example": 422})
-    detail = fields.String(required=True, metadata={"description": "What is wrong and what to do"})
-    request_id = fields.String(metadata={"description": "The X-Request-ID, also in the log"})
-    errors = fields.List(fields.Dict(), metadata={"description": "Single errors, where there are several"})
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:

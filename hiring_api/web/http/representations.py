@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
 
-from .media_types import CSV
+from hiring_api.web.media_types import CSV
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

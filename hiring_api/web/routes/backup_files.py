@@ -10,13 +10,11 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import backup
 from hiring_api.backup.archive import open_archive
 from hiring_api.model.tables import resource, tables
-from hiring_api.web.http.downloads import (
-    bring_back,
-    sent,
-)
+from hiring_api.web.http.downloads import new_file
 from hiring_api.web.http.extensions import Routes, engine
-from hiring_api.web.http.media_types import AVRO, ZIP
+from hiring_api.web.http.restoring import restore_files
 from hiring_api.web.http.uploaded_file import sent_file
+from hiring_api.web.media_types import AVRO, ZIP
 from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored
 from hiring_api.web.schemas.operations import BINARY, UNCHANGED, file_body, problems
 
@@ -51,7 +49,7 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
     @blueprint.doc(operationId=f"backup_{name}")
     def get(codec: str) -> Response:
         """All rows of the table as an Avro file, from one snapshot."""
-        return sent(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
+        return new_file(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
 
     _ = get
 
@@ -65,7 +63,7 @@ def _add_backup_all(blueprint: Routes) -> None:
     @blueprint.doc(operationId="backup_all")
     def get(codec: str) -> Response:
         """A zip of an Avro file for each table and a manifest, all from one snapshot."""
-        return sent(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
+        return new_file(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
 
     _ = get
 
@@ -82,7 +80,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
         """Brings the rows of an Avro file into the table, all of them or none."""
         with sent_file(_AVRO_TYPES) as file:
             rows = AvroRows(file, table, ignore_extra=ignore_extra)
-            done = bring_back([rows], mode, dry_run=dry_run, keep=keep)
+            done = restore_files([rows], mode, dry_run=dry_run, keep=keep)
         return jsonify(done[name])
 
     _ = post
@@ -97,6 +95,6 @@ def _add_restore_all(blueprint: Routes) -> None:
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
         with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:
-            return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep))
+            return jsonify(restore_files(files, mode, dry_run=dry_run, keep=keep))
 
     _ = post

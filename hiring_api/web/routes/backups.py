@@ -11,15 +11,12 @@ from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
-from hiring_api.web.http.downloads import (
-    bring_back,
-    download,
-    retention,
-    store,
-)
+from hiring_api.web.http.backup_folder import retention, store
+from hiring_api.web.http.downloads import whole_file
 from hiring_api.web.http.extensions import Routes, engine, form
-from hiring_api.web.http.media_types import JSON, ZIP
 from hiring_api.web.http.representations import conditional, link, listing
+from hiring_api.web.http.restoring import restore_files
+from hiring_api.web.media_types import JSON, ZIP
 from hiring_api.web.schemas.backup import (
     CodecQuery,
     KeptListQuery,
@@ -81,7 +78,7 @@ def kept_backup(name: str) -> Response:
     kept = catalogue.find(store(), name)
     if form() == JSON:
         return conditional(jsonify(_described(kept)))
-    return download(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
+    return whole_file(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
 
 
 def _described(kept: catalogue.KeptBackup) -> dict[str, Any]:
@@ -119,7 +116,7 @@ def restore_backup(
     if not other_database:
         identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
     with catalogue.opened(store(), kept) as files:
-        return jsonify(bring_back(files, mode, dry_run=dry_run, keep=keep, name=name))
+        return jsonify(restore_files(files, mode, dry_run=dry_run, keep=keep, name=name))
 
 
 @routes.route("/<name>", methods=["DELETE"])

@@ -8,7 +8,7 @@ from flask import Response, render_template, send_from_directory
 
 from hiring_api.model.tables import resource, tables
 from hiring_api.web.http.extensions import Routes
-from hiring_api.web.http.media_types import CSS, HTML, JAVASCRIPT
+from hiring_api.web.media_types import CSS, HTML, JAVASCRIPT
 
 _FILES = Path(__file__).parents[1] / "console"
 # Nothing from other sites, no inline script: a name with markup in it stays text

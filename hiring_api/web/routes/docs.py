@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import flask_swagger_ui
 from flask import Blueprint, request, send_from_directory
 
-from hiring_api.web.http.media_types import HTML, JSON, wanted
+from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.problems import problem
+from hiring_api.web.media_types import HTML, JSON
 
 if TYPE_CHECKING:
     from flask import Flask, Response

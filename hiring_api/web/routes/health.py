@@ -15,7 +15,7 @@ from hiring_api.errors import DatabaseUnavailable
 from hiring_api.web.http import prometheus
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.gauges import Stored
-from hiring_api.web.http.media_types import TEXT
+from hiring_api.web.media_types import TEXT
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
 

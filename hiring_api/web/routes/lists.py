@@ -14,9 +14,9 @@ from hiring_api.model.validation import schema
 from hiring_api.queries import lists
 from hiring_api.queries.lists import Selection
 from hiring_api.web.http.extensions import Routes, engine, form
-from hiring_api.web.http.media_types import CSV, JSON, NDJSON
 from hiring_api.web.http.representations import conditional, link, listing
 from hiring_api.web.http.representations import table as as_table
+from hiring_api.web.media_types import CSV, JSON, NDJSON
 from hiring_api.web.schemas.lists import list_page, list_query
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED, problems
 

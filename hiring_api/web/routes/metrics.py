@@ -8,8 +8,8 @@ from hiring_api.database.transactions import snapshot
 from hiring_api.queries import metrics
 from hiring_api.web.http import charts
 from hiring_api.web.http.extensions import Routes, engine, form
-from hiring_api.web.http.media_types import CSV, JSON, SVG
 from hiring_api.web.http.representations import conditional, listing, table
+from hiring_api.web.media_types import CSV, JSON, SVG
 from hiring_api.web.schemas.metrics import AboveMeanSchema, QuartersSchema, list_of
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED
 from hiring_api.web.schemas.parameters import YearQuery

@@ -20,9 +20,10 @@ from hiring_api.rejects.listing import (
     rejects_stream,
     repair_lines,
 )
+from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.extensions import Routes, engine, form
-from hiring_api.web.http.media_types import CSV, JSON, wanted
 from hiring_api.web.http.representations import csv_file, link, listing
+from hiring_api.web.media_types import CSV, JSON
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED
 from hiring_api.web.schemas.reject import RejectsQuery, RejectsSchema
 

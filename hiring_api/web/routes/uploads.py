@@ -16,10 +16,10 @@ from hiring_api.loading.task import Limit, Loaded, Task
 from hiring_api.model.tables import resource, tables
 from hiring_api.rejects.record import Origin
 from hiring_api.web.http.extensions import Routes, engine
-from hiring_api.web.http.media_types import CSV
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.request_ids import request_id
 from hiring_api.web.http.uploaded_file import sent_file
+from hiring_api.web.media_types import CSV
 from hiring_api.web.schemas.operations import TEXT, file_body, problems
 from hiring_api.web.schemas.upload import UploadQuery, UploadSchema
 

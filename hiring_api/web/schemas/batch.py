@@ -10,14 +10,14 @@ from marshmallow import fields
 
 from hiring_api.model.tables import kinds, resource, tables
 from hiring_api.model.validation import schema
-from hiring_api.web.http.batch_body import MOST_ROWS
-from hiring_api.web.http.media_types import CSV, JSON, NDJSON
+from hiring_api.web.media_types import CSV, JSON, NDJSON
 
 from .parameters import Query, choice, flag
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
 
+MOST_ROWS = 1000  # of one request
 _FREE_ID = 9001  # in the sample data
 _STATUSES = ["inserted", "updated", "skipped", "failed", "rolled_back"]
 

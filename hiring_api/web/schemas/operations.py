@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hiring_api.web.http.problems import ProblemSchema
+from .problem import ProblemSchema
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""The media types of bodies and answers, and which of those that a route has its client wants."""
+"""Which of the media types that a route has its client wants."""
 
 from __future__ import annotations
 
@@ -6,11 +6,6 @@ from flask import request
 from werkzeug.datastructures import MIMEAccept
 from werkzeug.exceptions import NotAcceptable
 from werkzeug.http import parse_accept_header
-
-JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
-AVRO, ZIP = "application/avro", "application/zip"
-SVG = "image/svg+xml"
-HTML, CSS, JAVASCRIPT, TEXT = "text/html", "text/css", "text/javascript", "text/plain"
 
 
 def wanted(*offered: str) -> str:

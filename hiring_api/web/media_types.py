@@ -1,0 +1,6 @@
+"""The media types of bodies and answers."""
+
+JSON, CSV, NDJSON = "application/json", "text/csv", "application/x-ndjson"
+AVRO, ZIP = "application/avro", "application/zip"
+SVG = "image/svg+xml"
+HTML, CSS, JAVASCRIPT, TEXT = "text/html", "text/css", "text/javascript", "text/plain"
