@@ -48,7 +48,11 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
     @problems(blueprint, 409, 507)
     @blueprint.doc(operationId=f"backup_{name}")
     def get(codec: str) -> Response:
-        """All rows of the table as an Avro file, from one snapshot."""
+        """Download all rows of a table as an Avro file.
+
+        They are from one snapshot. The file has their number and a checksum of them, so that a damaged one is
+        not restored.
+        """
         return new_file(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
 
     _ = get
@@ -62,7 +66,10 @@ def _add_backup_all(blueprint: Routes) -> None:
     @problems(blueprint, 409, 507)
     @blueprint.doc(operationId="backup_all")
     def get(codec: str) -> Response:
-        """A zip of an Avro file for each table and a manifest, all from one snapshot."""
+        """Download all tables as a zip.
+
+        It has an Avro file for each table and a manifest with their checksums, all from one snapshot.
+        """
         return new_file(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
 
     _ = get
@@ -77,7 +84,11 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
     @problems(blueprint, 400, 409, 413, 415, 507)
     @blueprint.doc(requestBody=file_body(_AVRO_TYPES), operationId=f"restore_{name}")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
-        """Brings the rows of an Avro file into the table, all of them or none."""
+        """Restore a table from an Avro file.
+
+        All of its rows are brought in or none, in one transaction. Files that other programs wrote are taken
+        as well; where they have no checksum, the answer says so.
+        """
         with sent_file(_AVRO_TYPES) as file:
             rows = AvroRows(file, table, ignore_extra=ignore_extra)
             done = restore_files([rows], mode, dry_run=dry_run, keep=keep)
@@ -93,7 +104,10 @@ def _add_restore_all(blueprint: Routes) -> None:
     @problems(blueprint, 400, 409, 413, 415, 507)
     @blueprint.doc(requestBody=file_body(_ZIP_TYPES), operationId="restore_all")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
-        """Brings the rows of a zip from `/backup/all` into all tables, all of them or none."""
+        """Restore all tables from a zip of `/backup/all`.
+
+        All rows are brought in or none, in one transaction.
+        """
         with sent_file(_ZIP_TYPES) as file, open_archive(file, ignore_extra=ignore_extra) as files:
             return jsonify(restore_files(files, mode, dry_run=dry_run, keep=keep))
 

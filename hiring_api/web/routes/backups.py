@@ -43,7 +43,11 @@ _MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
 @routes.response(201, KeptSchema, description="The backup is kept", headers=_MADE)
 @problems(routes, 409, 507)
 def keep(codec: str) -> Response:
-    """Keeps a backup of all tables, then deletes those that are too many or too old."""
+    """Keep a backup of all tables.
+
+    Then backups that are too many (`BACKUP_KEEP`) or too old (`BACKUP_KEEP_DAYS`) are deleted. The newest
+    one, the newest that was asked for and the newest verified one always stay.
+    """
     kept = catalogue.keep(engine(), store(), codec=codec)
     catalogue.prune(store(), *retention(), identity.database_of(engine()))
     response = jsonify(_described(kept))
@@ -57,7 +61,11 @@ def keep(codec: str) -> Response:
 @routes.response(200, KeptListSchema)
 @routes.alt_response(304, description=UNCHANGED)
 def kept_backups(limit: int, after: str | None = None) -> Response:
-    """The kept backups, newest first."""
+    """List the kept backups, newest first.
+
+    Those that a restore kept of what it replaced are among them. `next` is the path of the following page, or
+    null.
+    """
     found = [kept for kept in catalogue.listed(store()) if after is None or kept.name < after]
     page = found[:limit]
     following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
@@ -71,7 +79,7 @@ def kept_backups(limit: int, after: str | None = None) -> Response:
 @routes.alt_response(304, description=UNCHANGED)
 @problems(routes, 404, 507)
 def kept_backup(name: str) -> Response:
-    """A kept backup as a zip; with `Accept: application/json` what is in it.
+    """Download a kept backup as a zip; with `Accept: application/json`, describe it.
 
     The zip is compared with its checksum before the first byte is sent: a damaged one is a 422.
     """
@@ -92,7 +100,12 @@ def _described(kept: catalogue.KeptBackup) -> dict[str, Any]:
 @routes.response(200, KeptSchema)
 @problems(routes, 404, 409)
 def verify_backup(name: str, level: Level) -> Response:
-    """Finds out whether a kept backup would restore; 422 says what is wrong with it."""
+    """Find out whether a kept backup would restore.
+
+    The bytes are compared with their checksum; by default every row is decoded as well, and
+    `level=restore` also loads them into scratch tables. What was found is noted with the backup. Of a damaged
+    one, the 422 says what is wrong.
+    """
     kept = catalogue.find(store(), name)
     try:
         with catalogue.opened(store(), kept) as files:
@@ -111,7 +124,11 @@ def verify_backup(name: str, level: Level) -> Response:
 def restore_backup(
     name: str, mode: Mode, dry_run: bool, other_database: bool, keep: bool | None = None
 ) -> Response:
-    """Restores the tables that are in a kept backup, all of them or none."""
+    """Restore the tables that are in a kept backup.
+
+    All of them are restored or none, in one transaction. A backup of another database is a 409, unless
+    `other_database=true` says that it is meant.
+    """
     kept = catalogue.find(store(), name)
     if not other_database:
         identity.require_own(identity.database_of(engine()), kept.database, "other_database=true")
@@ -124,6 +141,9 @@ def restore_backup(
 @routes.response(204, description="It is gone")
 @problems(routes, 404)
 def delete_backup(name: str) -> Any:
-    """Deletes a kept backup."""
+    """Delete a kept backup.
+
+    It cannot be brought back.
+    """
     catalogue.remove(store(), name)
     return Response(status=204)

@@ -76,7 +76,7 @@ _STATUSES = {
 
 
 def _answers(blueprint: Routes, schema: type[marshmallow.Schema], example: Any) -> Any:
-    """The decorator that documents the answers of a batch route."""
+    """Decorate a batch route with the answers that it documents."""
 
     def decorate(view: Any) -> Any:
         for status, description in _STATUSES.items():
@@ -105,7 +105,7 @@ def all_routes() -> Routes:
         requestBody=body_of_all(), parameters=[KEY_HEADER, PREFER_HEADER], operationId="post_batch"
     )
     def post_all(**parameters: Any) -> Response:
-        """Takes 1 to 1000 rows of several tables in one transaction.
+        """Take 1 to 1000 rows of several tables in one transaction.
 
         Children may refer to parents of the same request.
         """

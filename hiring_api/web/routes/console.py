@@ -24,7 +24,10 @@ routes = Routes("console", __name__, template_folder=str(_FILES), description="A
 @routes.query(forms=(HTML,))
 @routes.response(200, {"type": "string"}, content_type=HTML)
 def page() -> Response:
-    """The console, with the tables that there are."""
+    """The console, a page for people.
+
+    It sends rows and files, and shows tables, rejects and metrics, by the same calls as programs make.
+    """
     response = Response(render_template("console.html", resources=[resource(table) for table in tables()]))
     response.headers["Content-Security-Policy"] = _POLICY
     return response
@@ -34,7 +37,10 @@ def page() -> Response:
 @routes.query(forms=(CSS,))
 @routes.response(200, {"type": "string"}, content_type=CSS)
 def style() -> Response:
-    """What the console looks like."""
+    """The style sheet of the console.
+
+    It names no other site, which the console's Content-Security-Policy would not let through.
+    """
     return send_from_directory(_FILES, "console.css")
 
 
@@ -42,5 +48,8 @@ def style() -> Response:
 @routes.query(forms=(JAVASCRIPT,))
 @routes.response(200, {"type": "string"}, content_type=JAVASCRIPT)
 def script() -> Response:
-    """What moves the console."""
+    """The script of the console.
+
+    It puts what it was answered into the page as text, never as markup.
+    """
     return send_from_directory(_FILES, "console.js")

@@ -36,7 +36,11 @@ CONFIG: dict[str, Any] = {
     "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
     "API_SPEC_OPTIONS": {
-        "info": {"description": _DESCRIPTION, "license": {"name": "MIT", "identifier": "MIT"}},
+        "info": {
+            "description": _DESCRIPTION,
+            "contact": {"name": "Whoever runs this server"},
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
         "servers": [{"url": "/", "description": "The server that this document came from"}],
     },
 }

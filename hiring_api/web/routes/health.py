@@ -31,7 +31,10 @@ class HealthSchema(marshmallow.Schema):
 @routes.response(200, HealthSchema)
 @routes.doc(security=[])
 def live() -> Any:
-    """The process answers."""
+    """Tell that the process answers.
+
+    Neither the database nor the backup folder is asked: restarting the process would not bring them back.
+    """
     return jsonify(status="ok")
 
 
@@ -40,7 +43,12 @@ def live() -> Any:
 @routes.response(200, {"type": "string"}, content_type=TEXT)
 @routes.doc(security=[])
 def metrics() -> Any:
-    """Counts and times of requests and rows, refused rows, and the last backup, for Prometheus."""
+    """Give figures to Prometheus: requests, rows, refused rows, the last backup.
+
+    Requests and rows are counted by all processes of the API together. Refused rows and backups are read from
+    the database and the backup folder, so those of the migration job and the command line count as well;
+    without these two the other figures are given alone.
+    """
     return prometheus.exposition(Stored())
 
 
@@ -49,7 +57,11 @@ def metrics() -> Any:
 @routes.response(200, HealthSchema)
 @routes.doc(security=[])
 def ready() -> Any:
-    """The database can be reached and written, and has the schema that this program needs; else 503."""
+    """Tell whether requests can be served.
+
+    The database must be reached, take writes, and have the schema that this program needs; else it is a 503,
+    whose detail says what is missing.
+    """
     with snapshot(engine()) as connection:
         if not schema.is_current(connection):
             raise DatabaseUnavailable(NO_SCHEMA)

@@ -54,7 +54,11 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     @blueprint.response(200, row)
     @blueprint.alt_response(304, description=UNCHANGED)
     @problems(blueprint, 404)
-    @blueprint.doc(summary=f"One row of {name}", operationId=f"get_row_of_{name}")
+    @blueprint.doc(
+        summary=f"Get one row of {name}",
+        description="The row with this id; 404 where there is none.",
+        operationId=f"get_row_of_{name}",
+    )
     def one(row_id: int) -> Response:
         with snapshot(engine()) as connection:
             found = lists.find(connection, table, row_id)

@@ -53,7 +53,12 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
         requestBody=file_body(_TYPES, TEXT), operationId=f"upload_{name}", summary=f"Load a CSV of {name}"
     )
     def post(**parameters: Any) -> Response:
-        """Loads a CSV with or without a header, in one transaction, and reports as the migration job does."""
+        """Load a CSV with or without a header.
+
+        It is loaded and reported as by the migration job: right rows go in, in one transaction; each of the
+        others is kept at `/rejects` with all its errors. With `max_rejects`, a file with more of them is not
+        loaded at all.
+        """
         with sent_file(_TYPES) as file:
             return _upload(table, file, **parameters)
 

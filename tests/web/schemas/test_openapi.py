@@ -77,6 +77,7 @@ def test_every_operation_names_its_problems_and_who_may_call_it(document):
     assert document["components"]["securitySchemes"] == {"basic": {"type": "http", "scheme": "basic"}}
     for method, path, operation in operations(document):
         assert operation.get("summary"), path
+        assert operation.get("description"), path
         expected = {"406", "408", "414", "422", "431", "500", "503"}
         if path in OPEN:
             assert operation["security"] == []
