@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-REQUESTED, BEFORE_RESTORE = "requested", "before restore"  # why a backup was kept
+REQUESTED, BEFORE_RESTORE = REASONS = ("requested", "before restore")  # why a backup was kept
 DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what a verification finds
 _NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 _LEFT_ALONE: Final = timedelta(days=1)  # a zip without entry may be one that is being written
@@ -166,12 +166,24 @@ def _write(file: BinaryIO, text: bytes) -> None:
     file.write(text)
 
 
-def listed(store: Store) -> list[KeptBackup]:
-    """All kept backups, newest first."""
+def kept_names(store: Store) -> list[str]:
+    """The names of all kept backups, newest first; no entry is read."""
     names = set(store.names())
     found = [name[:-5] for name in names if name.endswith(".json") and f"{name[:-5]}.zip" in names]
-    entries = []
-    for name in sorted(found, reverse=True):
+    return sorted(found, reverse=True)
+
+
+def listed(store: Store, after: str | None = None, limit: int | None = None) -> list[KeptBackup]:
+    """The kept backups, newest first: those older than the one named `after`, at most `limit` of them.
+
+    Only their entries are read: in a bucket each is a request of its own.
+    """
+    entries: list[KeptBackup] = []
+    for name in kept_names(store):
+        if after is not None and name >= after:
+            continue
+        if len(entries) == limit:
+            break
         try:
             entries.append(find(store, name))
         except NotFound:  # deleted meanwhile, or not an entry of ours

@@ -1,33 +1,39 @@
-"""Figures for Prometheus that are read when they are asked for: they tell of every way in, the migration
-job's and the command line's included, and outlive the processes of the API.
+"""Figures for Prometheus that are read when they are asked for, from the database and the backup folder.
+
+So they count what the migration job and the command line did as well, and outlive the API's processes.
 """
 
 from __future__ import annotations
 
 import logging
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from hiring_api.backup import catalogue
+from hiring_api.backup.file_store import open_store
 from hiring_api.database.transactions import snapshot
-from hiring_api.errors import HiringError
+from hiring_api.errors import HiringError, NotFound
 from hiring_api.model.tables import resource
 from hiring_api.rejects.listing import reject_figures
 
 from .backup_folder import store
+from .bodies import settings
 from .extensions import engine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+_REMEMBERED = 10_000  # backups
+
 log = logging.getLogger(__name__)
 
 
 class Stored(Collector):
-    """What the database and the backup folder say; nothing of that which cannot be reached."""
+    """What the database and the backup folder say; of one that cannot be reached, nothing."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """The figures."""
@@ -63,9 +69,29 @@ def _backups() -> Iterator[GaugeMetricFamily]:
     last = GaugeMetricFamily(
         "hiring_last_backup_timestamp_seconds", "When a backup was last kept", labels=["reason"]
     )
-    newest: dict[str, str] = {}
-    for kept in catalogue.listed(store()):
-        newest.setdefault(kept.reason, kept.time)
+    newest: dict[str, float] = {}
+    for name in catalogue.kept_names(store()):
+        try:
+            reason, time = _reason_and_time(settings().backup_dir, name)
+        except NotFound:  # deleted meanwhile, or not an entry of ours
+            continue
+        newest.setdefault(reason, time)
+        if len(newest) == len(catalogue.REASONS):  # the names come newest first: older ones change nothing
+            break
     for reason, time in newest.items():
-        last.add_metric([reason], datetime.fromisoformat(time).timestamp())
+        last.add_metric([reason], time)
     yield last
+
+
+@lru_cache(_REMEMBERED)
+def _reason_and_time(place: str, name: str) -> tuple[str, float]:
+    """Why and when (seconds since 1970) the backup `name` in the folder or bucket `place` was kept.
+
+    Neither ever changes, so a process reads each entry once: in a bucket each is a request of its own, and
+    Prometheus comes several times a minute.
+
+    Raises:
+        NotFound: there is no such backup; this is not remembered.
+    """
+    kept = catalogue.find(open_store(place), name)
+    return kept.reason, datetime.fromisoformat(kept.time).timestamp()

@@ -66,7 +66,7 @@ def kept_backups(limit: int, after: str | None = None) -> Response:
     Those that a restore kept of what it replaced are among them. `next` is the path of the following page, or
     null.
     """
-    found = [kept for kept in catalogue.listed(store()) if after is None or kept.name < after]
+    found = catalogue.listed(store(), after, limit + 1)
     page = found[:limit]
     following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
     return listing([_described(kept) for kept in page], following)

@@ -100,7 +100,7 @@ class KeptSchema(marshmallow.Schema):
 
     name = fields.String(required=True, metadata={"example": "20260131T040506Z-1a2b3c4d"})
     time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
-    reason = fields.String(required=True, metadata={"enum": [catalogue.REQUESTED, catalogue.BEFORE_RESTORE]})
+    reason = fields.String(required=True, metadata={"enum": list(catalogue.REASONS)})
     bytes = fields.Integer(required=True)
     sha256 = fields.String(required=True)
     rows = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)

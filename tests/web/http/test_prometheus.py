@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -140,6 +141,16 @@ def test_the_last_backup_is_told_whoever_kept_it(client, settings, root):
     for item in client.get("/backups").json["items"]:
         client.delete(f"/backups/{item['name']}")
     assert told() == {}
+
+
+def test_each_entry_of_a_kept_backup_is_read_once_however_often_prometheus_comes(client, settings):
+    client.post("/backups")
+    first = figures(client, "hiring_last_backup_timestamp_seconds")
+    [entry] = Path(settings.backup_dir).glob("*.json")
+    entry.write_bytes(b"no entry any more")  # as it cannot be read, what is told was remembered
+    assert figures(client, "hiring_last_backup_timestamp_seconds") == first != {}
+    entry.unlink()
+    assert figures(client, "hiring_last_backup_timestamp_seconds") == {}
 
 
 @pytest.mark.parametrize("place", ["memory://hiring", "nonsense://x"])
