@@ -48,7 +48,7 @@ class _Api(Api):
 
 
 def create_app(settings: Settings | None = None) -> Flask:
-    """The application.
+    """Put the application together; `settings` are those of the environment where none are given.
 
     Raises:
         SettingsError: a setting is wrong, or there are no credentials.
@@ -68,6 +68,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         prepare(db.engine)
+    # What runs before a request does so in this order: its id is first, so that all others can log it
     request_ids.register(app)
     prometheus.register(app)
     auth.guard(app, settings)

@@ -9,7 +9,7 @@ from werkzeug.http import parse_accept_header
 
 
 def wanted(*offered: str) -> str:
-    """The media type of `offered` that the client likes best, by RFC 9110, section 12.5.1.
+    """Choose the media type of `offered` that the client likes best, by RFC 9110, section 12.5.1.
 
     Where it likes several equally, one that it names goes before those that `*/*` lets through, then the
     first of `offered`. Parameters such as `charset=utf-8` are ignored: each type comes in one form only.

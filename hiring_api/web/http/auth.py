@@ -37,7 +37,7 @@ class Credentials:
         self._user, self._password = _digest(user), _digest(password)
 
     def are_in(self, header: str | None) -> bool:
-        """Whether a header Authorization holds them; None is no header."""
+        """True if a header Authorization holds them; None is no header."""
         try:
             sent = Authorization.from_header(header)
         except ValueError:  # letters beyond ASCII
@@ -47,8 +47,10 @@ class Credentials:
         return self.match(sent.username or "", sent.password or "")
 
     def match(self, user: str, password: str) -> bool:
-        """Whether it is they. Both comparisons always run, on digests of one length: their time tells
-        nothing.
+        """True if both are right.
+
+        Both comparisons always run, on digests of one length, so that the time they take says nothing about
+        the right ones.
         """
         right_user = hmac.compare_digest(_digest(user), self._user)
         right_password = hmac.compare_digest(_digest(password), self._password)
@@ -56,7 +58,7 @@ class Credentials:
 
 
 def guard(app: Flask, settings: Settings) -> None:
-    """Puts `app` behind the user and password of `settings`.
+    """Put `app` behind the user and password of `settings`.
 
     Raises:
         SettingsError: there are none.
@@ -70,7 +72,7 @@ def guard(app: Flask, settings: Settings) -> None:
 
 
 def _is_open() -> bool:
-    """Whether everybody may see what is at the address."""
+    """True if everybody may see what is at the request's address."""
     return request.path.startswith(_OPEN) or request.path in _OPEN_EXACTLY
 
 
@@ -111,7 +113,7 @@ def _require_credentials() -> Response | None:
 
 
 def _refuse_other_hosts() -> Response | None:
-    """Where we know our names, another one means that somebody has lied to the caller or to us."""
+    """Refuse a Host that is none of ours: somebody has lied to the caller or to us (DNS rebinding)."""
     if (
         not settings().allowed_hosts
         or request.path.startswith("/health/")
@@ -122,9 +124,10 @@ def _refuse_other_hosts() -> Response | None:
 
 
 def _refuse_cross_site() -> Response | None:
-    """Browsers attach stored Basic credentials to requests that other sites make them send.
+    """Refuse what another site made a browser send: browsers add stored Basic credentials to that as well.
 
-    A site whose name was made to lead here sends an Origin equal to the Host: so that has to be ours as well.
+    Sec-Fetch-Site says where a request is from, in browsers that know it; else Origin does. A site whose name
+    was made to lead here sends an Origin equal to the Host: so that has to be ours as well.
     """
     if request.method in _SAFE:
         return None
@@ -142,7 +145,7 @@ def _refuse_cross_site() -> Response | None:
 
 
 def _forbid_to_store(response: Response) -> Response:
-    """People's names are for who asked: neither a browser nor a proxy may keep them for later."""
+    """Forbid browsers and proxies to store the answer: people's names are for who asked."""
     if not _is_open():
         response.headers["Cache-Control"] = "no-store"
     return response

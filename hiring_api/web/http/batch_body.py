@@ -1,4 +1,4 @@
-"""The rows in a body, whether it is JSON, NDJSON or CSV; each validated, none of them left out."""
+"""Rows from the body of a batch: JSON, NDJSON or CSV. Each is validated, and none left out."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NDJSON = {NDJSON, "application/ndjson", "application/jsonl"}
 
 
 def batch_of(table: Table, body: bytes) -> Batch:
-    """The validated rows of `table` in a body of the request's Content-Type.
+    """Read and validate the rows of `table` in `body`, which is of the request's Content-Type.
 
     Raises:
         UnsupportedMediaType: the Content-Type is none of those taken.
@@ -48,7 +48,9 @@ def batch_of(table: Table, body: bytes) -> Batch:
 
 
 def batches_of(body: bytes) -> list[Batch]:
-    """The validated rows of several tables in a JSON object with a list of rows for each, parents first.
+    """Read and validate the rows of several tables in a JSON object with a list of rows for each.
+
+    The batches come parents first, however the object has them.
 
     Raises:
         UnsupportedMediaType, BadRequest: as for one table; only JSON is taken.
@@ -66,12 +68,14 @@ def batches_of(body: bytes) -> list[Batch]:
 
 
 def _lines(text: str) -> list[Any]:
+    """The values of NDJSON, one in each line that is not blank."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     _check_count(len(lines))  # before millions of them are read
     return [parse_json(line, f"line {number}") for number, line in lines]
 
 
 def _rows(value: Any) -> list[Any]:
+    """The raw rows in a JSON value: a list, or a single object."""
     if isinstance(value, dict):
         return [value]
     if not isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Reading request bodies within their limits, whether or not the client said how long they are."""
+"""Request bodies, read within their limits whether or not the client said how long they are."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def settings() -> Settings:
 
 
 def pieces(limit: int) -> Iterator[bytes]:
-    """The body in pieces, inflated where it was sent with `Content-Encoding: gzip`.
+    """Read the body in pieces, inflated where it was sent with `Content-Encoding: gzip`.
 
     None has more than `PIECE` bytes. Werkzeug's own limit hands over the first bytes of a longer chunked body
     as if they were all of it; so the bytes are counted here, those that came and those that they inflate to.
@@ -64,7 +64,7 @@ def _counted(limit: int) -> Iterator[bytes]:
 
 
 def _read() -> bytes:
-    """The next bytes that came, none at the end.
+    """Read the next bytes that came, none at the end.
 
     gunicorn raises errors of its own where a chunked body is cut short or its chunks are malformed.
     """
@@ -76,7 +76,7 @@ def _read() -> bytes:
 
 
 def _inflated(limit: int) -> Iterator[bytes]:
-    """A gzip body (RFC 1952) of one or more members; a bomb stops at the limit."""
+    """Inflate a gzip body (RFC 1952) of one or more members, no further than the limit."""
     member = zlib.decompressobj(wbits=_GZIP)
     inflated = 0
     for piece in _counted(limit):
@@ -103,7 +103,7 @@ def too_large(limit: int) -> RequestEntityTooLarge:
 
 
 def read_body() -> bytes:
-    """The whole body, at most `Settings.max_body` bytes, inflated.
+    """Read the whole body, inflated: at most `Settings.max_body` bytes.
 
     Raises:
         RequestEntityTooLarge, BadRequest, UnsupportedMediaType, StorageFull: see `pieces`.
@@ -112,7 +112,7 @@ def read_body() -> bytes:
 
 
 def decoded(body: bytes) -> str:
-    """The text of a UTF-8 body, without the byte order mark that some programs begin it with.
+    """Decode a UTF-8 body, without the byte order mark that some programs begin it with.
 
     Raises:
         UnsupportedMediaType: the Content-Type names another charset.

@@ -38,8 +38,13 @@ _PLOT: Final = _WIDTH - _NAMES_WIDTH - _FIGURES_WIDTH
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Horizontal bars, the first on top. `bars` has the name of each, and its parts in the order of `legend`;
-    `mean` is drawn as a line.
+    """Horizontal bars, the first on top.
+
+    Attributes:
+        title: what the chart shows.
+        bars: the name of each bar, and its parts in the order of `legend`.
+        legend: the names of the parts; none where bars have one part.
+        mean: where to draw a line across all bars, if anywhere.
     """
 
     title: str
@@ -96,7 +101,7 @@ def above_mean(rows: Sequence[dict[str, Any]], year: int) -> Response:
 
 
 def draw(chart: Chart) -> Response:
-    """The chart as SVG; of many bars only the first ones, which the title then says."""
+    """Draw the chart as SVG; of many bars only the first ones, which the title then says."""
     title, shown = chart.title, chart.bars[:_MOST_BARS]
     if len(chart.bars) > len(shown):
         title += f" (the first {_MOST_BARS} of {len(chart.bars)})"

@@ -1,4 +1,4 @@
-"""Who sends a request, and to which of our names: its own address behind proxies, and its Host."""
+"""The address of a client, behind proxies too, and the name (Host) under which it called us."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ _NEIGHBOURS = 64  # bits of the network in which one client has all IPv6 address
 
 
 def client_address(peer: str, forwarded: str, proxies: Collection[Network]) -> str:
-    """The address that a request came from.
+    """Find the address that a request came from.
 
-    `forwarded` is its X-Forwarded-For, of which nothing is believed but what trusted proxies have added: the
-    last address in it that is none of theirs.
+    Anybody can send an X-Forwarded-For (`forwarded`), to which each proxy adds the address that called it. So
+    it is read from its end: as long as the caller is one of the trusted `proxies`, the address before it is
+    believed. What `peer`, the other end of the connection, says is all that is believed of anybody else.
     """
     address = _parsed(peer)
     hops = forwarded.split(",")
@@ -38,7 +39,7 @@ def client_address(peer: str, forwarded: str, proxies: Collection[Network]) -> s
 
 
 def one_client(address: str) -> str:
-    """The address or, of IPv6, the network, that one client has to itself."""
+    """The addresses that one client has to itself: one of IPv4, or an IPv6 network of 64 bits."""
     parsed = _parsed(address)
     if isinstance(parsed, IPv6Address):
         return str(ip_network((parsed, _NEIGHBOURS), strict=False))
@@ -58,7 +59,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def is_ours(host: str, settings: Settings) -> bool:
-    """Whether a Host is one of ALLOWED_HOSTS, each with or without a port.
+    """True if a Host is one of ALLOWED_HOSTS, each with or without a port.
 
     Without that setting all are ours; but where only this machine can call, only names of this machine are.
     """

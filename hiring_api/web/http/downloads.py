@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 
 def new_file(media_type: str, table: Table | None, write: Callable[[BinaryIO], str]) -> Response:
-    """The answer with the file that `write` writes; what it returns tells equal contents apart from others.
+    """Answer with the file that `write` writes: of `table`, or of all tables for None.
 
-    The file is complete before the first byte of the answer. Without a name on disk it is gone with the
-    answer, however that ends.
+    `write` returns a text that is equal for equal contents, which becomes the ETag. The file is complete
+    before the first byte of the answer. Without a name on disk it is gone with the answer, however that ends.
+
+    Raises:
+        StorageFull: there is no room for it.
     """
     file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
     try:
@@ -37,9 +40,9 @@ def new_file(media_type: str, table: Table | None, write: Callable[[BinaryIO], s
 
 
 def whole_file(file: BinaryIO, media_type: str, name: str, content: str) -> Response:
-    """The answer with all of `file`, to be saved as `name`; the file is closed with it.
+    """Answer with all of `file`, to be saved as `name`; the file is closed with the answer.
 
-    `content` tells equal contents apart from others.
+    `content` is a text that is equal for equal contents.
     """
     size = file.seek(0, SEEK_END)
     file.seek(0)

@@ -49,9 +49,7 @@ class _StrictParser(FlaskParser):
 
 
 class Routes(Blueprint):
-    """A flask-smorest blueprint with strict query parameters, and the errors that every route can answer
-    in its documentation.
-    """
+    """A flask-smorest blueprint with strict query parameters, which documents the errors of each route."""
 
     ARGUMENTS_PARSER = _StrictParser()
 
@@ -60,7 +58,7 @@ class Routes(Blueprint):
         self._prepare_doc_cbks.append(complete)
 
     def query(self, schema: type[marshmallow.Schema] | None = None, forms: tuple[str, ...] = (JSON,)) -> Any:
-        """The decorator that every route has.
+        """Decorate a view with its query parameters and the media types of its answers; each view needs it.
 
         Args:
             schema: of its query parameters, which the view gets as keyword arguments; by default it has none.

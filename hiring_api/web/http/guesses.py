@@ -49,7 +49,7 @@ class Guesses:
         self._pause_until = 0.0
 
     def count(self, address: str) -> int:
-        """Notes a wrong password; how many seconds `address` has to wait, 0 where it need not."""
+        """Count a wrong password; return how many seconds `address` has to wait, 0 if it need not."""
         now = self._clock()
         window = int(now // WINDOW)
         with self._counting:
@@ -69,7 +69,7 @@ class Guesses:
         return self._own[address] + self._others.get(address, 0)
 
     def _share(self, window: int, address: str, now: float) -> None:
-        """Tells the other processes, and learns from them; unless a thread of this one is doing so."""
+        """Tell the other processes, and learn from them; unless a thread of this one is doing so."""
         if (
             self._writes >= _MOST_WRITES
             or now < self._pause_until

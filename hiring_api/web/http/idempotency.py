@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a request sent again is answered again, and done once."""
+"""`Idempotency-Key`: a request that is sent again gets the first answer again, and is done once."""
 
 from __future__ import annotations
 
@@ -28,19 +28,27 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Keeps the answer to the present request in the transaction of its rows."""
+    """Keeps the answer to the present request in the transaction of its rows.
+
+    Attributes:
+        scope: the digest of the user and the key.
+        fingerprint: the digest of what is asked for.
+    """
 
     scope: str
     fingerprint: str
 
     def keep(self, connection: Connection, response: Response) -> None:
-        """To be called within the transaction."""
+        """Keep the answer; to be called within the transaction."""
         answer = Answer(self.fingerprint, response.status_code, response.get_data(as_text=True))
         idempotency.keep(connection, self.scope, answer, settings().idempotency_hours)
 
 
 def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Response:
-    """The answer of `handle`, or the one kept for the same request under the same key.
+    """Answer with what `handle` answers, or with what was kept for the same request under the same key.
+
+    `handle` is given None where the request has no key. The named lock is held until its answer is committed,
+    over all processes: two equal requests at the same time would else both find nothing kept.
 
     Raises:
         UnprocessableEntity: the key is malformed, or was used for another request.
@@ -65,12 +73,12 @@ def _find(keeper: Keeper) -> Answer | None:
 
 
 def _scope(key: str) -> str:
-    """A key belongs to a user, who may have sent it to any route."""
+    """The digest under which a key is kept: it belongs to a user, who may have sent it to any route."""
     return digest(*(part.encode() for part in (settings().api_user or "", key)))
 
 
 def _fingerprint(body: bytes) -> str:
-    """Equal for requests that ask for the same: on one route, with one query, type and body."""
+    """The digest of what is asked for: route, query, type and body."""
     route = f"{request.method} {request.path}".encode()
     return digest(route, request.query_string, request.mimetype.encode(), body)
 

@@ -1,4 +1,4 @@
-"""Every error as RFC 9457 problem+json; the one place where the errors of `data` become HTTP statuses."""
+"""Every error as RFC 9457 problem+json. Here alone, errors of the rooms below become HTTP statuses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
 
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
-    """A problem+json answer; `members` are further members of the object."""
+    """Answer with problem+json; `members` are further members of the object."""
     title = {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, HTTP_STATUS_CODES[status])
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body |= {"request_id": g.get("request_id"), **members}
@@ -40,7 +40,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
 
 
 def register(app: Flask) -> None:
-    """Makes `app` answer every error as a problem."""
+    """Let `app` answer every error as a problem."""
     app.register_error_handler(errors.HiringError, _hiring_problem)
     app.register_error_handler(HTTPException, http_problem)
     app.after_request(_unmet)
@@ -59,7 +59,7 @@ def _hiring_problem(error: errors.HiringError) -> Response:
 
 
 def _unmet(response: Response) -> Response:
-    """Werkzeug answers 412 without raising an error, with the body that was not asked for."""
+    """Answer 412 as a problem: Werkzeug raises no error for it, and sends the body that was not asked for."""
     if response.status_code != 412:  # noqa: PLR2004
         return response
     response.close()
@@ -75,7 +75,7 @@ _LATER = (errors.DatabaseUnavailable, errors.StorageUnavailable, errors.Busy)
 
 
 def http_problem(error: HTTPException) -> Response:
-    """The answer to an error of Flask, Werkzeug or webargs; of a defect nothing but its number is told."""
+    """Answer an error of Flask, Werkzeug or webargs; of a defect nothing but its request's id is told."""
     status = error.code or 500
     headers = {name: value for name, value in error.get_headers() if name != "Content-Type"}
     if "Allow" in headers:

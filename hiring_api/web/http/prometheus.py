@@ -34,13 +34,13 @@ _METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
-    """Counts the requests of `app`."""
+    """Count the requests of `app`."""
     app.before_request(_start)
     app.after_request(_count)
 
 
 def count_rows(table: str, counts: Mapping[str, int]) -> None:
-    """Counts rows of a batch, an upload or a restore that was no dry run.
+    """Count the rows of a batch, an upload or a restore that was no dry run.
 
     Args:
         table: its name in URLs.

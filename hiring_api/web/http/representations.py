@@ -23,12 +23,12 @@ _TAG = re.compile(r'(?:^|(?<=,))[ \t]*((?:W/)?"[^"]*")[ \t]*(?=,|$)')
 
 
 def link(path: str, parameters: dict[str, Any]) -> str:
-    """A path of this service with its query."""
+    """Build a path of this service with its query."""
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
 def listing(items: list[dict[str, Any]], following: str | None = None, total: int | None = None) -> Response:
-    """A list as JSON, with the path of the next page in the body and in `Link` (RFC 8288).
+    """Answer with a list as JSON, with the path of the next page in the body and in `Link` (RFC 8288).
 
     `total` is how many there are on all pages, where that was asked for.
     """
@@ -39,8 +39,9 @@ def listing(items: list[dict[str, Any]], following: str | None = None, total: in
 
 
 def conditional(response: Response) -> Response:
-    """`response` with an ETag and `Vary: Accept`; 304 where the client has it already, 412 where it asks for
-    another one.
+    """Add an ETag and `Vary: Accept` to `response`, and heed the request's preconditions.
+
+    It becomes a 304 if the client has the content already, and a 412 if it asks for another one.
     """
     response.vary.add("Accept")
     response.add_etag()
@@ -63,14 +64,14 @@ def _preconditions() -> WSGIEnvironment:
 
 
 def table(names: list[str], rows: Iterable[dict[str, Any]], form: str) -> Response:
-    """Rows streamed as CSV (RFC 4180, with a header line) or NDJSON."""
+    """Stream rows as CSV (RFC 4180, with a header line) or, as `form` says, NDJSON."""
     if form == CSV:
         return csv_file(names, ([row[name] for name in names] for row in rows))
     return _streamed((json.dumps(row) + "\n" for row in rows), form)
 
 
 def csv_file(header: Sequence[str], lines: Iterable[Sequence[Any]], *, bom: bool = False) -> Response:
-    """Lines streamed as CSV; with a byte order mark first where some spreadsheet wants one."""
+    """Stream lines as CSV; with a byte order mark first (`bom`), where some spreadsheet wants one."""
     texts = _csv_lines(header, lines)
     return _streamed(chain(["\ufeff"], texts) if bom else texts, CSV)
 
@@ -84,7 +85,10 @@ def _streamed(texts: Iterable[str], form: str) -> Response:
 
 
 def _resumed(first: bytes, pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """An error within breaks the connection off: without its last chunk an answer is no whole one."""
+    """The first piece and the others. An error among them breaks the connection off.
+
+    A chunked answer without its last chunk is no whole one, so the client can tell.
+    """
     yield first
     yield from pieces
 
@@ -100,7 +104,7 @@ def _csv_lines(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> Iterato
 
 
 def _joined(lines: Iterable[str]) -> Iterator[bytes]:
-    """Lines in pieces of some size: a piece a line would cost a system call each."""
+    """Lines in pieces of about 64 KiB: each piece is sent by a system call of its own."""
     held: list[str] = []
     size = 0
     for line in lines:

@@ -20,7 +20,7 @@ FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
 
 
 def register(app: Flask) -> None:
-    """Gives every request of `app` an id, and every log line the id of its request."""
+    """Give every request of `app` an id, and every log line the id of its request."""
     app.before_request(_name_request)
     app.after_request(_tell_id)
     app.after_request(_redirect_by_path)
@@ -50,7 +50,7 @@ def _tell_id(response: Response) -> Response:
 
 
 def _redirect_by_path(response: Response) -> Response:
-    """Werkzeug redirects to what the request has as Host, which anybody may have made up: a path will do."""
+    """Redirect by path alone: Werkzeug adds the Host of the request, which anybody may have made up."""
     if response.location and "://" in response.location:
         parts = urlsplit(response.location)
         path = urlunsplit(("", "", f"/{parts.path.lstrip('/')}", parts.query, ""))

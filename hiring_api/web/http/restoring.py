@@ -1,4 +1,4 @@
-"""Restores from uploaded files and from kept backups: what was replaced is kept, rows are counted."""
+"""Restores from uploaded files and from kept backups: what is replaced is kept first, rows are counted."""
 
 from __future__ import annotations
 
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 
 def _keeping(wanted: bool | None, restored: str) -> Keeping | None:
-    """What keeps the tables before a restore replaces them: as asked, else as the setting says.
+    """What keeps the tables before a restore replaces them; None if they are not kept.
 
+    `wanted` is what the request asks for; None leaves it to the setting BACKUP_BEFORE_REPLACE.
     `restored` is the name of the kept backup that is restored, or empty.
     """
     if settings().backup_before_replace if wanted is None else wanted:
@@ -33,9 +34,10 @@ def _keeping(wanted: bool | None, restored: str) -> Keeping | None:
 def restore_files(
     files: Sequence[AvroRows], mode: Mode, *, dry_run: bool, keep: bool | None, name: str = ""
 ) -> dict[str, dict[str, Any]]:
-    """Restores the tables of `files`; what was done to each, by its name in URLs.
+    """Restore the tables of `files`; return what was done to each, by its name in URLs.
 
-    `name` is that of the kept backup that the files are of, if it is one.
+    `keep` says whether what is replaced is kept first, None as the setting says. `name` is that
+    of the kept backup that the files are of, if it is one.
     """
     reports = restore(engine(), files, mode, dry_run=dry_run, keeping=_keeping(keep, name))
     for report in reports:

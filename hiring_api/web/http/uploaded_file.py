@@ -1,4 +1,4 @@
-"""Files that are sent to the API: a raw body or the part `file` of a form, streamed to disk."""
+"""Files that are uploaded: a raw body or the part `file` of a form, streamed to disk."""
 
 from __future__ import annotations
 
@@ -30,7 +30,9 @@ AROUND = 64 * 1024  # bytes of a form that are not the file's
 
 @contextmanager
 def sent_file(types: Collection[str]) -> Iterator[BinaryIO]:
-    """The file in the body, at its beginning. It has no name on disk, so it is gone whatever happens.
+    """Receive the file in the body, and open it at its beginning.
+
+    It has no name on disk, so it is gone at the end whatever happens.
 
     Raises:
         UnsupportedMediaType: the body is neither a form nor of one of `types`.

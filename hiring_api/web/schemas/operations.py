@@ -63,14 +63,14 @@ _HEADERS = {
 
 
 def file_body(types: Iterable[str], content: dict[str, Any] = BINARY) -> dict[str, Any]:
-    """The body of a route that takes a file: raw, as one of `types`, or as the part `file` of a form."""
+    """Describe the body of a route that takes a file: of one of `types`, or a form with the part `file`."""
     form = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
     schemas = {**dict.fromkeys(types, content), "multipart/form-data": form}
     return {"required": True, "content": {name: {"schema": schema} for name, schema in schemas.items()}}
 
 
 def problems(blueprint: Blueprint, *statuses: int) -> Any:
-    """The decorator that documents problems which not every route has."""
+    """Decorate a view with problems which not every route has."""
 
     def decorate(view: Any) -> Any:
         for status in statuses:
@@ -86,7 +86,7 @@ def problems(blueprint: Blueprint, *statuses: int) -> Any:
 
 
 def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any) -> dict[str, Any]:
-    """An operation's documentation with the problems that it can answer and the headers that it takes.
+    """Complete an operation's documentation with the problems that it can answer and the headers it takes.
 
     A callback of flask-smorest: `info` has what the decorators of the view noted.
     """

@@ -1,5 +1,6 @@
-"""How gunicorn serves the API: whole requests only reach a thread.
+"""How gunicorn serves the API: a thread is given whole requests only.
 
-Reading order: `gunicorn_config`, `worker` (the event loop), `reception` and `framing` (the bytes of one
-request), `admission` (whose bodies are waited for), `refusals` (answers to what is no HTTP), `welcome`.
+Reading order: `gunicorn_config`, `worker` (the event loop), `connection`, `reception` and `framing` (the
+bytes of one request), `admission` (whose bodies are waited for), `refusals` (answers to what is no HTTP),
+`welcome`.
 """

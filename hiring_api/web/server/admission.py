@@ -18,7 +18,7 @@ _TAKE_FILES = ("/upload/", "/restore/")
 
 
 class Admission:
-    """Answers for requests whose heads have come."""
+    """Decides about requests whose heads have come, before any of their bodies is waited for."""
 
     def __init__(self, settings: Settings) -> None:
         self._credentials = Credentials(*settings.credentials())
@@ -26,7 +26,7 @@ class Admission:
         self._most = settings.max_body
 
     def most_body(self, request: Any) -> int | None:
-        """How many bytes the body of gunicorn's `request` may have; None where it is not waited for."""
+        """How many bytes the body of gunicorn's `request` may have; None if it is not waited for."""
         sent = [value for name, value in request.headers if name == "AUTHORIZATION"]
         if not self._credentials.are_in(",".join(sent)):
             return None

@@ -1,6 +1,8 @@
 """Where the body of a request ends on the wire (RFC 9112, sections 6 and 7), found in pieces of any size.
 
 Nothing is decoded or validated here: gunicorn's parser does that with the same bytes once they are all there.
+What is found here must therefore be the end that gunicorn finds. Whatever is doubtful (a bare line feed, a
+size that is no hexadecimal number) is called broken; the parser then reads what came and refuses it.
 """
 
 from __future__ import annotations
@@ -8,31 +10,34 @@ from __future__ import annotations
 import re
 from typing import Protocol
 
-_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\r]*)?\r\n")
+# The size of a chunk, up to 2**60, and extensions, which nobody uses and everybody ignores
+_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[^\r]*)?\r\n")
 _LONGEST_LINE = 8190  # as gunicorn: of a chunk's size with its extensions
 _MOST_TRAILERS = 32 * 1024
-_OVERHEAD = 8  # bytes of framing for each byte of content: one-byte chunks have five
+# Framing is kept on disk with the content, and no limit of bodies counts it. So there may be as many bytes of
+# it for each byte of content (chunks of one byte have five), and some more for trailers and small bodies
+_OVERHEAD = 8
 _FREE_OVERHEAD = 64 * 1024
 _END = b"\r\n"
 
 
 class Framing(Protocol):
-    """How far a body has come."""
+    """How far a body has come. Fed with `take` until it has `ended` or is `broken`."""
 
     @property
     def size(self) -> int:
-        """Bytes of content so far."""
+        """Bytes of content so far, without the framing around them."""
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is missing."""
+        """True when nothing is missing."""
 
     @property
     def broken(self) -> bool:
-        """Whether no end can be found."""
+        """True when no end can be found: what came is no such body, or has too much framing."""
 
     def take(self, data: bytes) -> int:
-        """Goes on with `data`; answers how many of its bytes are the body's: all, unless it ends there."""
+        """Go on with `data`; return how many of its bytes are the body's: all, unless it ends among them."""
 
 
 class Length:
@@ -45,7 +50,7 @@ class Length:
 
     @property
     def ended(self) -> bool:
-        """Whether all bytes came."""
+        """True when all bytes came."""
         return self.size == self._length
 
     def take(self, data: bytes) -> int:
@@ -56,7 +61,12 @@ class Length:
 
 
 class Chunks:
-    """A chunked body: chunks of a size and as many bytes, the last one empty; trailers; a line end."""
+    """A chunked body (RFC 9112, section 7.1).
+
+    For each chunk a line with its size, as many bytes, and a line end; a line with the size 0; trailers, a
+    line each; an empty line. `_read` is the method that takes the next line: it says where in this order the
+    body has come to.
+    """
 
     def __init__(self) -> None:
         self.size = 0
@@ -76,12 +86,14 @@ class Chunks:
         return start
 
     def _content(self, data: bytes, start: int) -> int:
+        """Take bytes of the present chunk from `start` on; return where they end."""
         taken = min(self._missing, len(data) - start)
         self.size += taken
         self._missing -= taken
         return start + taken
 
     def _rest_of_line(self, data: bytes, start: int) -> int:
+        """Take bytes of the present line from `start` on, read it if it is whole; return where they end."""
         end = data.find(b"\n", start) + 1 or len(data)
         self._line += data[start:end]
         if self._line.endswith(b"\n"):
@@ -95,7 +107,7 @@ class Chunks:
         return end
 
     def _size_line(self, line: bytes) -> None:
-        found = _LINE.fullmatch(line)
+        found = _SIZE.fullmatch(line)
         self.broken = found is None
         if found:
             self._missing = int(found[1], 16)

@@ -57,20 +57,20 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 
 def on_exit(_server: Any) -> None:
-    """Removes what the workers counted. Not by `atexit`: forked workers would run that as well."""
+    """Remove what the workers counted. Not by `atexit`: forked workers would run that as well."""
     if _counts:
         _counts.close()
 
 
 def child_exit(_server: Any, worker: Any) -> None:
-    """Drops what a worker that has gone counted of its present state."""
+    """Drop what a worker that has gone counted of its present state."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
 
 
 def when_ready(_server: Any) -> None:
-    """Says how to call the API, for who started it by hand; the socket takes calls by now."""
+    """Say how to call the API, for whoever started it by hand; the socket takes calls by now."""
     if told := os.environ.get("WELCOME"):
         address = bind[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # one that every client can call
         sys.stdout.write(welcome(f"http://{address}", _user, _password if told == "with password" else None))

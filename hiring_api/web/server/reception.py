@@ -3,6 +3,14 @@
 gunicorn's parser reads a request from a socket and waits there for each next byte. Here a `Reception` is
 given what came, in pieces of any size, and says when the request is whole; the parser then reads it out of
 a `Source`. So a client that sends slowly, or never goes on, keeps nobody waiting.
+
+    HEAD   collected in memory; whole at the first empty line, then parsed
+    BODY   written to the source, in memory or on disk, until its framing says that it has ended
+    WHOLE  all is there: a thread may answer
+    CUT    a thread answers without the rest of the body: it was not admitted, is too long or malformed,
+           there is no room for it, or the client hung up. The application finds this out by reading, as from
+           a socket, so that each of these errors has one place; then the connection is closed
+    GONE   there is nothing to answer
 """
 
 from __future__ import annotations
@@ -35,18 +43,18 @@ class State(Enum):
     HEAD = auto()  # its head is not whole yet
     BODY = auto()  # its body is awaited
     WHOLE = auto()  # all of it is here
-    CUT = auto()  # to be answered as it is: its body will not be waited for, or does not come
-    GONE = auto()  # the client left before its head was whole: there is nothing to answer
+    CUT = auto()  # to be answered as it is: the rest of its body is not waited for, or does not come
+    GONE = auto()  # the client left before its head was whole
 
 
 class Room:
-    """How many bytes of bodies may be under way in this process."""
+    """How many bytes of bodies may be under way in this process: many clients must not fill the disk."""
 
     def __init__(self, size: int) -> None:
         self._left = size
 
     def take(self, size: int) -> None:
-        """Takes `size` bytes.
+        """Take `size` bytes.
 
         Raises:
             OSError: they are not there (ENOSPC, as where a disk is full).
@@ -56,12 +64,16 @@ class Room:
         self._left -= size
 
     def give(self, size: int) -> None:
-        """Gives them back."""
+        """Give `size` bytes back."""
         self._left += size
 
 
 class Source:
-    """What gunicorn's parser reads a request from, in place of a socket: its head, then its body."""
+    """What gunicorn's parser reads a request from, in place of a socket: its head, then its body.
+
+    Written by the main thread (`keep`, then `rewind`), then read by the thread that answers, never by both.
+    `failure` is why the rest could not be kept, if so; it is raised where the reader comes to that place.
+    """
 
     def __init__(self, head: bytes, room: Room) -> None:
         self._head, self._room = head, room
@@ -70,7 +82,7 @@ class Source:
         self.failure: OSError | None = None
 
     def recv(self, size: int) -> bytes:
-        """Up to `size` bytes, or the whole head; none at the end.
+        """Read up to `size` bytes, or the whole head; none at the end.
 
         Raises:
             OSError: at the end, where the rest could not be kept.
@@ -84,7 +96,7 @@ class Source:
         return data
 
     def keep(self, data: bytes) -> None:
-        """Adds bytes of the body; to be called before any of it is read.
+        """Add bytes of the body; to be called before any of it is read.
 
         Raises:
             OSError: there is no room.
@@ -97,12 +109,12 @@ class Source:
         self._body.write(data)
 
     def rewind(self) -> None:
-        """Makes the body ready to be read."""
+        """Go to the beginning of the body, which is complete, to read it."""
         if self._body:
             self._body.seek(0)
 
     def close(self) -> None:
-        """Gives the room of the body back."""
+        """Delete the body and give its room back."""
         if self._body:
             self._body.close()
         self._room.give(self._size)
@@ -122,10 +134,13 @@ class Reception:
     def __init__(
         self, parse: Callable[[Source], Any], most_body: Callable[[Any], int | None], room: Room
     ) -> None:
-        """Args:
-        parse: reads the head from a source, as gunicorn's request.
-        most_body: how many bytes its body may have to be waited for; None for not at all.
-        room: for bodies.
+        """Wait for the first byte.
+
+        Args:
+            parse: reads the head from a source, as gunicorn's request.
+            most_body: of a request whose head has come, how many bytes its body may have; None if it is not
+                waited for.
+            room: for bodies.
         """
         self._parse, self._most_body, self._room = parse, most_body, room
         self.state = State.HEAD
@@ -139,11 +154,11 @@ class Reception:
 
     @property
     def begun(self) -> bool:
-        """Whether a byte came."""
+        """True when a byte came."""
         return bool(self._head) or self.request is not None
 
     def receive(self, data: bytes) -> None:
-        """Goes on with what came; nothing says that the client will send no more.
+        """Go on with what came; `data` is empty when the client will send no more.
 
         Raises:
             ParseException: the head is none of a valid request.
@@ -156,11 +171,12 @@ class Reception:
             self._receive_body(data)
 
     def close(self) -> None:
-        """Drops what was received."""
+        """Drop what was received."""
         if self._source:
             self._source.close()
 
     def _receive_head(self, data: bytes) -> None:
+        # The empty line may have begun at the end of the piece before; the rest was searched already
         begin = max(0, len(self._head) - 3)
         self._head += data
         end = self._head.find(b"\r\n\r\n", begin)
@@ -169,13 +185,18 @@ class Reception:
             self._head.clear()
             self._begin_body(head, tail)
         elif self._is_hopeless(data):
+            # gunicorn's parser knows what is wrong with it, and says so by its own errors
             try:
                 self._parse(Source(bytes(self._head[:MOST_HEAD]), self._room))
             except NoMoreData:
                 raise LimitRequestHeaders("the head is too long") from None
 
     def _is_hopeless(self, data: bytes) -> bool:
-        """Whether the head, which has no end, can be refused already."""
+        """True if the head, whose end has not come, can be refused already.
+
+        It is so where it has a bare line feed, which gunicorn takes for no line end, is too long, or begins
+        with a line that is too long.
+        """
         head = self._head
         bare = b"\n" in data and head.count(b"\n") != head.count(b"\r\n")
         return (
@@ -185,14 +206,18 @@ class Reception:
         )
 
     def _begin_body(self, head: bytes, tail: bytes) -> None:
+        """Parse the whole head, decide whether its body is waited for, and take what came of it, `tail`."""
         self._source = Source(head, self._room)
         self.request = self._parse(self._source)
         reader = self.request.body.reader
         self._framing = Chunks() if isinstance(reader, ChunkedReader) else Length(reader.length)
         most = self._most_body(self.request)
+        # `100 Continue` is for the main thread to say, before a thread has the request
         expects, self.request._expected_100_continue = self.request._expected_100_continue, False  # noqa: SLF001  # gunicorn would answer too late
         self.state = State.BODY
         self._most = 0 if most is None else most
+        # First what came with the head: if that is the whole body, nothing is left to decide.
+        # What is unwanted is then cut off before any more of it is read
         self._receive_body(tail)
         unwanted = most is None or (isinstance(self._framing, Length) and reader.length > most)
         if self.state is State.BODY and unwanted:
@@ -214,12 +239,14 @@ class Reception:
         if self._framing.ended:
             self._end(State.WHOLE)
         elif self._framing.broken or self._framing.size > self._most + 2 * PIECE:
-            # More than the limit, so that the application, which reads in pieces, comes to it before the end
+            # More than the limit is kept: the application, which reads in pieces, then finds it too long
+            # (413) before it finds it cut short (400)
             self._end(State.CUT)
 
     def _end(self, state: State) -> None:
+        """Receive no more, and make ready what a thread will read."""
         self.state = state
         if self._source:
             self._source.rewind()
-        if state is State.CUT:
+        if state is State.CUT:  # where the next request begins, nobody can tell
             self.request.force_close()

@@ -3,6 +3,19 @@
 gunicorn gives a connection to a thread as soon as it is readable, and the thread waits for the rest of the
 head and body: as many slow clients as there are threads stop the service. Here the main thread's poller
 collects heads and bodies without blocking (see `reception`), as a buffering reverse proxy does.
+
+The life of a connection, and which method takes each step:
+
+    accept          HEAD: in the poller, its first request is awaited
+    _readable       bytes came: `_receive` hands them to the connection's `Reception`
+    _receive        the head is whole -> BODY; the request is whole (or cut) -> out of the poller, to a thread
+    handle          the thread answers; nobody else touches the connection meanwhile
+    finish_request  back in the main thread: IDLE in the poller for the next request, or `_linger`
+    _linger         CLOSE: our side is shut, what the client still sends is read away
+    _drop           closed, and forgotten
+
+A connection is either in the poller and in `_waiting`, under one phase, or with a thread and in neither. All
+state but the thread's own connection belongs to the main thread: so there are no locks.
 """
 
 from __future__ import annotations
@@ -12,7 +25,6 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from enum import Enum, auto
 from functools import partial
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Any
@@ -26,6 +38,7 @@ from gunicorn.workers.gthread import ThreadWorker
 from hiring_api.settings import read_settings
 
 from .admission import Admission
+from .connection import ClientSocket, Connection, Phase
 from .reception import Reception, Room, Source, State
 from .refusals import TooSlow, message, refusal
 
@@ -33,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-_PIECE = 256 * 1024  # bytes
+_PIECE = 256 * 1024  # bytes that are read from a socket at once
 _LINGER_SECONDS = 5  # as long as what a client still sends is read away, so that it gets to read the answer
 _FILES_UNDER_WAY = 8  # bodies of the largest size at a time in a worker
 _CLOSED = {errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN, errno.EBADF}
@@ -42,38 +55,11 @@ _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-class Phase(Enum):
-    """What a connection that no thread has is waiting for."""
-
-    IDLE = auto()  # the first byte of a further request
-    HEAD = auto()
-    BODY = auto()
-    CLOSE = auto()  # the end of what the client sends
-
-
-class ClientSocket(socket.socket):
-    """A socket whose timeout ends an answer of which the client takes nothing for so long."""
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """As of `socket`, which would hold the timeout against all of `data`."""
-        rest = memoryview(data)
-        while rest:
-            rest = rest[self.send(rest, flags) :]
-
-
-class Connection:
-    """A client's connection, under the names that gunicorn gives its own."""
-
-    def __init__(self, sock: ClientSocket, client: Any, server: Any, reception: Reception) -> None:
-        self.sock, self.client, self.server = sock, client, server
-        self.reception = reception
-        self.phase: Phase | None = None
-
-
 class Worker(ThreadWorker):
     """A worker with threads."""
 
     def init_process(self) -> None:
+        """Set up what the main thread keeps, then serve until the process is told to stop."""
         settings = read_settings()
         self._admission = Admission(settings)
         self._room = Room(_FILES_UNDER_WAY * max(settings.max_upload, settings.max_body))
@@ -84,19 +70,20 @@ class Worker(ThreadWorker):
             Phase.BODY: settings.body_seconds,
             Phase.CLOSE: _LINGER_SECONDS,
         }
-        # Connections by phase with their deadlines, the earliest first: all of a phase have equally long
+        # Connections by phase with their deadlines (seconds of time.monotonic). All of a phase have equally
+        # long and are added at the end, so each dict has its earliest deadline first, without a heap
         self._waiting: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}
         super().init_process()
 
     # In the main thread, which must never wait for a client
 
     def accept(self, listener: Any) -> None:
-        """Takes a connection; where there are too many, the one that has idled longest goes."""
+        """Accept a connection; if there are too many now, the one that has idled longest is closed."""
         try:
             plain, client = listener.accept()
         except OSError as error:
             if error.errno in _NO_DESCRIPTOR:
-                self._make_room()
+                self._make_room()  # the new one stays in the listener's queue until the next turn
             elif error.errno not in _NONE_TO_ACCEPT:
                 raise
             return
@@ -110,6 +97,8 @@ class Worker(ThreadWorker):
             self._make_room()
 
     def _make_room(self) -> None:
+        # Those that cost their clients least come first. A body that is under way is never given up: its
+        # client called with the right password (see `admission`)
         for phase in (Phase.IDLE, Phase.CLOSE, Phase.HEAD):
             for connection in self._waiting[phase]:
                 self._drop(connection)
@@ -122,6 +111,11 @@ class Worker(ThreadWorker):
         return Reception(parse, self._admission.most_body, self._room)
 
     def _wait(self, connection: Connection, phase: Phase | None) -> None:
+        """Note what is awaited of the client from now on; None for nothing.
+
+        The deadline is set when a phase begins and not with each byte: a client that sends a byte every few
+        seconds would otherwise stay in a phase for ever.
+        """
         if connection.phase is not phase:
             if connection.phase:
                 del self._waiting[connection.phase][connection]
@@ -130,6 +124,7 @@ class Worker(ThreadWorker):
             connection.phase = phase
 
     def _readable(self, connection: Connection, sock: ClientSocket) -> None:
+        """Go on with a connection of which the poller says that there is something to read."""
         try:
             data = sock.recv(_PIECE)
         except (BlockingIOError, InterruptedError):
@@ -140,9 +135,10 @@ class Worker(ThreadWorker):
         if connection.phase is not Phase.CLOSE:
             self._receive(connection, data)
         elif not data:
-            self._drop(connection)
+            self._drop(connection)  # until then what comes after the answer is read away
 
     def _receive(self, connection: Connection, data: bytes) -> None:
+        """Hand what came (nothing: the client has ended its side) to the request that is on its way in."""
         reception = connection.reception
         try:
             reception.receive(data)
@@ -150,6 +146,7 @@ class Worker(ThreadWorker):
             self._refuse(connection, error)
             return
         if reception.state in {State.WHOLE, State.CUT}:
+            # Out of the poller before a thread has it: two threads must never have one connection
             self._wait(connection, None)
             self.poller.unregister(connection.sock)
             self.enqueue_req(connection)
@@ -162,15 +159,16 @@ class Worker(ThreadWorker):
                 self._say(connection, _CONTINUE)
 
     def _say(self, connection: Connection, text: bytes) -> None:
+        """Send a few bytes as far as the socket takes them at once."""
         try:
             write_nonblock(connection.sock, text)
         except OSError as error:
             self.log.debug("not read by %s: %s", connection.client, error)
 
     def finish_request(self, connection: Connection, future: Future[bool]) -> None:
-        """Goes on with a connection that a thread has done with."""
+        """Go on, in the main thread, with a connection that a thread has done with."""
         before = connection.reception
-        before.close()
+        before.close()  # its body's room is given back before the next request may take some
         if future.cancelled() or future.exception() or not future.result():
             self._linger(connection)
             return
@@ -178,17 +176,22 @@ class Worker(ThreadWorker):
         connection.reception = self._reception(connection.client)
         self.poller.register(connection.sock, EVENT_READ, partial(self._readable, connection))
         self._wait(connection, Phase.IDLE)
-        if before.rest:
+        if before.rest:  # the client sent its next request without waiting: the poller will not tell of it
             self._receive(connection, before.rest)
 
     def _refuse(self, connection: Connection, error: Exception) -> None:
+        """Answer from the main thread a request that no thread will have, and end the connection."""
         self.handle_error(None, connection.sock, connection.client, error)
         self.poller.unregister(connection.sock)
         connection.reception.close()
         self._linger(connection)
 
     def _linger(self, connection: Connection) -> None:
-        """Ends a connection as RFC 9112, section 9.6 says; gunicorn's own way would block."""
+        """End a connection in the order of RFC 9112, section 9.6: our side first, then the client's.
+
+        Closed at once, with bytes of the client unread, the system would send a reset, at which clients throw
+        away an answer that they have not read yet. gunicorn's own way blocks the main thread.
+        """
         try:
             connection.sock.setblocking(False)
             connection.sock.shutdown(socket.SHUT_WR)
@@ -199,6 +202,7 @@ class Worker(ThreadWorker):
         self._wait(connection, Phase.CLOSE)
 
     def _drop(self, connection: Connection) -> None:
+        """Close a connection and forget it."""
         self._wait(connection, None)
         with suppress(KeyError, ValueError):  # a thread had it
             self.poller.unregister(connection.sock)
@@ -207,8 +211,11 @@ class Worker(ThreadWorker):
         self.nr_conns -= 1
 
     def murder_keepalived(self, force: bool = False) -> None:
-        """Ends the connections whose time is up; gunicorn's loop calls this at least once a second."""
-        for phase, connection in [*self._overdue(force)]:
+        """End the connections whose time is up, all of them with `force`.
+
+        gunicorn's loop calls this at least once a second. Who sent part of a request is told by a 408.
+        """
+        for phase, connection in [*self._overdue(force)]:  # a list: ending one changes what is iterated
             if force or phase is Phase.CLOSE or not connection.reception.begun:
                 self._drop(connection)
             else:
@@ -216,15 +223,16 @@ class Worker(ThreadWorker):
                 self._refuse(connection, TooSlow(what))
 
     def _overdue(self, force: bool) -> Iterator[tuple[Phase, Connection]]:
+        """The connections whose time is up, with what was awaited of them; all connections with `force`."""
         now = time.monotonic()
         for phase, waiting in self._waiting.items():
             for connection, deadline in waiting.items():
                 if deadline > now and not force:
-                    break
+                    break  # the others of this phase have longer
                 yield phase, connection
 
     def _cap_keepalive(self, deadline: float) -> None:
-        """Before a stop, connections without a whole head have until `deadline` at the latest."""
+        """Let connections without a whole head wait until `deadline` at the latest: the worker stops then."""
         for phase in (Phase.IDLE, Phase.HEAD):
             waiting = self._waiting[phase]
             for connection in waiting:
@@ -233,7 +241,11 @@ class Worker(ThreadWorker):
     # In a thread
 
     def handle(self, connection: Connection) -> bool:
-        """Answers a request; whether the connection is good for another one."""
+        """Answer a request; return whether the connection is good for another one.
+
+        A thread may wait for the client: for as long as the client takes nothing of the answer, up to
+        ANSWER_STALL_SECONDS.
+        """
         request = connection.reception.request
         try:
             connection.sock.settimeout(self._answer_seconds)
@@ -257,7 +269,7 @@ class Worker(ThreadWorker):
         return False
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Exception) -> None:
-        """Answers a request that could not be read or handled."""
+        """Answer a request that could not be read or handled, as far as the socket takes it at once."""
         status, title, detail = refusal(exc)
         request_id = uuid4().hex
         if status == 500:  # noqa: PLR2004
