@@ -1,8 +1,7 @@
-"""Preparing the next items in a thread while the present one is in use."""
+"""Prepare the next items in a thread while the present one is in use."""
 
 from __future__ import annotations
 
-import sys
 from contextlib import contextmanager
 from queue import Empty, Full, Queue
 from threading import Event, Thread
@@ -14,9 +13,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _POLL: Final = 0.1  # seconds
-# A thread that talks with the database waits for short moments only; after each it would wait for 5 ms,
-# Python's default, until the thread that makes the next items lets it go on
-_SWITCH: Final = 0.0002  # seconds
 
 
 class _End:
@@ -28,11 +24,11 @@ class _End:
 
 @contextmanager
 def ahead(items: Iterable[T], most: int) -> Iterator[Iterator[T]]:
-    """The items, of which up to `most` are made ahead in a thread; it has ended when the block is left.
+    """Prefetch items: a thread makes up to `most` of them ahead.
 
-    What making an item raises is raised where that item would come.
+    An error in making an item is raised where that item would come. The thread has ended when the block is
+    left.
     """
-    sys.setswitchinterval(_SWITCH)
     queue: Queue[T | _End] = Queue(most)
     stop = Event()
     thread = Thread(target=_fill, args=(queue, iter(items), stop), daemon=True)
