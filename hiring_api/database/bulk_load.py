@@ -10,6 +10,7 @@ from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import kinds
 
 from .dialects import dialect_of
+from .dialects.dialect import NULL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from hiring_api.model.row_lines import RowLines, Values
 
     from .dialects.dialect import Where
+
+__all__ = ["NULL", "checksum", "insert_all", "insert_generated", "insert_lines", "load", "overwrite"]
 
 
 def load(connection: Connection, rows: RowLines, into: Table | None = None) -> None:
@@ -39,6 +42,14 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
         IntegrityError: as `load` does.
     """
     dialect_of(connection).insert(connection, table, list(kinds(table)), rows)
+
+
+def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
+    """Inserts values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
+
+    A value that is `NULL` alone becomes NULL; there are no escapes, and no other control characters.
+    """
+    dialect_of(connection).insert_lines(connection, table, columns, lines)
 
 
 def insert_generated(

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import insert
 
 from hiring_api.database.bookkeeping import reject_packs
-from hiring_api.database.dialects import dialect_of
-from hiring_api.database.dialects.mysql.inserts import insert_lines
+from hiring_api.database.bulk_load import insert_lines
 from hiring_api.model.row_lines import line_format
 
 from .packs import packed
@@ -73,7 +72,7 @@ def _write(connection: Connection, pack: dict[str, Any]) -> None:
     """Inserts a pack. Of a hundred thousand characters, PyMySQL takes longer to escape each than the server
     to keep them all; JSON has no control characters, so that the quick way in takes it.
     """  # one thought
-    if not dialect_of(connection).has_server or not pack["source"].isprintable():
+    if not pack["source"].isprintable():
         connection.execute(insert(reject_packs), pack)
         return
     given = {name: value for name, value in pack.items() if value is not None}

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Where: TypeAlias = "ColumnElement[bool] | TextClause"
 
+NULL: Final = "\0"
+"""A value of a line that stands for NULL: a control character, which no valid text has."""
+
 _FETCHED: Final = 10_000  # rows
 
 
@@ -119,6 +122,15 @@ class Dialect(ABC):
 
         Raises:
             IntegrityError: as `load`.
+        """
+
+    @abstractmethod
+    def insert_lines(
+        self, connection: Connection, table: Table, columns: Sequence[str], lines: bytes
+    ) -> None:
+        """Inserts values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
+
+        There are no escapes, and no other control characters but `NULL`. PostgreSQL: as `load`.
         """
 
     @abstractmethod

@@ -19,7 +19,7 @@ from hiring_api.model.tables import kinds
 from hiring_api.system.temp_files import is_the_file
 
 from . import failures
-from .dialect import Address, Dialect
+from .dialect import NULL, Address, Dialect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,6 +81,13 @@ class SQLite(Dialect):
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
     ) -> None:
         connection.exec_driver_sql(_insert_into(table, columns), _stored(table, columns, rows))
+
+    def insert_lines(
+        self, connection: Connection, table: Table, columns: Sequence[str], lines: bytes
+    ) -> None:
+        rows = [line.split("\t") for line in lines.decode().split("\n")[:-1]]
+        values = [tuple([None if value == NULL else value for value in row]) for row in rows]
+        connection.exec_driver_sql(_insert_into(table, columns), values)
 
     def insert_generated(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
+from hiring_api.database.dialects.dialect import NULL
 from hiring_api.model.columns import Id, Reference
 from hiring_api.model.row_lines import line_format
 from hiring_api.model.tables import kinds
@@ -45,7 +46,7 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
 def insert_lines(
     connection: Connection, table: Table, columns: Sequence[str], lines: bytes, most: int = _STATEMENT_BYTES
 ) -> int:
-    """Inserts rows from the lines of `RowLines`, at most about `most` bytes of them in a statement.
+    """As `Dialect.insert_lines`, at most about `most` bytes of the lines in a statement.
 
     Returns the first id that the last statement generated, if any.
 
@@ -57,7 +58,8 @@ def insert_lines(
         end = lines.find(b"\n", start + most) + 1 or len(lines)
         text = lines[start : end - 1].decode().replace("\\", "\\\\").replace("'", "''")
         values = text.replace("\t", "','").replace("\n", "'),('")
-        first = _execute(connection, f"{_insert_into(table, columns)} VALUES ('{values}')")
+        literals = f"('{values}')".replace(f"'{NULL}'", "NULL")
+        first = _execute(connection, f"{_insert_into(table, columns)} VALUES {literals}")
         start = end
     return first
 

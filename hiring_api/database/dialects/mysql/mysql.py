@@ -61,6 +61,11 @@ class MySQL(Dialect):
     ) -> None:
         inserts.insert(connection, table, columns, rows)
 
+    def insert_lines(
+        self, connection: Connection, table: Table, columns: Sequence[str], lines: bytes
+    ) -> None:
+        inserts.insert_lines(connection, table, columns, lines)
+
     def insert_generated(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
     ) -> list[int]:
