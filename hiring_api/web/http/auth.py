@@ -13,8 +13,8 @@ from werkzeug.datastructures import Authorization
 from .bodies import settings
 from .clients import client_address, is_ours, one_client
 from .extensions import auth
-from .guesses import Guesses
 from .problems import problem
+from .wrong_passwords import WrongPasswords
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -64,7 +64,7 @@ def guard(app: Flask, settings: Settings) -> None:
         SettingsError: there are none.
     """
     app.extensions["credentials"] = Credentials(*settings.credentials())
-    app.extensions["guesses"] = Guesses(settings.database_url)
+    app.extensions["wrong_passwords"] = WrongPasswords(settings.database_url)
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_cross_site)
     app.before_request(_require_credentials)
@@ -92,9 +92,9 @@ def _refused(_status: int) -> Response:
         forwarded = request.headers.get("X-Forwarded-For", "")
         address = client_address(request.remote_addr or "", forwarded, settings().trusted_proxies)
         log.warning("wrong credentials from %s", address)
-        guesses: Guesses = current_app.extensions["guesses"]
+        wrong_passwords: WrongPasswords = current_app.extensions["wrong_passwords"]
         # Only calls from within the process have no address
-        if address and (wait := guesses.count(one_client(address))):
+        if address and (wait := wrong_passwords.count(one_client(address))):
             sentence = f"too many wrong passwords from your address: wait {wait} s, or send the right one"
             return problem(429, sentence, {"Retry-After": str(wait)})
     return problem(401, "send the API's user and password by HTTP Basic")

@@ -11,9 +11,9 @@ from sqlalchemy import func, select
 from hiring_api.database.bookkeeping import wrong_passwords
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.web.app import create_app
-from hiring_api.web.http import guesses
+from hiring_api.web.http import wrong_passwords as counting
 from hiring_api.web.http.clients import client_address, one_client
-from hiring_api.web.http.guesses import MOST, Guesses
+from hiring_api.web.http.wrong_passwords import MOST, WrongPasswords
 from tests.serving import Serving
 
 WRONG, RIGHT = ("tester", "wrong"), ("tester", "correct horse")
@@ -32,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(app):
     """The clock of the application's counts."""
-    app.extensions["guesses"]._clock = clock = Clock()
+    app.extensions["wrong_passwords"]._clock = clock = Clock()
     return clock
 
 
@@ -73,7 +73,7 @@ def test_the_window_ends_after_a_minute_and_not_before(app, clock):
 
 def test_all_processes_count_together_and_old_counts_go(engine, database_url):
     clock = Clock()
-    three = [Guesses(database_url, clock) for _ in range(3)]
+    three = [WrongPasswords(database_url, clock) for _ in range(3)]
     waits = [three[number % 3].count("192.0.2.1") for number in range(MOST + 5)]
     assert waits == [0] * MOST + [60] * 5
     clock.now += 60
@@ -104,19 +104,19 @@ def test_an_attack_writes_little(engine, database_url, monkeypatch):
             query = select(func.count(), func.sum(wrong_passwords.c.wrong)).select_from(wrong_passwords)
             return tuple(connection.execute(query).one())
 
-    one = Guesses(database_url, Clock())
+    one = WrongPasswords(database_url, Clock())
     for _ in range(MOST + 100):
         one.count("192.0.2.1")
     assert noted() == (1, MOST + 1)
-    monkeypatch.setattr(guesses, "_MOST_WRITES", MOST + 6)
+    monkeypatch.setattr(counting, "_MOST_WRITES", MOST + 6)
     for number in range(20):
         one.count(f"192.0.2.{number + 2}")
     assert noted() == (6, MOST + 6)
 
 
 def test_addresses_beyond_the_number_that_is_counted_have_to_wait(database_url, monkeypatch, engine):
-    monkeypatch.setattr(guesses, "_MOST_ADDRESSES", 3)
-    one = Guesses(database_url, Clock())
+    monkeypatch.setattr(counting, "_MOST_ADDRESSES", 3)
+    one = WrongPasswords(database_url, Clock())
     assert [one.count(f"192.0.2.{number}") for number in range(5)] == [0, 0, 0, 60, 60]
     assert one.count("192.0.2.1") == 0
 
@@ -128,7 +128,7 @@ def test_without_the_database_each_process_counts_for_itself(settings, tmp_path)
         f"sqlite:///{tmp_path}/empty.db",
     ):
         away = read_settings({"DATABASE_URL": url}).database_url
-        two = [Guesses(away, Clock()) for _ in range(2)]
+        two = [WrongPasswords(away, Clock()) for _ in range(2)]
         for one in two:
             assert [one.count("192.0.2.1") for _ in range(MOST + 1)] == [0] * MOST + [60]
 
@@ -137,7 +137,7 @@ def test_a_database_that_is_locked_keeps_nobody_waiting(engine, database_url):
     if engine.dialect.name != "sqlite":
         pytest.skip("writers of a server lock rows, not all of it")
     clock = Clock()
-    one = Guesses(database_url, clock)
+    one = WrongPasswords(database_url, clock)
     with engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM jobs")
         began = time.monotonic()
@@ -184,7 +184,7 @@ def test_all_addresses_of_an_ipv6_network_are_one_client():
 def test_clients_behind_a_proxy_do_not_lock_each_other_out(engine, settings):
     proxies = read_settings({"TRUSTED_PROXIES": "10.0.0.1"}).trusted_proxies
     app = create_app(dataclasses.replace(settings, trusted_proxies=proxies))
-    app.extensions["guesses"]._clock = Clock()
+    app.extensions["wrong_passwords"]._clock = Clock()
     client = app.test_client()
     proxy = {"REMOTE_ADDR": "10.0.0.1"}
     assert statuses(client, MOST + 1, HTTP_X_FORWARDED_FOR="192.0.2.1", **proxy) == {401: MOST, 429: 1}

@@ -1,4 +1,4 @@
-"""Who sends too many wrong passwords, counted over all processes by the database.
+"""Wrong passwords by address, counted over all processes by the database.
 
 An attack must not become a load. A process has at most one connection for this at a time, which fails
 rather than waits; it writes a thousand times a minute at most, and no more for an address that has reached
@@ -34,8 +34,11 @@ _PAUSE = 10  # seconds without a try after one that failed
 log = logging.getLogger(__name__)
 
 
-class Guesses:
-    """Counts wrong passwords by address, in fixed windows."""
+class WrongPasswords:
+    """Counts wrong passwords by address, in fixed windows of a minute.
+
+    `_own` is what this process has counted in the present window, `_others` what it last heard of the others.
+    """
 
     def __init__(self, url: URL, clock: Callable[[], float] = time.time) -> None:
         self._engine = open_hasty_engine(url)
@@ -55,6 +58,7 @@ class Guesses:
         with self._counting:
             if window != self._window:
                 self._window, self._own, self._others, self._writes = window, Counter(), {}, 0
+            # Neither memory nor the database may grow with the addresses of an attack
             full = address not in self._own and len(self._own) >= _MOST_ADDRESSES
             if full or self._total(address) > MOST:
                 return self._wait(now)
