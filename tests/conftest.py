@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 from flask import Flask
 from sqlalchemy import MetaData
@@ -35,6 +36,9 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+# The time that an example takes says nothing on a machine that does other things as well
+hypothesis.settings.register_profile("busy machine", deadline=None)
+hypothesis.settings.load_profile("busy machine")
 BACKENDS = ("sqlite", "server")
 Flask.test_client_class = CheckedClient
 
