@@ -1,3 +1,6 @@
-"""The HTTP API. `app` puts it together; `routes/` has a file for each resource, `schemas/` what OpenAPI says,
-`http/` what the routes share, `server/` how gunicorn serves it.
+"""The HTTP API.
+
+`app` puts it together; `routes/` has a file for each resource, `http/` what the routes share, `schemas/` what
+OpenAPI shows of parameters, bodies and answers, `server/` how gunicorn serves it. Imports go down in this
+order: app, routes, http, schemas, media types; `server/` stands beside the routes.
 """

@@ -1,1 +1,7 @@
-"""What the routes share: bodies and files that come, forms of answers, errors, who may call, figures."""
+"""What the routes share.
+
+Reading order: `extensions` (blueprints, query parameters); `bodies`, `strict_json`, `batch_body` and
+`uploaded_file` (what comes in); `accept`, `representations`, `downloads`, `charts` and `problems` (what goes
+out); `auth`, `clients` and `wrong_passwords` (who may call); `request_ids`, `idempotency`, `backup_folder`
+and `restoring`; `prometheus` and `gauges` (figures).
+"""
