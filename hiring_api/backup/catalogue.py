@@ -13,14 +13,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from hiring_api.database.identity import database_of, is_other
+from hiring_api.database.identity import is_other
 from hiring_api.errors import (
-    BackupsFull,
-    CommitUnsure,
     Conflict,
-    HiringError,
     InvalidFile,
     InvalidRows,
     NotFound,
@@ -84,48 +81,15 @@ class KeptBackup:
         return [table for table in tables() if table.name in self.rows]
 
 
-class Retention(NamedTuple):
-    """How many backups are kept, and for how many days (None: without end)."""
-
-    most: int
-    days: int | None
-
-
-def keep(
-    engine: Engine,
-    store: Store,
-    reason: str = REQUESTED,
-    *,
-    chosen: Sequence[Table] | None = None,
-    codec: str = "deflate",
-    tell: Tell | None = None,
-    spare: str = "",
-) -> KeptBackup:
-    """Keeps a backup of all tables, or of those chosen; `tell` is told numbers of rows as they are written.
-
-    Where there is no room, older backups of the database go, the oldest first, but not the one named `spare`.
-
-    Raises:
-        StorageUnavailable: the store cannot be reached.
-        StorageFull: there is no room left, of backups that may go either; nothing was kept.
-    """
-    here = database_of(engine)
-    while True:
-        try:
-            return _keep(engine, store, reason, chosen, codec, tell)
-        except BackupsFull:
-            entries = _own(store, here)
-            stays = {*_needed(entries), spare}
-            may_go = [entry.name for entry in entries if entry.name not in stays]
-            if not may_go:
-                raise
-            log.warning("there is no room for a backup: the oldest one, %s, is deleted", may_go[-1])
-            remove(store, may_go[-1])
-
-
-def _keep(
+def add(
     engine: Engine, store: Store, reason: str, chosen: Sequence[Table] | None, codec: str, tell: Tell | None
 ) -> KeptBackup:
+    """Write a backup of the tables, and its entry; the arguments are those of `retention.keep`.
+
+    Raises:
+        BackupsFull: there is no room left; nothing was kept.
+        StorageUnavailable: the store cannot be reached.
+    """
     now = datetime.now(UTC)
     # Microseconds first, so that names sort by time within a second as well
     name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
@@ -266,77 +230,11 @@ def remove(store: Store, name: str) -> None:
     store.delete(f"{kept.name}.zip")
 
 
-def prune(
-    store: Store, most: int, days: int | None, here: Database | None = None, spare: str = ""
-) -> list[str]:
-    """Deletes what is more than the newest `most`, or older than `days`; the names of what went.
-
-    What restores kept counts as well. The newest stays, the newest that was asked for, the newest verified
-    one, the one named `spare`, and every backup of another database than `here`.
-    """
-    entries = _own(store, here)
-    asked, whole = _needed(entries)
-    stays = {asked, whole, spare, *(entry.name for entry in entries[:1])}
-    # The newest one that was asked for is counted before the copies that restores kept since
-    entries.sort(key=lambda entry: entry.name != asked)
-    limit = "" if days is None else f"{datetime.now(UTC) - timedelta(days=days):%Y-%m-%dT%H:%M:%SZ}"
-    gone = [
-        entry.name
-        for place, entry in enumerate(entries)
-        if entry.name not in stays and (place >= most or entry.time < limit)
-    ]
-    for name in gone:
-        remove(store, name)
-    _sweep(store)
-    return gone
-
-
-def _own(store: Store, here: Database | None) -> list[KeptBackup]:
-    """The kept backups of a database, newest first, with those that name none."""
-    return [entry for entry in listed(store) if not is_other(here, entry.database)]
-
-
-def _needed(entries: Sequence[KeptBackup]) -> tuple[str, str]:
-    """The names of the newest one that was asked for (else the newest), and of the newest verified one."""
-    asked = [entry for entry in entries if entry.reason == REQUESTED] or entries
-    whole = [entry for entry in entries if entry.verified and entry.verified.ok]
-    return asked[0].name if asked else "", whole[0].name if whole else ""
-
-
-def _sweep(store: Store) -> None:
-    """Deletes zips that a crash left without an entry, once they are old enough."""
+def remove_leftovers(store: Store) -> None:
+    """Delete zips that a crash left without an entry, a day after they were begun."""
     names = set(store.names())
     before = f"{datetime.now(UTC) - _LEFT_ALONE:%Y%m%dT%H%M%SZ}"
     for name in names:
         stem = name.removesuffix(".zip")
         if name.endswith(".zip") and _NAME.fullmatch(stem) and f"{stem}.json" not in names and stem < before:
             store.delete(name)
-
-
-@contextmanager
-def kept_before(
-    engine: Engine, store: Store, retention: Retention, restored: str, chosen: Sequence[Table]
-) -> Iterator[str]:
-    """Keeps what a restore is about to replace, and yields the name; forgotten if the restore fails.
-
-    `restored` names the backup that is restored, if it is a kept one: it does not go to make room.
-
-    Raises:
-        Conflict: a stored row is so wrong that no file could hold it.
-    """
-    try:
-        kept = keep(engine, store, BEFORE_RESTORE, chosen=chosen, spare=restored)
-    except Conflict as error:
-        raise Conflict(f"{error.message}; or restore with keep=false, which forgets it") from error
-    try:
-        yield kept.name
-    except CommitUnsure:
-        log.warning("what the restore replaced, if it did, is kept as %s", kept.name)
-        raise
-    except BaseException:
-        remove(store, kept.name)
-        raise
-    try:
-        prune(store, *retention, database_of(engine), restored)
-    except HiringError as error:  # the rows are restored, whatever becomes of old backups
-        log.warning("old backups were not deleted: %s", error.message)

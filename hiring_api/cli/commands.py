@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from hiring_api.backup import catalogue
+from hiring_api.backup import catalogue, retention
 from hiring_api.backup.file_store import open_store
 from hiring_api.backup.restore import restore
 from hiring_api.backup.verify import verify
@@ -49,8 +49,8 @@ def backup(options: argparse.Namespace) -> None:
         in_order = None if chosen is None else [table for table in tables() if table in chosen]
         total = _count(engine, in_order or tables()) if on_terminal() else None
         with bar("backing up", total) as tell:
-            kept = catalogue.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
-        catalogue.prune(store, *_retention(settings), identity.database_of(engine))
+            kept = retention.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
+        retention.prune(store, *_retention(settings), identity.database_of(engine))
     show([_line(kept)], [kept.to_json()], as_json=options.json)
 
 
@@ -93,7 +93,7 @@ def restore_file(options: argparse.Namespace) -> None:
             identity.require_own(own, file.database, "--other-database")
         if settings.backup_before_replace and not options.no_keep and options.mode == "replace":
             store = open_store(settings.backup_dir)
-            keeping = partial(catalogue.kept_before, engine, store, _retention(settings), file.name)
+            keeping = partial(retention.kept_before, engine, store, _retention(settings), file.name)
         if not options.dry_run and not options.yes:
             confirm(engine, file, options.mode, keeps=keeping is not None)
         with _reading("restoring", file.files):
@@ -185,8 +185,8 @@ def _here(settings: Settings) -> Database | None:
         return None
 
 
-def _retention(settings: Settings) -> catalogue.Retention:
-    return catalogue.Retention(settings.backup_keep, settings.backup_keep_days)
+def _retention(settings: Settings) -> retention.Retention:
+    return retention.Retention(settings.backup_keep, settings.backup_keep_days)
 
 
 def _count(engine: Engine, chosen: Iterable[Table]) -> int:

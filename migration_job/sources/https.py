@@ -1,5 +1,8 @@
-"""A file from the web, copied to disk: so that a load can be checked before it begins and gone on with after
-it was killed. Nothing but http and https is followed, and from https never to http.
+"""A file from the web: copies it to disk, so that a load can be checked before it begins, and resumed.
+
+By the standard library, not by obstore as S3: obstore's HTTP store sends no password of an address, refuses
+answers without Content-Length, and has no rule about redirects. Here only http and https are followed, and
+from https never to http.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hiring_api.backup import backup, catalogue
+from hiring_api.backup import backup, catalogue, retention
 from hiring_api.backup.file_store import open_store
 from hiring_api.database import identity
 from hiring_api.errors import (
@@ -41,7 +41,7 @@ def names(store):
 
 def test_a_backup_is_kept_read_and_removed(engine, store):
     assert names(store) == []
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     assert catalogue.listed(store) == [kept]
     with catalogue.opened(store, kept) as files:
         assert [file.content.rows for file in files] == [0, 0, 0]
@@ -55,12 +55,12 @@ def test_a_backup_is_kept_read_and_removed(engine, store):
 
 
 def test_a_zip_without_entry_is_not_listed_and_swept_after_a_day(engine, store):
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     fresh = kept.name[:16] + "-000000.zip"
     for name in ("20200101T000000Z-abcdef01.zip", fresh, "notes.txt"):
         store.put(name, lambda file: file.write(b"half a backup") and None)
     assert names(store) == [kept.name]
-    assert catalogue.prune(store, 30, None) == []
+    assert retention.prune(store, 30, None) == []
     assert store.names() == sorted([f"{kept.name}.json", f"{kept.name}.zip", fresh, "notes.txt"])
 
 
@@ -76,7 +76,7 @@ def test_a_failing_backup_leaves_nothing(engine, store):
 
 def aged(engine, store, days, verified=None, **changes):
     """A kept backup that seems `days` old."""
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     catalogue.remove(store, kept.name)
     when = datetime.now(UTC) - timedelta(days=days)
     name = f"{when:%Y%m%dT%H%M%SZ}{kept.name[16:]}"
@@ -94,9 +94,9 @@ def test_retention_keeps_the_newest_and_the_newest_verified_one(engine, store):
     failed = aged(engine, store, 30, broken)
     newer = aged(engine, store, 3)
     newest = aged(engine, store, 2)
-    assert set(catalogue.prune(store, 2, None)) == {oldest, failed}
+    assert set(retention.prune(store, 2, None)) == {oldest, failed}
     assert names(store) == [newest, newer, verified]
-    assert catalogue.prune(store, 30, 1) == [newer]
+    assert retention.prune(store, 30, 1) == [newer]
     assert names(store) == [newest, verified]
 
 
@@ -106,15 +106,15 @@ COPY = {"reason": "before restore"}
 def test_retention_covers_what_restores_kept_and_spares_what_was_asked_for(engine, store):
     asked = [aged(engine, store, days) for days in (90, 80, 70)]
     copies = [aged(engine, store, days, **COPY) for days in (60, 50, 40, 30, 20, 10)]
-    assert set(catalogue.prune(store, 3, None)) == {*asked[:2], *copies[:4]}
+    assert set(retention.prune(store, 3, None)) == {*asked[:2], *copies[:4]}
     assert names(store) == [copies[5], copies[4], asked[2]]
-    assert catalogue.prune(store, 1, 1) == [copies[4]]
+    assert retention.prune(store, 1, 1) == [copies[4]]
     assert names(store) == [copies[5], asked[2]]
 
 
 def test_what_was_just_restored_stays_until_the_next_time(engine, store):
     old, newer, newest = (aged(engine, store, days) for days in (3, 2, 1))
-    assert catalogue.prune(store, 1, None, spare=old) == [newer]
+    assert retention.prune(store, 1, None, spare=old) == [newer]
     assert names(store) == [newest, old]
 
 
@@ -125,7 +125,7 @@ def test_backups_of_another_database_are_neither_pruned_nor_counted_nor_the_newe
     theirs = [aged(engine, store, days, database=there) for days in (99, 2, 1)]
     assert catalogue.newest(store, here).name == ours[2]
     assert catalogue.newest(store).name == theirs[2]
-    assert catalogue.prune(store, 2, None, here) == [ours[0]]
+    assert retention.prune(store, 2, None, here) == [ours[0]]
     assert set(names(store)) == {*ours[1:], *theirs}
 
 
@@ -146,16 +146,16 @@ def small(engine, tmp_path, monkeypatch):
 
         real(name, limited)
 
-    one = catalogue.keep(engine, store).bytes
+    one = retention.keep(engine, store).bytes
     monkeypatch.setattr(store, "put", put)
     return store
 
 
 def test_the_oldest_backups_make_room_for_a_new_one(engine, small):
-    kept = [catalogue.keep(engine, small).name for _ in range(4)]
+    kept = [retention.keep(engine, small).name for _ in range(4)]
     assert names(small) == kept[:0:-1]
     catalogue.mark(small, catalogue.find(small, kept[1]), "decode", ok=True)
-    copies = [catalogue.keep(engine, small, catalogue.BEFORE_RESTORE).name for _ in range(2)]
+    copies = [retention.keep(engine, small, catalogue.BEFORE_RESTORE).name for _ in range(2)]
     assert set(names(small)) == {kept[1], kept[3], copies[1]}  # verified, asked for, and the present one
     assert sorted(path.suffix for path in Path(small._path).iterdir()) == [".json"] * 3 + [".zip"] * 3
 
@@ -163,22 +163,22 @@ def test_the_oldest_backups_make_room_for_a_new_one(engine, small):
 def test_what_may_not_go_does_not_make_room(engine, small):
     [first] = names(small)
     catalogue.mark(small, catalogue.find(small, first), "decode", ok=True)
-    restored = catalogue.keep(engine, small).name
-    asked = catalogue.keep(engine, small).name
+    restored = retention.keep(engine, small).name
+    asked = retention.keep(engine, small).name
     with (
         pytest.raises(BackupsFull),
-        catalogue.kept_before(engine, small, catalogue.Retention(30, None), restored, [DEPARTMENTS]),
+        retention.kept_before(engine, small, retention.Retention(30, None), restored, [DEPARTMENTS]),
     ):
         raise AssertionError
     assert names(small) == [asked, restored, first]
 
 
 def test_where_the_disk_of_temporary_files_is_full_no_backup_goes(engine, store, monkeypatch):
-    kept = [catalogue.keep(engine, store).name for _ in range(3)]
+    kept = [retention.keep(engine, store).name for _ in range(3)]
     full = partial(Path("/dev/full").open, "w+b", buffering=0)
     monkeypatch.setattr(backup.tempfile, "TemporaryFile", full)
     with pytest.raises(StorageFull, match="no room left"):
-        catalogue.keep(engine, store)
+        retention.keep(engine, store)
     monkeypatch.undo()
     assert names(store) == kept[::-1]
 
@@ -193,7 +193,7 @@ def test_an_entry_goes_before_its_zip_and_comes_after_it(engine, store, monkeypa
             real(name, *rest)
 
         monkeypatch.setattr(store, what, noted)
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     catalogue.remove(store, kept.name)
     names = [f"{kept.name}.{suffix}" for suffix in ("zip", "json")]
     assert done == [("put", names[0]), ("put", names[1]), ("delete", names[1]), ("delete", names[0])]
@@ -201,17 +201,17 @@ def test_an_entry_goes_before_its_zip_and_comes_after_it(engine, store, monkeypa
 
 @pytest.mark.parametrize(("error", "stays"), [(CommitUnsure, True), (DatabaseUnavailable, False)])
 def test_what_a_restore_replaced_is_kept_where_nobody_knows_whether_it_did(engine, store, error, stays):
-    retention = catalogue.Retention(30, None)
+    limits = retention.Retention(30, None)
     with (
         pytest.raises(error),
-        catalogue.kept_before(engine, store, retention, "", [DEPARTMENTS]) as name,
+        retention.kept_before(engine, store, limits, "", [DEPARTMENTS]) as name,
     ):
         raise error("away")
     assert names(store) == ([name] if stays else [])
 
 
 def test_a_damaged_entry_is_left_out_of_the_list(engine, store):
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     store.put("20200101T000000Z-abcdef01.zip", lambda file: file.write(b"zip") and None)
     for text in (b"", b"[]", b"{", b'{"name": 7}', b"null"):
         store.put("20200101T000000Z-abcdef01.json", lambda file, text=text: file.write(text) and None)
@@ -230,23 +230,23 @@ def test_a_place_of_an_unknown_kind_is_told():
 
 
 def test_backups_of_one_second_are_listed_newest_first(engine, store):
-    kept = [catalogue.keep(engine, store).name for _ in range(5)]
+    kept = [retention.keep(engine, store).name for _ in range(5)]
     assert names(store) == kept[::-1]
 
 
 def test_a_bucket_that_is_not_there_is_told(engine, s3):
     with pytest.raises(StorageUnavailable, match="create the bucket"):
-        catalogue.keep(engine, open_store("s3://no-such-bucket/backups"))
+        retention.keep(engine, open_store("s3://no-such-bucket/backups"))
 
 
 def test_an_object_store_that_is_away_is_told(engine, s3, monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(StorageUnavailable, match="cannot be reached"):
-        catalogue.keep(engine, open_store("s3://bucket-of-nobody/backups"))
+        retention.keep(engine, open_store("s3://bucket-of-nobody/backups"))
 
 
 def test_what_a_killed_backup_left_goes_with_the_next_one(engine, tmp_path):
     store = open_store(str(tmp_path))
     (tmp_path / ".hiring-0a1b2c3d.part").write_bytes(b"half a backup")
-    kept = catalogue.keep(engine, store)
+    kept = retention.keep(engine, store)
     assert sorted(path.name for path in tmp_path.iterdir()) == [f"{kept.name}.json", f"{kept.name}.zip"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from hiring_api.backup.catalogue import Retention
 from hiring_api.backup.file_store import open_store
+from hiring_api.backup.retention import Retention
 
 from .bodies import settings
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from hiring_api.backup.catalogue import kept_before
 from hiring_api.backup.restore import restore
+from hiring_api.backup.retention import kept_before
 
 from .backup_folder import retention, store
 from .bodies import settings

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify
 
 from hiring_api.backup import catalogue
+from hiring_api.backup.retention import keep as keep_backup
+from hiring_api.backup.retention import prune
 from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
@@ -48,8 +50,8 @@ def keep(codec: str) -> Response:
     Then backups that are too many (`BACKUP_KEEP`) or too old (`BACKUP_KEEP_DAYS`) are deleted. The newest
     one, the newest that was asked for and the newest verified one always stay.
     """
-    kept = catalogue.keep(engine(), store(), codec=codec)
-    catalogue.prune(store(), *retention(), identity.database_of(engine()))
+    kept = keep_backup(engine(), store(), codec=codec)
+    prune(store(), *retention(), identity.database_of(engine()))
     response = jsonify(_described(kept))
     response.status_code = 201
     response.headers["Location"] = f"/backups/{kept.name}"
