@@ -2,5 +2,5 @@
 
 Reading order: `schema` (a table's Avro schema, and what the fields of any file mean for its columns),
 `reader` (a file's rows, some thousand at a time), `container` (the file format, and what proves that a file
-of ours is whole), `codecs` (compression, bounded).
+of ours is whole), `codecs` (compression, with bounds).
 """

@@ -36,7 +36,7 @@ _DAMAGED = (
 
 
 def compress(codec: str, data: bytes) -> bytes:
-    """A block's bytes as `codec`, one of `WRITTEN`, stores them."""
+    """Compress a block's bytes with `codec`, one of `WRITTEN`."""
     if codec == "deflate":
         packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
         return packer.compress(data) + packer.flush()
@@ -58,7 +58,7 @@ def known(name: bytes) -> str:
 
 
 def decompress(codec: str, data: bytes, limit: int) -> bytes:
-    """The block's bytes, by a codec that is `known`.
+    """Decompress a block's bytes with a codec that is `known`.
 
     Raises:
         InvalidFile: the data is damaged, or more than `limit` bytes come out.
@@ -116,8 +116,8 @@ def _whole_frame(data: bytes, out: bytes) -> bytes:
 def _snappy(data: bytes, limit: int) -> bytes:
     """Raw snappy, whose first bytes say how long it will be, then the CRC-32 of what comes out."""
     size = 0
-    for place, byte in enumerate(data[:_VARINT_BYTES]):
-        size |= (byte & 127) << (7 * place)
+    for group, byte in enumerate(data[:_VARINT_BYTES]):
+        size |= (byte & 127) << (7 * group)
         if byte < 128:  # noqa: PLR2004  # the last byte of the length
             break
     if size > limit:

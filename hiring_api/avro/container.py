@@ -1,9 +1,10 @@
 """Avro object container files: a header, then blocks of records (Avro 1.12, "Object Container Files").
 
-The files that we write say in their header how many rows they hold, the SHA-256 of the schema and of all
-records' bytes, and the SHA-256 of all bytes after the header. They are known only at the end, so they have
-a fixed width and are filled in last. As there is one way alone to build the header, every byte of the file
-is accounted for.
+The header of our files has three marks: the number of rows, the SHA-256 of the schema and all records'
+bytes, and the SHA-256 of all bytes after the header. The digests are needed because Avro has none: a file
+that was cut between two blocks, or has a bit flipped, is often readable. All three are known only at the end,
+so they have a fixed width and are filled in last. A header is accepted only if it is, byte by byte, what we
+would write; so a change of any byte of the file is noticed.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ NOT_READABLE: Final = "the file is not a readable backup"
 
 @dataclass(frozen=True, slots=True)
 class FileChecksum:
-    """What a file holds: how many rows, and the checksum of the schema and the records' bytes in hex."""
+    """What a file should hold: the number of rows, and the SHA-256 in hex of schema and records' bytes."""
 
     rows: int
     checksum: str
@@ -62,7 +63,13 @@ def block(rows: int, data: bytes, sync: bytes) -> bytes:
 
 
 def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, bytes]]) -> FileChecksum:
-    """Writes a whole file; `blocks` are numbers of rows and their records' uncompressed bytes.
+    """Write a whole file, and say what it holds.
+
+    Args:
+        file: open for writing, and seekable: the header is written again at the end.
+        schema: of the records, as JSON values.
+        codec: one of `codecs.WRITTEN`.
+        blocks: numbers of rows, each with the uncompressed bytes of their records.
 
     Another thread compresses a block while this one fetches the next.
     """
@@ -89,7 +96,7 @@ def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, b
 
 
 def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> bytes:
-    """The bytes of the oldest block, which are written."""
+    """Write the oldest block, and return its bytes."""
     rows, packed = pending.popleft()
     data = block(rows, packed.result(), OUR_SYNC)
     file.write(data)
@@ -97,7 +104,7 @@ def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> by
 
 
 def _our_header(schema: bytes, codec: str, content: FileChecksum, blocks: str | None) -> bytes:
-    """The header of a file of ours; `blocks` is the SHA-256 of what follows it, None before it was noted."""
+    """The header of a file of ours; `blocks` is the SHA-256 of what follows it, None in the oldest files."""
     metadata = {
         "avro.schema": schema,
         "avro.codec": codec.encode(),
@@ -110,9 +117,12 @@ def _our_header(schema: bytes, codec: str, content: FileChecksum, blocks: str | 
 
 
 class Container:
-    """A file being read; nothing in it is believed. All methods raise InvalidFile for what is not Avro.
+    """A file that is being read; nothing in it is believed.
 
-    `content` is what the header says of the file's rows, None in a file from elsewhere.
+    `content` is what the header says that the file holds, None for a file of another program.
+
+    Raises:
+        InvalidFile: from all methods, for what is no Avro or is damaged.
     """
 
     def __init__(self, file: BinaryIO) -> None:
@@ -133,7 +143,7 @@ class Container:
         self._seen = sha256()
 
     def _require_our_header(self, start: int) -> None:
-        """Nothing of the header is otherwise than `write` would have written it."""
+        """Require the header to be, byte by byte, what `write` would have written."""
         end = self._file.tell()
         self._file.seek(start)
         found = self._file.read(end - start)
@@ -162,9 +172,10 @@ class Container:
         return FileChecksum(int(rows), checksum.decode("ascii", "replace"))
 
     def blocks(self) -> Iterator[tuple[int, bytes]]:
-        """The number of rows and the uncompressed bytes of each block.
+        """Yield the number of rows and the uncompressed bytes of each block.
 
-        Raises InvalidFile at the latest after the last block if rows or bytes are not those saved.
+        Raises:
+            InvalidFile: rows or bytes are not those saved; at the latest after the last block.
         """
         digest, total = sha256(self._schema), 0
         while first := self._read(1):

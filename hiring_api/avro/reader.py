@@ -1,4 +1,4 @@
-"""An Avro file -> validated rows, a few thousand at a time, with memory that does not grow with the file."""
+"""Read the rows of an Avro file and validate them, a few thousand at a time, in bounded memory."""
 
 from __future__ import annotations
 
@@ -38,9 +38,10 @@ _DAMAGED = (EOFError, ValueError, IndexError, KeyError, TypeError, OverflowError
 
 @dataclass(frozen=True, slots=True)
 class AvroChunk:
-    """Rows of a file: the values of those that are right, and the others with their errors.
+    """Consecutive rows of a file.
 
-    `first` is the place in the file, from 1, of the first of them; the wrong ones come with theirs.
+    `first` is the number of the first row in the file, from 1. `values` has the valid rows; `wrong` the
+    others, each with its number.
     """
 
     first: int
@@ -48,18 +49,18 @@ class AvroChunk:
     wrong: list[tuple[int, ValidatedRow]]
 
     def numbers(self) -> list[int]:
-        """The place in the file of each of `values`."""
-        wrong = {place for place, _ in self.wrong}
-        return [place for place in range(self.first, self.after) if place not in wrong]
+        """The number in the file of each of `values`."""
+        wrong = {number for number, _ in self.wrong}
+        return [number for number in range(self.first, self.after) if number not in wrong]
 
     @property
     def after(self) -> int:
-        """The place after the last row."""
+        """The number of the row after the last one."""
         return self.first + len(self.values) + len(self.wrong)
 
 
 class AvroRows:
-    """The rows of `table` in an Avro file. It can be read several times.
+    """The rows of `table` in an Avro file, which can be read several times.
 
     Raises:
         InvalidFile: the file is no readable Avro file, or not of this table.
@@ -82,7 +83,7 @@ class AvroRows:
         return Container(self._file)
 
     def verify(self) -> None:
-        """Reads the file without its rows.
+        """Read the bytes of the file without decoding its rows.
 
         Raises:
             InvalidFile: it is damaged, or, where it carries a checksum, not what was saved.
@@ -91,15 +92,15 @@ class AvroRows:
             pass
 
     def chunks(self) -> Iterator[AvroChunk]:
-        """All rows in the order of the file.
+        """Yield all rows in the order of the file.
 
         Raises:
             InvalidFile: something in the file is damaged; at the latest after the last row.
         """
-        place = 1
+        number = 1
         for records in self._records():
-            chunk = self._validate(records, place)
-            place = chunk.after
+            chunk = self._validate(records, number)
+            number = chunk.after
             yield chunk
             if self.tell is not None:
                 self.tell(len(records))
@@ -115,6 +116,7 @@ class AvroRows:
             yield from _decode(self._reading, rows, data)
 
     def _validate(self, records: list[dict[str, Any]], first: int) -> AvroChunk:
+        # A column is checked as a whole; only if one has a wrong value, rows are validated one by one
         fields = [[record[name] for record in records] for name, _ in self._reading.columns]
         columns = [
             reader.check_all(values)
@@ -131,7 +133,7 @@ class AvroRows:
     ) -> Iterator[Values]:
         names = list(kinds(self.table))
         readers = [reader for _, reader in self._reading.columns]
-        for place, raw in enumerate(rows, start=first):
+        for number, raw in enumerate(rows, start=first):
             row = tuple([reader.check(value) for reader, value in zip(readers, raw, strict=True)])
             if None not in row:
                 yield row
@@ -139,7 +141,7 @@ class AvroRows:
             said = {name: reader.json(value) for name, reader, value in zip(names, readers, raw, strict=True)}
             validated = validate_record(self.table, said)
             if validated.errors:
-                wrong.append((place, validated))
+                wrong.append((number, validated))
             else:
                 yield tuple([validated.values[name] for name in names])
 
@@ -168,7 +170,7 @@ def _chunk(records: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _decode(how: Reading, rows: int, data: bytes) -> Iterator[list[dict[str, Any]]]:
-    """The records that `data` is; fastavro reads them from a file of one uncompressed block.
+    """Decode the records in `data`: fastavro reads them from a file of one uncompressed block.
 
     Raises:
         InvalidFile: they are not records of the schema, or end before the data or after it.

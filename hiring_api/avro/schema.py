@@ -1,4 +1,4 @@
-"""Table -> Avro schema, and what the fields of any Avro file mean for a table's columns."""
+"""The Avro schema of a table, and what the fields of any Avro file mean for its columns."""
 
 from __future__ import annotations
 
@@ -49,11 +49,14 @@ def reading(table: Table, schema: Any, *, ignore_extra: bool = False) -> Reading
     fields = _fields(table, schema)
     columns = [_column(table, name, fields) for name in kinds(table)]
     taken = {field for field, _ in columns}
-    extra = [str(item["name"])[:64] for place, item in enumerate(fields) if f"f{place}" not in taken]
+    extra = [str(item["name"])[:64] for index, item in enumerate(fields) if f"f{index}" not in taken]
     if extra and not ignore_extra:
         raise InvalidFile(f"the file has fields that {table.name} does not have: {', '.join(extra)}")
-    plain = [{"name": f"f{place}", "type": _plain(table, item, place)} for place, item in enumerate(fields)]
-    return Reading({"type": "record", "name": "row", "fields": plain}, columns)
+    types = [
+        {"name": f"f{index}", "type": _type_to_decode(table, item, index)}
+        for index, item in enumerate(fields)
+    ]
+    return Reading({"type": "record", "name": "row", "fields": types}, columns)
 
 
 def _fields(table: Table, schema: Any) -> list[dict[str, Any]]:
@@ -70,20 +73,20 @@ def _fields(table: Table, schema: Any) -> list[dict[str, Any]]:
 
 
 def _column(table: Table, name: str, fields: list[dict[str, Any]]) -> tuple[str, AvroReader]:
-    """The field that holds the column `name`: spelled so, else the only one that differs in case alone."""
-    places = [place for place, item in enumerate(fields) if item["name"] == name]
-    places = places or [place for place, item in enumerate(fields) if item["name"].lower() == name.lower()]
-    if len(places) != 1:
-        how = "no field" if not places else "more than one field"
+    """The field that holds the column `name`: of just that name, else the only one that differs in case."""
+    indexes = [index for index, item in enumerate(fields) if item["name"] == name]
+    indexes = indexes or [index for index, item in enumerate(fields) if item["name"].lower() == name.lower()]
+    if len(indexes) != 1:
+        how = "no field" if not indexes else "more than one field"
         raise InvalidFile(f"the file has {how} {name}: it does not hold {table.name}")
-    primitive, logical = _type(fields[places[0]].get("type"))
+    primitive, logical = _type(fields[indexes[0]].get("type"))
     reader = kinds(table)[name].avro_reader(primitive, logical)
     if reader is None:
         what = f"{primitive} ({logical})" if logical else primitive
         raise InvalidFile(
             f"the file's field {name} is of the type {what[:80]}, which {table.name} cannot take"
         )
-    return f"f{places[0]}", reader
+    return f"f{indexes[0]}", reader
 
 
 def _type(declared: Any) -> tuple[str, str | None]:
@@ -97,26 +100,26 @@ def _type(declared: Any) -> tuple[str, str | None]:
     return (declared if isinstance(declared, str) else "complex"), None
 
 
-def _plain(table: Table, item: dict[str, Any], place: int) -> Any:
+def _type_to_decode(table: Table, item: dict[str, Any], index: int) -> Any:
     """The field's type without logical types, which would cost time and lose digits.
 
     Types that contain others are refused before a library would follow them.
     """
     declared = item.get("type")
     branches = declared if isinstance(declared, list) else [declared]
-    plain = [_plain_branch(branch, f"t{place}_{number}") for number, branch in enumerate(branches)]
-    if not plain or None in plain:
+    types = [_branch_to_decode(branch, f"t{index}_{number}") for number, branch in enumerate(branches)]
+    if not types or None in types:
         name = item["name"][:64]
         raise InvalidFile(f"the file's field {name} is of a type that no column of {table.name} could be")
-    return plain if isinstance(declared, list) else plain[0]
+    return types if isinstance(declared, list) else types[0]
 
 
-def _plain_branch(branch: Any, name: str) -> Any:
+def _branch_to_decode(branch: Any, name: str) -> Any:
     inner = branch.get("type") if isinstance(branch, dict) else branch
     if isinstance(inner, str) and inner in _PRIMITIVES:
         return inner
     if inner == "enum" and isinstance(symbols := branch.get("symbols"), list):
-        return {"type": "enum", "name": name, "symbols": [f"s{place}" for place in range(len(symbols))]}
+        return {"type": "enum", "name": name, "symbols": [f"s{index}" for index in range(len(symbols))]}
     if inner == "fixed" and type(size := branch.get("size")) is int and 0 < size <= _MAX_FIXED:
         return {"type": "fixed", "name": name, "size": size}
     return None

@@ -1,7 +1,7 @@
-"""Rows in the canonical form: what a fast way in sends, and what a checksum is made of.
+"""Rows as lines of text: the form in which they are loaded in bulk, and of which checksums are made.
 
-A row's line is `str()` of each of its values, tabs between, ended by a line feed. Valid text holds no control
-character, so nothing in it needs an escape.
+A row's line is `str()` of each of its values, with tabs between and a line feed at the end. Valid text holds
+no control character, so nothing in it needs an escape.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ Whole = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class RowLines:
-    """Rows of `table` by their lines; `wholes` has columns of whole numbers and `given` the values, where
-    these are known already.
+    """Rows of `table` as lines, one per row.
+
+    `wholes` has columns of whole numbers by name, and `given` the values of the rows, if these are known
+    already; both save reading the lines again.
     """
 
     table: Table
@@ -45,7 +47,7 @@ class RowLines:
 
     @cached_property
     def rows(self) -> Sequence[Values]:
-        """The values of each row."""
+        """The values of each row, in the order of the table's columns."""
         if self.given is not None:
             return self.given
         columns = zip(*(line[:-1].decode().split("\t") for line in self.lines), strict=True)
@@ -54,7 +56,7 @@ class RowLines:
 
     @cached_property
     def data(self) -> bytes:
-        """All lines."""
+        """All lines in one piece."""
         return b"".join(self.lines)
 
     @cached_property
@@ -64,46 +66,50 @@ class RowLines:
 
     @cached_property
     def checksum(self) -> Checksum:
-        """Of the rows: equal to that of the same rows stored."""
-        # Not NumPy's sum: a single product may have 63 bits
+        """The checksum of the rows, equal to that of the same rows stored."""
+        # In Python's integers: a CRC has 32 bits and an id 31, so that the sum of some products exceeds
+        # the 64 bits of NumPy's
         return Checksum(len(self), sum(map(mul, map(crc32, self.lines), self.whole("id").tolist())))
 
     def ready(self) -> RowLines:
-        """Itself, with what takes time done: for another thread than the one that talks to the database."""
+        """Itself, with all that takes time computed.
+
+        Call it in a prefetching thread, so that the one that talks to the database need not wait.
+        """
         _ = self.data, self.checksum, [self.whole(name) for name in references(self.table)]
         return self
 
     def whole(self, column: str) -> Whole:
         """The values of a column of whole numbers."""
         if column not in self.wholes:
-            place = list(kinds(self.table)).index(column)
-            self.wholes[column] = np.array([row[place] for row in self.rows], np.int64)
+            index = list(kinds(self.table)).index(column)
+            self.wholes[column] = np.array([row[index] for row in self.rows], np.int64)
         return self.wholes[column]
 
     def distinct(self, column: str) -> BitMap:
         """The different values of a column of whole numbers."""
         return BitMap(array("I", self.whole(column).astype(np.uint32).tobytes()))
 
-    def take(self, places: Iterable[int]) -> RowLines:
-        """The rows at these places, in this order."""
-        wanted = np.fromiter(places, np.intp)
-        lines = [self.lines[place] for place in wanted.tolist()]
+    def take(self, indexes: Iterable[int]) -> RowLines:
+        """The rows at these indexes, in this order."""
+        wanted = np.fromiter(indexes, np.intp)
+        lines = [self.lines[index] for index in wanted.tolist()]
         return RowLines(self.table, lines, {name: whole[wanted] for name, whole in self.wholes.items()})
 
 
 def joined(parts: Sequence[RowLines]) -> RowLines:
-    """The rows of all parts, of which there is at least one, all of one table."""
+    """The rows of all parts together; at least one part, all of one table."""
     names = {name for part in parts for name in part.wholes}
     wholes = {name: np.concatenate([part.whole(name) for part in parts]) for name in names}
     return RowLines(parts[0].table, [line for part in parts for line in part.lines], wholes)
 
 
 def line_format(columns: Sized) -> str:
-    """The format of a row's line, to be filled with the values of these columns."""
+    """The %-format of the line of a row that has these columns."""
     return "\t".join(["%s"] * len(columns)) + "\n"
 
 
 def to_lines(table: Table, rows: Sequence[Values]) -> RowLines:
-    """Valid rows in the canonical form."""
+    """Rows of valid values, in the order of the table's columns, as lines."""
     text = line_format(table.columns)
     return RowLines(table, [(text % row).encode() for row in rows], given=rows)

