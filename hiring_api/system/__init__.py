@@ -1,1 +1,6 @@
-"""What has to do with this machine alone: threads, temporary files, full disks, terminals."""
+"""What has to do with this machine alone: threads, files, terminals.
+
+Reading order: `prefetch` (prepare the next items in a thread), `ordered_steps` (steps side by side that take
+effect in order), `temp_files` (removed even if their owner is killed), `disk_full`, `object_store` (S3),
+`output` (tables, JSON and bars for people).
+"""

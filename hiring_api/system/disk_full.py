@@ -1,4 +1,4 @@
-"""Full disks: an error of this program, whoever was writing."""
+"""Turn a full disk into an error of this program, whoever was writing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def room(
     message: str = "there is no room left for the file: nothing was kept",
     kind: type[StorageFull] = StorageFull,
 ) -> Iterator[None]:
-    """Turns a full disk into StorageFull, or that kind of it."""
+    """Raise `kind` with `message` if the disk is full, a quota used up or a file too large in the block."""
     try:
         yield
     except OSError as error:

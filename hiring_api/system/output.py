@@ -18,7 +18,7 @@ _MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would b
 
 
 def show(lines: list[dict[str, Any]], items: list[dict[str, Any]], *, as_json: bool) -> None:
-    """Prints `items` as JSON, or `lines` as a table whose columns are named as their members."""
+    """Print `items` as JSON, or `lines` as a table whose columns are named as their members."""
     if as_json:
         print(json.dumps(items, indent=2))
     else:
@@ -29,7 +29,7 @@ def table(lines: list[dict[str, Any]]) -> str:
     """Lines of aligned columns below their names; nothing where there are none."""
     names = list(dict.fromkeys(name for line in lines for name in line))
     rows = [names, *([str(line.get(name, "")) for name in names] for line in lines)]
-    widths = [max(len(row[place]) for row in rows) for place in range(len(names))]
+    widths = [max(len(row[index]) for row in rows) for index in range(len(names))]
     texts = [
         "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows
     ]
@@ -37,7 +37,7 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def on_terminal() -> bool:
-    """Whether somebody sees what is written to standard error."""
+    """True if standard error is a terminal, where somebody sees it."""
     return sys.stderr.isatty()
 
 
@@ -52,9 +52,9 @@ def width() -> dict[str, Any]:
 
 @contextmanager
 def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
-    """A function that is told of rows, and a bar of them on a terminal.
+    """Show a progress bar on a terminal, and yield a function to call with numbers of rows done.
 
-    Rows beyond the total are those of another pass over the same ones: the bar begins anew.
+    Rows beyond the total are those of another pass over the same rows: the bar begins anew.
     """
     many = total is None or total >= _MANY
     with tqdm(
