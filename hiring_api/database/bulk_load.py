@@ -26,7 +26,7 @@ __all__ = ["NULL", "checksum", "insert_all", "insert_generated", "insert_lines",
 
 
 def load(connection: Connection, rows: RowLines, into: Table | None = None) -> None:
-    """Inserts rows into their table, or `into`, within the caller's transaction: exactly all, or none.
+    """Insert rows into their table, or `into`, within the caller's transaction: exactly all, or none.
 
     Raises:
         IntegrityError: an id is taken or stands twice, or a reference is unknown; no row went in.
@@ -36,7 +36,7 @@ def load(connection: Connection, rows: RowLines, into: Table | None = None) -> N
 
 
 def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Inserts valid rows by INSERT; after an error some may be in, so that the caller needs a savepoint.
+    """Insert valid rows by INSERT; after an error some may be in, so that the caller needs a savepoint.
 
     Raises:
         IntegrityError: as `load` does.
@@ -45,7 +45,7 @@ def insert_all(connection: Connection, table: Table, rows: Sequence[Values]) -> 
 
 
 def insert_lines(connection: Connection, table: Table, columns: Sequence[str], lines: bytes) -> None:
-    """Inserts values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
+    """Insert values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
 
     A value that is `NULL` alone becomes NULL; there are no escapes, and no other control characters.
     """
@@ -55,7 +55,7 @@ def insert_lines(connection: Connection, table: Table, columns: Sequence[str], l
 def insert_generated(
     connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
 ) -> list[int]:
-    """Inserts valid values of `columns`, which `id` is not among; the ids that the rows got, in their order.
+    """Insert valid values of `columns`, which `id` is not among. Return the rows' new ids in their order.
 
     Raises:
         IntegrityError: as `load` does, or no id is left to give; some rows may be in.
@@ -67,7 +67,7 @@ def insert_generated(
 
 
 def overwrite(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-    """Writes valid rows over those that have their ids; those that have none are inserted."""
+    """Write valid rows over those that have their ids; those that have none are inserted."""
     dialect_of(connection).overwrite(connection, table, rows)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def translated(engine: Engine) -> Iterator[None]:
-    """Turns the driver's errors into those of `errors`; integrity errors and bugs pass as they are."""
+    """Turn the driver's errors into those of `errors`; integrity errors and bugs pass as they are."""
     dialect = dialect_of(engine)
     try:
         yield

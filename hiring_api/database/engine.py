@@ -39,7 +39,7 @@ def open_hasty_engine(url: URL) -> Engine:
 
 
 def prepare(engine: Engine) -> Engine:
-    """Makes an engine that others have made ready for `transaction` and `snapshot`."""
+    """Prepare an engine that others have made for `transaction` and `snapshot`; return it."""
     logging.getLogger(_POOL).addFilter(_not_of_an_interruption)
     dialect_of(engine).prepare(engine)
     return engine

@@ -63,7 +63,7 @@ def described(database: Mapping[str, Any]) -> str:
 
 
 def require_own(here: Database, there: Mapping[str, Any] | None, how: str) -> None:
-    """Refuses a backup of another database; `how` says how to restore it nevertheless.
+    """Refuse a backup of another database; `how` says how to restore it nevertheless.
 
     Raises:
         Conflict: it is one.

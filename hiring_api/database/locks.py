@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
-    """Holds the lock `name` of this database; yields False where another holds it after `wait` seconds.
+    """Hold the lock `name` of this database; yield False where another holds it after `wait` seconds.
 
     It is free again when its holder leaves the block, or dies.
     """

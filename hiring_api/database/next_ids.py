@@ -45,8 +45,9 @@ class Reset:
 
 
 def replenish(engine: Engine, tables: Sequence[Table]) -> None:
-    """Sets the counters back that have few ids left, where that gains some. It only ever helps: what fails is
-    logged, such as a right that is missing.
+    """Set back the counters that have few ids left, where that gains some.
+
+    It only ever helps: what fails is logged, such as a right that is missing.
     """
     for table in tables:
         try:
@@ -62,7 +63,7 @@ def replenish(engine: Engine, tables: Sequence[Table]) -> None:
 
 
 def reset(engine: Engine, table: Table) -> Reset:
-    """Makes the ids of a table go on after the highest that is in it.
+    """Let the ids of a table go on after the highest that is in it.
 
     Raises:
         DatabaseUnavailable: it cannot be reached, or others use the table without end.

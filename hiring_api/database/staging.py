@@ -1,4 +1,4 @@
-"""Rows on trial: a temporary table beside a table, and the difference between the two."""
+"""Staged rows: a temporary table beside a table, and the difference between the two."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create(connection: Connection, table: Table) -> Table:
 
 
 def drop(connection: Connection, stage: Table) -> None:
-    """Drops a temporary table; the transaction goes on."""
+    """Drop a temporary table; the transaction goes on."""
     dialect_of(connection).drop_temporary(connection, stage.name)
 
 
@@ -70,7 +70,7 @@ def count(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
 
 
 def put(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
-    """Inserts the staged rows that are new and updates those that differ; how many of each."""
+    """Insert the staged rows that are new, update those that differ. Return how many of each."""
     names = list(kinds(table))
     changed = {name: stage.c[name] for name in names if name != "id"}
     differing = and_(table.c.id == stage.c.id, not_(_same(connection, table, stage)))
@@ -82,6 +82,6 @@ def put(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
 
 
 def remove(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
-    """Deletes the rows of `table` whose ids are not staged; how many."""
+    """Delete the rows of `table` whose ids are not staged. Return how many."""
     gone = delete(table).where(table.c.id.not_in(select(stage.c.id)))
     return {"deleted": connection.execute(gone).rowcount}

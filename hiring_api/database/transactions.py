@@ -30,7 +30,7 @@ _UNSURE = (
 
 
 def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
-    """Runs `work` in a transaction, commits, and returns its result.
+    """Run `work` in a transaction, commit, and return its result.
 
     After a deadlock or lock wait all of it is run again, and on another connection where the server cannot
     write.
@@ -71,7 +71,7 @@ def _commit_told(engine: Engine) -> Iterator[None]:
 
 
 def require_writable(engine: Engine) -> None:
-    """Returns if the server can write; a file is not asked, as that could mean waiting for a writer.
+    """Return if the server can write; a file is not asked, as that could mean waiting for a writer.
 
     Raises:
         DatabaseUnavailable: it cannot be reached, or cannot write: a replica, or a part of a cluster that was

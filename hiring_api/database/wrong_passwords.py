@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 
 def note(engine: Engine, minute: int, address: str, process: str, wrong: int) -> int:
-    """Notes how many wrong passwords `process` has had from `address` in `minute` (since 1970); answers how
-    many the other processes have had.
+    """Note how many wrong passwords `process` has had from `address` in `minute` (since 1970).
+
+    Return how many the other processes have had.
 
     Raises:
         HiringError, SQLAlchemyError: the database is away, busy or full; nothing was noted.
@@ -38,7 +39,7 @@ def note(engine: Engine, minute: int, address: str, process: str, wrong: int) ->
 
 
 def forget(engine: Engine, before: int) -> None:
-    """Deletes what was noted in minutes before `before`.
+    """Delete what was noted in minutes before `before`.
 
     Raises:
         HiringError, SQLAlchemyError: see `note`.

@@ -65,7 +65,7 @@ class Dialect(ABC):
         """
 
     def prepare(self, engine: Engine) -> None:  # noqa: B027  # PostgreSQL: nothing
-        """Listens to the engine's events, where connections need more than options. May be called twice."""
+        """Listen to the engine's events, where connections need more than options. May be called twice."""
 
     def may_exist(self, url: URL) -> bool:
         """False if connecting would make the database; a server is asked by connecting to it."""
@@ -76,7 +76,7 @@ class Dialect(ABC):
         """The kind, host and name of the connection's database, for backups to carry."""
 
     def require_writable(self, connection: Connection) -> None:  # noqa: B027  # a file is just written to
-        """Raises the driver's error if the server can only be read, as a replica.
+        """Raise the driver's error if the server can only be read, as a replica.
 
         PostgreSQL: `SELECT pg_is_in_recovery()`.
         """
@@ -104,7 +104,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
-        """Inserts one row or more by the fastest way there is: exactly all of them, or none.
+        """Insert one row or more by the fastest way there is: exactly all of them, or none.
 
         PostgreSQL: COPY ... FROM STDIN of `rows.data`, in a savepoint.
 
@@ -116,7 +116,7 @@ class Dialect(ABC):
     def insert(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
     ) -> None:
-        """Inserts values of `columns`, one tuple per row; after an error some rows may be in.
+        """Insert values of `columns`, one tuple per row; after an error some rows may be in.
 
         PostgreSQL: INSERT with psycopg's executemany.
 
@@ -128,7 +128,7 @@ class Dialect(ABC):
     def insert_lines(
         self, connection: Connection, table: Table, columns: Sequence[str], lines: bytes
     ) -> None:
-        """Inserts values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
+        """Insert values of `columns` from UTF-8 lines: tabs between values, a line feed after each row.
 
         There are no escapes, and no other control characters but `NULL`. PostgreSQL: as `load`.
         """
@@ -148,7 +148,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def overwrite(self, connection: Connection, table: Table, rows: Sequence[Values]) -> None:
-        """Inserts rows, or writes them over those that have their ids.
+        """Insert rows, or write them over those that have their ids.
 
         PostgreSQL: INSERT ... ON CONFLICT (id) DO UPDATE, as SQLite.
         """
@@ -173,9 +173,9 @@ class Dialect(ABC):
 
     @abstractmethod
     def named_lock(self, engine: Engine, name: str, wait: int) -> AbstractContextManager[bool]:
-        """Holds the lock `name` of this database, across processes, until the block or this process ends.
+        """Hold the lock `name` of this database, across processes, until the block or this process ends.
 
-        Gives False where another holds it after `wait` seconds. PostgreSQL: pg_try_advisory_lock() on a
+        Give False where another holds it after `wait` seconds. PostgreSQL: pg_try_advisory_lock() on a
         connection of its own, tried again until then.
         """
 
@@ -189,7 +189,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def lock_tables(self, connection: Connection, tables: Sequence[Table]) -> list[int]:
-        """Keeps others from writing into the tables until the transaction ends; the number of rows in each.
+        """Keep others from writing into the tables until the transaction ends; return the rows in each.
 
         It is the first thing that a transaction does. PostgreSQL: LOCK TABLE ... IN SHARE ROW EXCLUSIVE MODE.
         """
@@ -198,7 +198,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def drop_temporary(self, connection: Connection, name: str) -> None:
-        """Drops a temporary table, if there is one of this name, without ending the transaction.
+        """Drop a temporary table, if there is one of this name, without ending the transaction.
 
         PostgreSQL: DROP TABLE IF EXISTS pg_temp.name.
         """
@@ -228,7 +228,7 @@ class Dialect(ABC):
 
     @abstractmethod
     def reset_next_id(self, engine: Engine, table: Table) -> None:
-        """Sets the counter of a table back: ids go on after the highest that is in it. Commits.
+        """Set the counter of a table back, so that ids go on after the highest that is in it, and commit.
 
         PostgreSQL: setval().
         """

@@ -196,7 +196,7 @@ def _stored(table: Table, columns: Sequence[str], rows: Sequence[Values]) -> lis
 
 
 def _make_private(_dialect: Any, _record: Any, arguments: list[str], _named: Any) -> None:
-    """Makes the file of a new database for its owner alone; SQLite would make it for all to read.
+    """Make the file of a new database for its owner alone; SQLite would make it for all to read.
 
     A file that is there is never opened: closing it would free the locks that this process holds on it.
     """

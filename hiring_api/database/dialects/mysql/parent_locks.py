@@ -50,7 +50,7 @@ def _one_writer(connection: Connection) -> bool:
 
 
 def _hold(connection: Connection, rows: RowLines) -> bool:
-    """Locks the parents until the end of the transaction; whether all of them are there."""
+    """Lock the parents until the end of the transaction. Return True if all of them are there."""
     wanted = [(parent, rows.distinct(name)) for name, parent in references(rows.table).items()]
     if any(len(ids) > _MOST for _, ids in wanted):
         return False

@@ -39,7 +39,7 @@ def engine_options() -> dict[str, Any]:
 
 
 def prepare(engine: Engine) -> None:
-    """Lets an engine connect quickly, and leave a server that cannot write."""
+    """Let an engine connect quickly, and leave a server that cannot write."""
     if not event.contains(engine, "do_connect", _connect):
         event.listen(engine, "do_connect", _connect)
         event.listen(engine, "handle_error", _leave_read_only_server)
@@ -70,7 +70,7 @@ def _connect(_dialect: Any, _record: Any, arguments: list[Any], named: dict[str,
 
 
 def _leave_read_only_server(context: ExceptionContext) -> None:
-    """Throws the connection to a server that cannot write away, and all others that the pool has to it.
+    """Throw away the connection to a server that cannot write, and all others that the pool has to it.
 
     Behind the same name or proxy the next connection may find the server that has taken over.
     """
