@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.loading.plan import OnFileConflict
     from hiring_api.loading.progress import Progress
-    from hiring_api.rejects.packs import Reject
+    from hiring_api.rejects.record import Reject
     from hiring_api.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -18,8 +18,8 @@ from sqlalchemy.exc import IntegrityError
 from hiring_api.database.transactions import transaction
 from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import references, resource
-from hiring_api.rejects.packs import Reject
-from hiring_api.rejects.record import Origin, keep
+from hiring_api.rejects.record import Origin, Reject, keep
+from hiring_api.rejects.resolve import resolve_by_id
 
 from .apply import write
 from .report import Batch, BatchReport, Outcome
@@ -63,6 +63,7 @@ def take(
         reports = place(connection, batches, options)
         if not options.dry_run:
             for batch, report in zip(batches, reports, strict=True):
+                resolve_by_id(connection, batch.table, _brought(batch, report))
                 report.tell = keep(connection, batch.table, origin, _rejects(batch, report))
             if finish is not None:
                 finish(connection, reports)
@@ -72,6 +73,15 @@ def take(
         with suppress(IntegrityError):  # another writer got in between: all of it is undone
             return transaction(engine, partial(work, _place))
     return transaction(engine, partial(work, _place_in_parts))
+
+
+def _brought(batch: Batch, report: BatchReport) -> list[int]:
+    """The ids of the rows that are stored now, but for ids that the database gave."""
+    return [
+        row_id
+        for row_id, outcome in zip(batch.rows.columns["id"], report.outcomes, strict=True)
+        if row_id is not None and outcome.status in {"inserted", "updated"}
+    ]
 
 
 def _rejects(batch: Batch, report: BatchReport) -> list[Reject]:

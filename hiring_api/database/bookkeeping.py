@@ -61,25 +61,28 @@ load_ids = Table(
     **OPTIONS,
 )
 
-# `content` is JSON: {"raws": […], "lines": […], "records": […], "reasons": […], "errors": [[…], …]}, where
-# `reasons` has, for each raw row, the place of its errors in `errors`. `resolved` is JSON as well: when a
-# reject was resolved, by its place in the pack, from 1; and under "rows" the id of the row that did so
-reject_packs = Table(
-    "reject_packs",
+# Each refused row. `raw` (what came) and `errors` are JSON text; `row_id` is the refused row's own id, where
+# that is valid, and `resolved_by` the id of the row that repaired it
+rejects = Table(
+    "rejects",
     Base.metadata,
     Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
     Column("table_name", String(64), nullable=False),
     Column("source", String(512), nullable=False),
     Column("run", String(64), nullable=False),
-    Column("first_line", BigInteger),
-    Column("last_line", BigInteger),
-    Column("size", Integer, nullable=False),
-    Column("unresolved", Integer, nullable=False),
-    Column("content", LongText, nullable=False),
-    Column("resolved", LongText),
+    Column("line", BigInteger),
+    Column("record", BigInteger),
+    Column("raw", LongText, nullable=False),
+    Column("errors", LongText, nullable=False),
+    Column("row_id", Integer),
     Column("refused_at", Moment, nullable=False),
-    Index("ix_reject_packs_table_name_source", "table_name", "source", "last_line"),
-    Index("ix_reject_packs_run", "run"),
+    Column("resolved_at", Moment),
+    Column("resolved_by", Integer),
+    Index("ix_rejects_run", "run"),
+    # For a line that comes again in the same file
+    Index("ix_rejects_source", "table_name", "source", "line"),
+    # For a repair that comes with its id alone, and for counting what is open
+    Index("ix_rejects_open", "table_name", "resolved_at", "row_id"),
     **OPTIONS,
 )
 

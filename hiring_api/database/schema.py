@@ -9,6 +9,7 @@ from sqlalchemy import inspect, text
 
 from hiring_api.errors import Busy, DatabaseUnavailable
 
+from .bookkeeping import identity
 from .driver_errors import translated
 from .locks import named_lock
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 REVISIONS: Final = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 60
+# What became one revision, 0001, when the program was first released; its first one had that number as well
+_BEFORE_RELEASE: Final = {"0002", "0003", "0004", "0005"}
+_TOO_OLD: Final = (
+    "a version of this program from before its first release has made the database's schema ({}), which "
+    "cannot be brought up to date: back it up with that version (python -m hiring_api backup), and "
+    "restore the backup into a new, empty database with this one (python -m hiring_api restore)"
+)
 
 
 def newest() -> str:
@@ -30,17 +38,23 @@ def _known() -> set[str]:
 
 
 def revision(connection: Connection) -> str | None:
-    """The revision that the database has; None for an empty one."""
+    """The revision that the database has; None for an empty one.
+
+    Raises:
+        DatabaseUnavailable: a version from before the first release has made its schema.
+    """
     if not inspect(connection).has_table("alembic_version"):
         return None
     found: str | None = connection.execute(
         text("SELECT version_num FROM alembic_version")
     ).scalar_one_or_none()
+    if found in _BEFORE_RELEASE or (found == newest() and not inspect(connection).has_table(identity.name)):
+        raise DatabaseUnavailable(_TOO_OLD.format(found))
     return found
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the schema that this program needs."""
+    """Whether the database has the schema that this program needs. Raises as `revision`."""
     return revision(connection) == newest()
 
 
@@ -49,7 +63,8 @@ def upgrade(engine: Engine) -> None:
 
     Raises:
         Busy: another program is still changing the schema after a minute.
-        DatabaseUnavailable: a newer version of this program has made the schema; or it cannot be reached.
+        DatabaseUnavailable: a newer version of this program has made the schema, or one from before the first
+            release; or it cannot be reached.
     """
     with translated(engine), engine.connect() as connection:
         found = revision(connection)

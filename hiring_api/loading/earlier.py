@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import select
 
 from hiring_api.csv_input.validation import kept_fields
-from hiring_api.database.bookkeeping import reject_packs
+from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.tables import kinds
-from hiring_api.rejects.packs import pack_of, unpacked
+from hiring_api.rejects.record import stored_reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hiring_api.csv_input.chunks import Layout
     from hiring_api.csv_input.validation import ValidatedChunk
-    from hiring_api.rejects.packs import Kept, Reject
+    from hiring_api.rejects.record import Reject, StoredReject
 
 _LISTED: Final = 1000
 _KEY: Final = re.compile("[1-9][0-9]{0,17}")  # what a database can look up
@@ -38,8 +38,8 @@ class Earlier:
     of rows by which open ones were repaired, though they were not given back.
     """
 
-    open: dict[int, Kept] = field(default_factory=dict)
-    resolved: dict[int, list[Kept]] = field(default_factory=dict)
+    open: dict[int, StoredReject] = field(default_factory=dict)
+    resolved: dict[int, list[StoredReject]] = field(default_factory=dict)
     named: set[int] = field(default_factory=set)
     since: dict[int, int] = field(default_factory=dict)
 
@@ -77,7 +77,7 @@ def earlier(
 
 def by_key(
     connection: Connection, table: Table, layout: Layout, validated: ValidatedChunk
-) -> Iterator[tuple[int, Kept]]:
+) -> Iterator[tuple[int, StoredReject]]:
     """The rejects that the chunk's records name, with their indexes."""
     if layout.reject is None:
         return
@@ -86,34 +86,30 @@ def by_key(
         for index, fields in enumerate(validated.chunk.fields)
         if len(fields) == len(layout.names) and _KEY.fullmatch(fields[layout.reject])
     }
-    packs = sorted({pack_of(key) for key in named})
-    for start in range(0, len(packs), _LISTED):
-        for old in _kept(connection, table, reject_packs.c.id.in_(packs[start : start + _LISTED])):
-            if old.key in named:
-                yield named[old.key], old
+    keys = sorted(named)
+    for start in range(0, len(keys), _LISTED):
+        for old in _stored(connection, table, rejects.c.id.in_(keys[start : start + _LISTED])):
+            yield named[old.id], old
 
 
 def _by_line(
     connection: Connection, table: Table, source: str | None, validated: ValidatedChunk
-) -> Iterator[tuple[int, Kept]]:
+) -> Iterator[tuple[int, StoredReject]]:
     """The rejects of the same file at the lines of the chunk, with the records' indexes."""
     if source is None or not validated.chunk.fields:
         return
     lines = validated.chunk.lines
-    pack = reject_packs.c
-    there = (pack.source == source[:512]) & (pack.last_line >= lines[0]) & (pack.first_line <= lines[-1])
+    there = (rejects.c.source == source[:512]) & rejects.c.line.between(lines[0], lines[-1])
     index_of: dict[int | None, int] = {line: index for index, line in enumerate(lines)}
-    for old in _kept(connection, table, there):
+    for old in _stored(connection, table, there):
         if old.reject.line in index_of:
             yield index_of[old.reject.line], old
 
 
-def _kept(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterator[Kept]:
-    """The rejects in such packs."""
-    for pack in connection.execute(
-        select(reject_packs).where(reject_packs.c.table_name == table.name, condition)
-    ):
-        yield from unpacked(pack)
+def _stored(connection: Connection, table: Table, condition: ColumnElement[bool]) -> Iterator[StoredReject]:
+    """The rejects of the table for which a condition holds, oldest first."""
+    query = select(rejects).where(rejects.c.table_name == table.name, condition).order_by(rejects.c.id)
+    yield from map(stored_reject, connection.execute(query))
 
 
 def _is_same_row(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:

@@ -20,9 +20,9 @@ from hiring_api.database.dialects import dialect_of
 from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import Unproven
 from hiring_api.model.tables import references
-from hiring_api.rejects.packs import Reject
-from hiring_api.rejects.record import Origin, keep
+from hiring_api.rejects.record import Origin, Reject, keep
 from hiring_api.rejects.record import log as refusals
+from hiring_api.rejects.resolve import resolve_by_id
 from hiring_api.system.ordered_steps import StepBack, Turn, in_order
 from hiring_api.system.prefetch import ahead
 
@@ -246,9 +246,7 @@ def _as_told(
     before: Progress,
 ) -> dict[int, Reject]:
     accepted = before.taken | placed.accepted
-    return repairs.as_told(
-        connection, task.table, validated, found, _rejects(task, validated, placed), accepted
-    )
+    return repairs.as_told(connection, task.table, found, _rejects(task, validated, placed), accepted)
 
 
 def _keep_placed(
@@ -257,6 +255,7 @@ def _keep_placed(
     found = _earlier(connection, task, validated)
     refused = _as_told(connection, task, validated, placed, found, before)
     new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
+    resolve_by_id(connection, task.table, placed.accepted, task.origin, same_file=task.replaces)
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
     after = _after(before, validated, placed, refused, found)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
@@ -297,7 +296,7 @@ def _after(
         before.counts + counts,
         before.taken | placed.accepted,
         before.proven + placed.proven,
-        before.again | BitMap64([old.key for index, old in found.open.items() if index in refused]),
+        before.again | BitMap64([old.id for index, old in found.open.items() if index in refused]),
     )
 
 

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyroaring import BitMap
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, update
 
 from hiring_api.csv_input.validation import kept_fields
-from hiring_api.database.bookkeeping import reject_packs
+from hiring_api.database.bookkeeping import rejects
 from hiring_api.database.lookup import present, rows_of
 from hiring_api.model.tables import kinds
 from hiring_api.model.validation import ValidatedRow
 from hiring_api.rejects.csv_file import line_of
-from hiring_api.rejects.packs import pack_of, repacked, unpacked
+from hiring_api.rejects.record import content
+from hiring_api.rejects.resolve import is_repaired_by, mark_resolved
 
 from .earlier import by_key
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from hiring_api.csv_input.chunks import Layout
     from hiring_api.csv_input.validation import ValidatedChunk
-    from hiring_api.rejects.packs import Kept, Reject
+    from hiring_api.rejects.record import Reject
 
     from .earlier import Earlier
 
@@ -52,7 +52,6 @@ def held_back(
 def as_told(
     connection: Connection,
     table: Table,
-    validated: ValidatedChunk,
     found: Earlier,
     refused: dict[int, Reject],
     accepted: BitMap,
@@ -65,12 +64,11 @@ def as_told(
     Args:
         connection: the database.
         table: where the rows go.
-        validated: the chunk.
-        found: the earlier rejects of its records; those that were repaired by their ids are noted in it.
-        refused: what is refused of the chunk, by index.
+        found: the earlier rejects of the chunk's records; notes those that were repaired by their ids.
+        refused: what is refused of it, by index.
         accepted: the ids that were taken from this file, until the chunk's end.
     """
-    found.since.update(_stored_since(connection, table, validated, found, refused, accepted))
+    found.since.update(_stored_since(connection, table, found, refused, accepted))
     repaired = _repaired(connection, table, found, refused) | found.since.keys()
     told = {}
     for index, reject in refused.items():
@@ -91,7 +89,11 @@ def _repaired(connection: Connection, table: Table, found: Earlier, refused: dic
     """The indexes of the refused rows that came as they were, while rows that resolved them are stored."""
     rows = {
         index: BitMap(
-            [old.row_id for old in found.resolved[index] if old.row_id and old.reject.raw == reject.raw]
+            [
+                old.resolved_by
+                for old in found.resolved[index]
+                if old.resolved_by is not None and old.reject.raw == reject.raw
+            ]
         )
         for index, reject in refused.items()
         if index in found.resolved and index not in found.open
@@ -101,55 +103,27 @@ def _repaired(connection: Connection, table: Table, found: Earlier, refused: dic
 
 
 def _stored_since(
-    connection: Connection,
-    table: Table,
-    validated: ValidatedChunk,
-    found: Earlier,
-    refused: dict[int, Reject],
-    accepted: BitMap,
+    connection: Connection, table: Table, found: Earlier, refused: dict[int, Reject], accepted: BitMap
 ) -> dict[int, int]:
     """The ids of refused rows, by index, that came as they were while somebody has stored them repaired.
 
-    Such a row has the reject's id, and its other values but for those that were wrong; it did not come from
-    another line of the file.
+    Not through this program, which resolves what it takes, but by SQL or a restore. Rows that came from
+    another line of the file repair nothing.
     """
-    wrong = {
-        index: {error.field for error in found.open[index].reject.errors}
-        for index, reject in refused.items()
-        if index in found.open and found.open[index].reject.raw == reject.raw
+    asked = {
+        index: old.row_id
+        for index, old in found.open.items()
+        if index in refused and old.reject.raw == refused[index].raw
+        if old.row_id is not None and old.row_id not in accepted
+        if all(error.field != "id" for error in old.reject.errors)
     }
-    asked = [index for index, names in wrong.items() if not names & {"id", None}]
-    rows = {
-        index: {name: value for name, value in values.items() if name not in wrong[index]}
-        for index, values in _right_values(table, validated, asked).items()
-        if values["id"] not in accepted
-    }
-    there = present(connection, table, BitMap([row["id"] for row in rows.values()]))
-    stored = {
-        row_id: dict(zip(kinds(table), row, strict=True))
-        for row_id, row in rows_of(connection, table, there).items()
-    }
+    # Mostly none of them are there, which is quickly told
+    stored = rows_of(connection, table, present(connection, table, BitMap(asked.values())))
     return {
-        index: row["id"]
-        for index, row in rows.items()
-        if row["id"] in stored and row.items() <= stored[row["id"]].items()
+        index: row_id
+        for index, row_id in asked.items()
+        if row_id in stored and is_repaired_by(table, found.open[index].reject, stored[row_id])
     }
-
-
-def _right_values(table: Table, validated: ValidatedChunk, indexes: list[int]) -> dict[int, dict[str, Any]]:
-    """The right values of records that have a right id, by column."""
-    found = {
-        index: validated.refused[index].values
-        for index in indexes
-        if index in validated.refused and "id" in validated.refused[index].values
-    }
-    others = set(indexes) - validated.refused.keys()
-    if others:
-        places = [(place, index) for place, index in enumerate(validated.indexes.tolist()) if index in others]
-        rows = validated.rows.take([place for place, _ in places]).rows
-        for (_, index), row in zip(places, rows, strict=True):
-            found[index] = dict(zip(kinds(table), row, strict=True))
-    return found
 
 
 def settle(
@@ -176,9 +150,9 @@ def settle(
     Returns:
         What was refused for the first time.
     """
-    now = f"{datetime.now(UTC).replace(tzinfo=None).isoformat()}Z"
     accepted = _accepted(validated) if kept and found.open.keys() - refused.keys() else {}
-    changed = []
+    resolved: dict[int, int] = {}
+    renewed: dict[int, Reject] = {}
     for index, old in found.open.items():
         if index in refused:
             if index in found.named and _is_untouched(
@@ -187,12 +161,13 @@ def settle(
                 continue
             new = old.reject._replace(raw=refused[index].raw, errors=tuple(refused[index].errors))
             if new != old.reject:
-                changed.append(old._replace(reject=new))
+                renewed[old.id] = new
         elif index in found.since:
-            changed.append(old._replace(resolved_at=now, row_id=found.since[index]))
+            resolved[old.id] = found.since[index]
         elif index in accepted:
-            changed.append(old._replace(resolved_at=now, row_id=accepted[index]))
-    _change(connection, changed)
+            resolved[old.id] = accepted[index]
+    mark_resolved(connection, resolved)
+    _renew(connection, table, renewed)
     return [reject for index, reject in refused.items() if index not in found.open]
 
 
@@ -217,12 +192,9 @@ def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) 
     return came == shown[: len(came)] and left == surplus
 
 
-def _change(connection: Connection, changed: list[Kept]) -> None:
-    """Writes what became of earlier rejects, pack by pack; what another writer has resolved stays so."""
-    new = {kept.key: kept for kept in changed}
-    for number in sorted({pack_of(key) for key in new}):
-        one = reject_packs.c.id == number
-        pack = connection.execute(select(reject_packs).where(one).with_for_update()).one()
-        before = unpacked(pack)
-        now = [kept if kept.resolved_at else new.get(kept.key, kept) for kept in before]
-        connection.execute(update(reject_packs).where(one).values(repacked(now, before)))
+def _renew(connection: Connection, table: Table, renewed: dict[int, Reject]) -> None:
+    """Writes what was refused now over open rejects, by id; what another writer has resolved stays so."""
+    still_open = (rejects.c.id == bindparam("reject_id")) & rejects.c.resolved_at.is_(None)
+    now = [{"reject_id": key, **content(table, renewed[key])} for key in sorted(renewed)]
+    if now:
+        connection.execute(update(rejects).where(still_open), now)

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.csv_input.files import CsvFile
-    from hiring_api.rejects.packs import Reject
-    from hiring_api.rejects.record import Origin
+    from hiring_api.rejects.record import Origin, Reject
 
     from .plan import OnFileConflict
     from .progress import Counts

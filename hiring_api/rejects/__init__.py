@@ -1,5 +1,5 @@
-"""Refused rows: put on record, listed, and given back for repair.
+"""Refused rows: put on record, resolved by their repairs, listed, and given back for repair.
 
-Reading order: `record` (keep and log them), `packs` (how they are stored), `listing` (pages and streams),
+Reading order: `record` (keep and log them), `resolve` (what a repair marks), `listing` (pages and streams),
 `csv_file` (as a CSV that can be corrected).
 """

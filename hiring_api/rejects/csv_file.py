@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from hiring_api.model.row_errors import RowError
 
-    from .packs import Reject
+    from .record import Reject
 
 EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", SURPLUS)
 

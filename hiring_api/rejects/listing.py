@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, select
 
-from hiring_api.database.bookkeeping import reject_packs
+from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.tables import resource, tables
 
 from .csv_file import line_of
-from .packs import pack_of, unpacked
+from .record import stored_reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import ColumnElement, Connection, Row, Table
 
-    from .packs import Kept
-
-_FETCHED: Final = 4  # packs a time
+_FETCHED: Final = 100  # rejects at a time: each may be a million characters long
 _IN_URLS: Final = {table.name: resource(table) for table in tables()}
 CSV_COLUMNS: Final = (
     "id",
@@ -57,15 +55,16 @@ class Chosen:
 
 
 def rejects_page(connection: Connection, chosen: Chosen) -> list[dict[str, Any]]:
-    """Rejects as JSON shows them."""
-    return list(_shown(connection, chosen))
+    """Rejects as JSON shows them, newest first."""
+    return [_to_json(row) for row in _rows(connection, chosen)]
 
 
 def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
-    """Rejects as CSV shows them, one at a time with flat memory."""
-    for shown in _shown(connection, chosen):
+    """Rejects as CSV shows them, newest first, one at a time with flat memory."""
+    for row in _rows(connection, chosen):
+        shown = _to_json(row)
         errors = shown.pop("errors")
-        shown["row"] = json.dumps(shown["row"])
+        shown["row"] = row.raw
         shown["codes"] = " ".join(dict.fromkeys(error["code"] for error in errors))
         reasons = "; ".join(error["message"] for error in errors)
         # The name of an unknown field may hold a lone surrogate, which UTF-8 cannot
@@ -75,10 +74,8 @@ def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str,
 
 def rejects_count(connection: Connection, chosen: Chosen) -> int:
     """How many rejects there are, on all pages."""
-    pack = reject_packs.c
-    size = {None: pack.size, False: pack.unresolved, True: pack.size - pack.unresolved}[chosen.resolved]
-    conditions = _conditions(replace(chosen, before=None))
-    return int(connection.execute(select(func.coalesce(func.sum(size), 0)).where(*conditions)).scalar_one())
+    count = select(func.count()).select_from(rejects).where(*_conditions(replace(chosen, before=None)))
+    return int(connection.execute(count).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +90,13 @@ class Figures:
 
 def reject_figures(connection: Connection) -> list[Figures]:
     """The figures of every table."""
-    pack = reject_packs.c
-    sums = (func.sum(pack.unresolved), func.sum(pack.size), func.max(pack.refused_at))
-    found = connection.execute(select(pack.table_name, *sums).group_by(pack.table_name))
-    by_name = {name: (int(open_), int(size) - int(open_), last) for name, open_, size, last in found}
+    column = rejects.c
+    # All of it is in one index, that of open rejects
+    figures = select(column.table_name, func.count(), func.count(column.resolved_at), func.max(column.id))
+    found = connection.execute(figures.group_by(column.table_name)).all()
+    newest = select(column.id, column.refused_at).where(column.id.in_([row[3] for row in found]))
+    refused_at = {row.id: row.refused_at for row in connection.execute(newest)}
+    by_name = {name: (every - resolved, resolved, refused_at[last]) for name, every, resolved, last in found}
     return [Figures(table, *by_name.get(table.name, ())) for table in tables()]
 
 
@@ -105,70 +105,55 @@ def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterat
 
     `before` and `limit` are not looked at.
     """
-    chosen = replace(chosen, table=table, before=None)
-    for pack in _packs(connection, chosen, newest_first=False):
-        for kept in unpacked(pack):
-            if _has_state(kept, chosen):
-                yield line_of(table, pack.source, kept.reject, kept.key)
+    chosen = replace(chosen, table=table, before=None, limit=None)
+    for row in _rows(connection, chosen, newest_first=False):
+        stored = stored_reject(row)
+        yield line_of(table, stored.source, stored.reject, stored.id)
 
 
-def _has_state(kept: Kept, chosen: Chosen) -> bool:
-    return chosen.resolved is None or chosen.resolved == (kept.resolved_at is not None)
-
-
-def _shown(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
-    every = (
-        _to_json(pack, kept)
-        for pack in _packs(connection, chosen)
-        for kept in reversed(unpacked(pack))
-        if chosen.before is None or kept.key < chosen.before
-        if _has_state(kept, chosen)
-    )
-    return islice(every, chosen.limit)
-
-
-def _packs(connection: Connection, chosen: Chosen, *, newest_first: bool = True) -> Iterator[Row[Any]]:
-    """The packs that have such rejects."""
-    pack = reject_packs.c
-    order = pack.id.desc() if newest_first else pack.id
-    query = select(reject_packs).where(*_conditions(chosen)).order_by(order).limit(_FETCHED)
-    found = connection.execute(query).all()
-    while found:
+def _rows(connection: Connection, chosen: Chosen, *, newest_first: bool = True) -> Iterator[Row[Any]]:
+    """Rows of `rejects`, some at a time: who reads them may be slow, and a server does not wait for ever."""
+    key = rejects.c.id
+    query = select(rejects).where(*_conditions(chosen)).order_by(key.desc() if newest_first else key)
+    left = sys.maxsize if chosen.limit is None else chosen.limit
+    following = query
+    while found := connection.execute(following.limit(min(left, _FETCHED))).all():
         yield from found
+        left -= len(found)
         last = found[-1].id
-        found = connection.execute(query.where(pack.id < last if newest_first else pack.id > last)).all()
+        following = query.where(key < last if newest_first else key > last)
 
 
 def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
-    pack = reject_packs.c
+    column = rejects.c
     if chosen.table is not None:
-        yield pack.table_name == chosen.table.name
+        yield column.table_name == chosen.table.name
     if chosen.source is not None:
-        yield pack.source == chosen.source
+        yield column.source == chosen.source
     if chosen.run is not None:
-        yield pack.run == chosen.run
+        yield column.run == chosen.run
     if chosen.resolved is not None:
-        yield pack.unresolved < pack.size if chosen.resolved else pack.unresolved > 0
+        yield column.resolved_at.is_not(None) if chosen.resolved else column.resolved_at.is_(None)
     if chosen.since is not None:
-        yield pack.refused_at >= chosen.since
+        yield column.refused_at >= chosen.since
     if chosen.until is not None:
-        yield pack.refused_at < chosen.until
+        yield column.refused_at < chosen.until
     if chosen.before is not None:
-        yield pack.id <= pack_of(chosen.before)
+        yield column.id < chosen.before
 
 
-def _to_json(pack: Row[Any], kept: Kept) -> dict[str, Any]:
+def _to_json(row: Row[Any]) -> dict[str, Any]:
     return {
-        "id": kept.key,
-        "table": _IN_URLS.get(pack.table_name, pack.table_name),
-        "source": pack.source,
-        "run": pack.run,
-        "line": kept.reject.line,
-        "record": kept.reject.record,
-        "row": kept.reject.raw,
-        "errors": [error.to_json() for error in kept.reject.errors],
-        "refused_at": _instant(pack.refused_at),
-        "resolved_at": kept.resolved_at,
+        "id": row.id,
+        "table": _IN_URLS.get(row.table_name, row.table_name),
+        "source": row.source,
+        "run": row.run,
+        "line": row.line,
+        "record": row.record,
+        "row": json.loads(row.raw),
+        "errors": json.loads(row.errors),
+        "refused_at": _instant(row.refused_at),
+        "resolved_at": None if row.resolved_at is None else _instant(row.resolved_at),
     }
 
 

@@ -1,4 +1,4 @@
-"""What was refused, and why: kept in packs and logged, so that it can be repaired."""
+"""What was refused, and why: a row of the table `rejects` for each refused row, and a line in the log."""
 
 from __future__ import annotations
 
@@ -6,31 +6,30 @@ import json
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import insert
 
-from hiring_api.database.bookkeeping import reject_packs
-from hiring_api.database.bulk_load import insert_lines
+from hiring_api.database.bookkeeping import rejects
+from hiring_api.database.bulk_load import NULL, insert_lines
+from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import line_format
-
-from .packs import packed
+from hiring_api.model.tables import kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from sqlalchemy import Connection, Table
+    from sqlalchemy import Connection, Row, Table
 
-    from hiring_api.model.row_errors import RowError
-
-    from .packs import Reject
+    from hiring_api.model.columns import Kind
 
 log = logging.getLogger(__name__)
 
+_TOGETHER: Final = 500  # rejects inserted at a time, which bounds the memory for their text
+_LARGEST: Final = 1_000_000  # characters of a raw row's JSON: the column holds 16 MB, a statement may hold 4
 _LOGGED: Final = 1000  # characters of a raw row in the log; the record has all of it
-_ENCODER: Final = json.JSONEncoder()
-_TOGETHER: Final = json.JSONEncoder(separators=("\x01", ": "))
+_ENCODER: Final = json.JSONEncoder()  # ASCII: its escapes keep what UTF-8 cannot hold, a lone surrogate
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,61 +40,118 @@ class Origin:
     run: str
 
 
+class Reject(NamedTuple):
+    """One refused row. `raw` is the JSON value or the list of CSV fields as they came.
+
+    `line` and `record` count from 1; a row of a batch has only its `record`.
+    """
+
+    raw: Any
+    errors: Sequence[RowError]
+    line: int | None = None
+    record: int | None = None
+
+
+class StoredReject(NamedTuple):
+    """A reject on record, under its `id`.
+
+    `row_id` is the valid id that the refused row has, if any. `resolved_by` is the id of the row that
+    resolved it at `resolved_at` (naive UTC); both are None while it is open.
+    """
+
+    id: int
+    source: str
+    reject: Reject
+    row_id: int | None
+    resolved_at: datetime | None
+    resolved_by: int | None
+
+
+def stored_reject(row: Row[Any]) -> StoredReject:
+    """The reject in a row of the table `rejects`."""
+    errors = tuple([RowError(**error) for error in json.loads(row.errors)])
+    reject = Reject(json.loads(row.raw), errors, row.line, row.record)
+    return StoredReject(row.id, row.source, reject, row.row_id, row.resolved_at, row.resolved_by)
+
+
 def keep(
     connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject], logged: int | None = None
 ) -> Callable[[], None]:
-    """Puts refused rows of `table` on record; what it answers writes them into the log.
+    """Puts refused rows of `table` on record. Returns a function that writes them into the log.
 
     Args:
         connection: in a transaction.
         table: which refused them.
         origin: where they came from.
-        refused: the rows.
+        refused: the rows, in the order of their new ids.
         logged: at most so many are logged.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
-    for pack in packed(refused):
-        _write(connection, {**of_all, **pack})
+    for start in range(0, len(refused), _TOGETHER):
+        part = refused[start : start + _TOGETHER]
+        rows = [
+            {**of_all, "line": reject.line, "record": reject.record, **content(table, reject)}
+            for reject in part
+        ]
+        _insert(connection, rows)
 
     def tell() -> None:
-        shown = refused[:logged]
-        raws = _texts([reject.raw for reject in shown])
-        lines = [_told(table, origin.source, *told) for told in zip(shown, raws, strict=True)]
+        lines = [_log_line(table, origin.source, reject) for reject in refused[:logged]]
         if lines:
             log.warning("%s", "\n".join(lines), extra={"request_id": origin.run})
 
     return tell
 
 
-def _write(connection: Connection, pack: dict[str, Any]) -> None:
-    """Inserts a pack. Of a hundred thousand characters, PyMySQL takes longer to escape each than the server
-    to keep them all; JSON has no control characters, so that the quick way in takes it.
+def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Inserts rejects, in their order. Driver and SQLAlchemy take longer to bind a thousand wrong rows than a
+    server to store them; JSON has no control character, so that they can go in as lines.
     """  # one thought
-    if not pack["source"].isprintable():
-        connection.execute(insert(reject_packs), pack)
+    if not rows[0]["source"].isprintable():
+        connection.execute(insert(rejects), rows)
         return
-    given = {name: value for name, value in pack.items() if value is not None}
-    line = line_format(given) % tuple(given.values())
-    insert_lines(connection, reject_packs, list(given), line.encode())
+    # `str` would leave out a fraction of zero, and SQLite compares instants as texts
+    moment = {"refused_at": rows[0]["refused_at"].isoformat(" ", "microseconds")}
+    values = [{**row, **moment}.values() for row in rows]
+    line = line_format(rows[0])
+    lines = [line % tuple([NULL if value is None else value for value in row]) for row in values]
+    insert_lines(connection, rejects, list(rows[0]), "".join(lines).encode())
 
 
-def _texts(raws: list[Any]) -> list[str]:
-    """The JSON of each, for objects without objects in them in half the time: encoded together, then cut.
-
-    JSON has no control characters. So where they are put instead of commas, one that stands between braces
-    is between two of the objects, or of those within: then there are more of them.
-    """
-    if set(map(type, raws)) == {dict}:
-        together = _TOGETHER.encode(raws)[1:-1].replace("}\x01{", "}\n{")
-        texts = together.replace("\x01", ", ").split("\n")
-        if len(texts) == len(raws):
-            return texts
-    return list(map(_ENCODER.encode, raws))
+def content(table: Table, reject: Reject) -> dict[str, Any]:
+    """The columns of `rejects` that say what was refused: `raw` and `errors` as JSON text, and `row_id`."""
+    raw = _ENCODER.encode(reject.raw)
+    if len(raw) > _LARGEST:  # such a row is an attack or an accident
+        raw = _ENCODER.encode(f"{raw[:_LARGEST]}… ({len(raw)} characters)")
+    return {"raw": raw, "errors": _errors_json(tuple(reject.errors)), "row_id": _row_id(table, reject)}
 
 
-def _told(table: Table, source: str, reject: Reject, raw: str) -> str:
-    """One line for the log."""
+@lru_cache(1000)
+def _errors_json(errors: tuple[RowError, ...]) -> str:
+    """Errors as JSON text; in a thousand wrong rows few differ."""
+    return _ENCODER.encode([error.to_json() for error in errors])
+
+
+def _row_id(table: Table, reject: Reject) -> int | None:
+    """The valid id of a refused row; None where it has none, or where its line was wrong as a whole."""
+    kind, place = _id_column(table)
+    value: int | None = None
+    if isinstance(reject.raw, dict):
+        value = kind.check(reject.raw.get("id"))
+    elif isinstance(reject.raw, list) and all(error.field is not None for error in reject.errors):
+        value = kind.check(kind.from_csv(reject.raw[place].strip())) if place < len(reject.raw) else None
+    return value
+
+
+@cache
+def _id_column(table: Table) -> tuple[Kind, int]:
+    """The kind and the index of the column `id`."""
+    return kinds(table)["id"], list(kinds(table)).index("id")
+
+
+def _log_line(table: Table, source: str, reject: Reject) -> str:
+    raw = _ENCODER.encode(reject.raw)
     shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
     place = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
     return f"refused {place} of {table.name} from {source}: {shown} [{_reasons(tuple(reject.errors))}]"

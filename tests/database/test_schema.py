@@ -1,9 +1,8 @@
-"""The revisions lead to the schema that the program declares, and take what was there along."""
+"""The revision makes the schema that the program declares; older and newer schemas are left alone."""
 
 from __future__ import annotations
 
 import io
-import json
 import re
 import subprocess
 import sys
@@ -13,30 +12,17 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from pyroaring import BitMap
 from sqlalchemy import MetaData, inspect, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from hiring_api.avro.reader import AvroRows
+from hiring_api.backup.backup import backup_all
 from hiring_api.backup.restore import restore
 from hiring_api.database import identity, revisions, schema
-from hiring_api.database.bookkeeping import load_ids, reject_packs
 from hiring_api.database.engine import open_engine
 from hiring_api.errors import DatabaseUnavailable
-from hiring_api.loading.progress import unfinished
-from hiring_api.model.tables import Base, Employee
-from hiring_api.rejects.record import Origin
+from hiring_api.model.tables import Base
 from tests.avro.avro_files import DEPARTMENTS, ROWS, saved
-from tests.conftest import on_record
-
-employees = Employee.__table__
-BEGUN = (
-    "INSERT INTO loads (run, table_name, source, fingerprint, progress, begun_at, ended_at) "
-    "VALUES ('run', 'hired_employees', 'e.csv', 'f', :progress, '2026-11-20 12:00:00', :ended)"
-)
-PROGRESS = (
-    '{"at": {"offset": 70, "line": 2, "record": 2}, "counts": {"read": 2, "inserted": 2, "updated": 0, '
-    '"unchanged": 0, "rejected": 0, "blank": 0}, "proven": {"rows": 2, "total": 5}}'
-)
 
 
 @pytest.fixture
@@ -64,12 +50,6 @@ def move(engine, how, to):
         connection.commit()
 
 
-def begin(connection):
-    """A load under way, then one that ended."""
-    for ended in (None, "2026-11-20 13:00:00"):
-        connection.execute(text(BEGUN), {"progress": PROGRESS, "ended": ended})
-
-
 def test_the_revisions_lead_to_the_declared_schema(bare):
     schema.upgrade(bare)
     with bare.connect() as connection:
@@ -84,14 +64,14 @@ def test_the_newest_revision_is_alembics_head(bare):
     assert [schema.newest()] == script.get_heads()
 
 
-def test_an_empty_database_has_no_revision_and_is_not_current(bare):
+def test_an_empty_database_has_no_revision_and_is_not_current_before_it_is_upgraded(bare):
     with bare.connect() as connection:
         assert schema.revision(connection) is None
         assert not schema.is_current(connection)
-    move(bare, command.upgrade, "0002")
+    schema.upgrade(bare)
     with bare.connect() as connection:
-        assert schema.revision(connection) == "0002"
-        assert not schema.is_current(connection)
+        assert schema.revision(connection) == schema.newest()
+        assert schema.is_current(connection)
 
 
 def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
@@ -105,88 +85,57 @@ def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
     assert subprocess.run([sys.executable, "-c", code, url], check=False).returncode == 0
 
 
-def test_a_load_that_an_older_version_began_goes_on(bare):
-    move(bare, command.upgrade, "0001")
-    with bare.begin() as connection:
-        begin(connection)
-        taken = {"taken": BitMap([1, 2]).serialize()}
-        connection.execute(text("UPDATE loads SET taken = :taken WHERE id = 1"), taken)
+def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
+    schema.upgrade(bare)
+    with bare.begin() as connection:  # killed before the last tables were there and Alembic noted it
+        connection.execute(text("DELETE FROM alembic_version"))
+        connection.execute(text("DROP TABLE identity"))
+        connection.execute(text("DROP TABLE load_ids"))
     schema.upgrade(bare)
     with bare.connect() as connection:
-        key, run, progress = unfinished(connection, employees, Origin("e.csv", "new"), "f")
-        assert (key, run, progress.taken, progress.at.line) == (1, "run", BitMap([1, 2]), 2)
-        assert connection.execute(load_ids.select()).one().load_id == 1
-        if bare.dialect.name == "sqlite":
-            made = text("SELECT sql FROM sqlite_master WHERE name = 'loads'")
-            assert "AUTOINCREMENT" in connection.execute(made).scalar_one()
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+    assert identity.database_of(bare).id is not None
 
 
-def test_the_way_back_drops_loads_under_way_and_keeps_the_others(bare):
-    schema.upgrade(bare)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_a_table_of_somebody_else_is_left_as_it_is(bare, rows):
     with bare.begin() as connection:
-        begin(connection)
-        connection.execute(load_ids.insert(), {"load_id": 1, "ids": BitMap([1]).serialize()})
-    move(bare, command.downgrade, "0001")
+        connection.execute(text(f"CREATE TABLE jobs (id INT, {'job' if rows else 'name'} INT)"))
+        for _ in range(rows):
+            connection.execute(text("INSERT INTO jobs VALUES (1, 2)"))
+    for _ in range(2):
+        with pytest.raises(SQLAlchemyError, match="already exists"):
+            schema.upgrade(bare)
     with bare.connect() as connection:
-        assert connection.execute(text("SELECT id, taken FROM loads")).all() == [(2, None)]
+        assert connection.execute(text("SELECT count(*) FROM jobs")).scalar_one() == rows
+
+
+def test_the_revision_can_be_taken_back(bare):
+    schema.upgrade(bare)
     move(bare, command.downgrade, "base")
     assert inspect(bare).get_table_names() == ["alembic_version"]
 
 
-REJECT = (
-    "INSERT INTO rejects (table_name, source, run, line, record, raw, errors, refused_at, resolved_at) "
-    "VALUES (:table, :source, 'run', :line, :line, :raw, :errors, '2026-11-20 12:00:00.500000', :resolved)"
-)
+def back_up(engine):
+    backup_all(engine, io.BytesIO(), "null")
 
 
-def refuse(connection):
-    """What an older version has on record: two files' rejects, one of them resolved, and a row of a batch."""
-    of_file = {"table": "jobs", "source": "jobs.csv", "errors": "[]", "resolved": None}
-    error = '[{"field": "job", "code": "required", "message": "job is required"}]'
-    every = [
-        *({**of_file, "line": line, "raw": f'["{line}", "é"]', "errors": error} for line in range(1, 1003)),
-        {**of_file, "source": "more.csv", "line": 7, "raw": "[]", "resolved": "2026-11-21 01:02:03.250000"},
-        {**of_file, "source": "POST /jobs", "line": None, "raw": json.dumps({"id": "\ud800"})},
-    ]
-    connection.execute(text(REJECT), every)
+def restore_departments(engine):
+    restore(engine, [AvroRows(io.BytesIO(saved()), DEPARTMENTS)])
 
 
-def test_what_an_older_version_refused_stays_on_record(bare):
-    move(bare, command.upgrade, "0002")
+@pytest.mark.parametrize("old", ["0001", "0002", "0003", "0004", "0005"])
+def test_a_schema_from_before_the_first_release_is_refused_by_all(bare, old):
+    schema.upgrade(bare)
     with bare.begin() as connection:
-        refuse(connection)
-        before = connection.execute(text("SELECT * FROM rejects ORDER BY id")).all()
-    schema.upgrade(bare)
-    found = on_record(bare)
-    # Keys that were given out before name nothing any more
-    assert [reject["id"] for reject in found] == [*range(2001, 3001), 3001, 3002, 4001, 5001]
-    assert [reject["line"] for reject in found] == [*range(1, 1003), 7, None]
-    assert found[0]["row"] == ["1", "é"]
-    assert found[0]["errors"] == [{"field": "job", "code": "required", "message": "job is required"}]
-    assert found[-1]["row"] == {"id": "\ud800"}
-    resolved = [reject["resolved_at"] for reject in found if reject["resolved_at"]]
-    assert resolved == ["2026-11-21T01:02:03.250000Z"] == [found[1002]["resolved_at"]]
-    assert {reject["refused_at"] for reject in found} == {"2026-11-20T12:00:00.500000Z"}
-    move(bare, command.downgrade, "0002")
-    with bare.connect() as connection:
-        after = connection.execute(text("SELECT * FROM rejects ORDER BY id")).all()
-    for row, old in zip(after, before, strict=True):
-        assert row[1:6] == old[1:6]
-        assert json.loads(row.raw) == json.loads(old.raw)
-        assert row[7:] == old[7:]
-
-
-def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
-    move(bare, command.upgrade, "0002")
-    with bare.begin() as connection:
-        refuse(connection)
-        reject_packs.create(connection)
-    schema.upgrade(bare)
-    assert len(on_record(bare)) == 1004
-    with bare.begin() as connection:  # killed before Alembic noted what was done
-        connection.execute(text("UPDATE alembic_version SET version_num = '0002'"))
-    schema.upgrade(bare)
-    assert len(on_record(bare)) == 1004
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{old}'"))
+        if old == "0001":
+            connection.execute(text("DROP TABLE identity"))
+    said = rf"schema \({old}\), which cannot be brought up to date: back it up with that version"
+    for refused in (schema.upgrade, schema.make, back_up, restore_departments):
+        with pytest.raises(DatabaseUnavailable, match=said):
+            refused(bare)
 
 
 def test_a_restore_into_an_empty_database_makes_the_schema(bare):

@@ -16,7 +16,7 @@ from hiring_api.loading import loader, repairs
 from hiring_api.loading.rejects_file import write_rejects
 from hiring_api.loading.task import Task
 from hiring_api.model.tables import Department, kinds
-from hiring_api.rejects import packs
+from hiring_api.rejects import record
 from hiring_api.rejects.csv_file import EXTRA
 from hiring_api.rejects.record import Origin
 from tests.conftest import on_record
@@ -76,21 +76,12 @@ def test_a_row_that_is_wrong_in_another_way_is_on_record_as_it_is_now(engine, gi
 
 
 def test_of_a_row_that_was_cut_the_beginning_stays_when_it_is_resolved(engine, given, monkeypatch):
-    monkeypatch.setattr(packs, "_LARGEST", 1000)
+    monkeypatch.setattr(record, "_LARGEST", 1000)
     given(("1", "é" * 400))
     [before] = on_record(engine)
     given(("1", "Law"))
     [after] = on_record(engine)
     assert (after["row"], after["resolved_at"] is None) == (before["row"], False)
-
-
-def test_a_pack_does_not_grow_without_bounds(engine, given, monkeypatch):
-    given(("1", ""), ("2", ""))
-    before = on_record(engine)
-    monkeypatch.setattr(packs, "_LARGEST_AGAIN", 1000)
-    assert given(("1", "x" * 900), ("2", "Law")).rejected == 1
-    first, second = on_record(engine)
-    assert (first, second["resolved_at"] is None) == (before[0], False)
 
 
 WHOLE = {
@@ -132,7 +123,7 @@ def test_of_a_line_with_too_many_fields_the_surplus_may_be_given_up(engine, give
     assert resolved(engine) == [1, 2]
 
 
-def test_two_who_repair_rows_of_one_pack_at_a_time_resolve_all_of_them(engine, client, given):
+def test_two_who_repair_rows_of_one_file_at_a_time_resolve_all_of_them(engine, client, given):
     given(*[(str(key), "") for key in range(1, 101)])
     head = [*kinds(departments), EXTRA[0]]
     keys = {reject["line"]: reject["id"] for reject in on_record(engine)}
@@ -153,7 +144,7 @@ def test_two_who_repair_rows_of_one_pack_at_a_time_resolve_all_of_them(engine, c
 
 def test_an_upload_resolves_no_other_uploads_rejects_that_were_in_the_same_line(engine, client):
     """All uploads have one source: their lines have nothing in common."""
-    for data in ("1,Sales\n2,\n", "1,Sales\n2,Law\n", "1,Sales\n2,\n"):
+    for data in ("1,Sales\n2,\n", "1,Sales\n3,Law\n", "1,Sales\n2,\n"):
         client.post("/upload/departments", data=data, content_type="text/csv")
     found = [(reject["line"], reject["row"], reject["resolved_at"]) for reject in on_record(engine)]
     assert found == [(2, ["2", ""], None)] * 2
@@ -175,7 +166,7 @@ def test_the_last_reject_of_a_thousand_and_the_first_of_the_next_are_found_by_th
 @pytest.mark.parametrize("number", ["9" * 19, "9" * 5000, "0", "-1", "\u0663", "1e3"])
 def test_a_number_that_no_reject_has_resolves_nothing(engine, client, given, number):
     given(("1", ""))
-    assert given(*by_key((1, "Law", number)), name="repaired.csv").inserted == 1
+    assert given(*by_key((51, "Law", number)), name="repaired.csv").inserted == 1
     text = io.StringIO()
     csv.writer(text).writerows(by_key((2, "Law", number)))
     answer = client.post("/upload/departments", data=text.getvalue().encode(), content_type="text/csv")
@@ -189,17 +180,17 @@ def test_what_a_second_repair_at_the_same_time_finds_resolved_stays_as_it_is(
         pytest.skip("SQLite has one writer at a time")
     given(("1", ""), ("2", ""))
     keys = [reject["id"] for reject in on_record(engine)]
-    real = repairs._change
+    real = repairs.mark_resolved
 
-    def change(connection, changed):
+    def mark(connection, resolved_by):
         """Before the first repair writes what it resolved, another one has done so."""
-        monkeypatch.setattr(repairs, "_change", real)
+        monkeypatch.setattr(repairs, "mark_resolved", real)
         given(*by_key((51, "Other", keys[0])), name="other.csv")
         before.extend(on_record(engine))
-        real(connection, changed)
+        real(connection, resolved_by)
 
     before = []
-    monkeypatch.setattr(repairs, "_change", change)
+    monkeypatch.setattr(repairs, "mark_resolved", mark)
     given(*by_key((1, "Law", keys[0]), (2, "Law", keys[1])), name="repaired.csv")
     assert [reject["resolved_at"] is None for reject in before] == [False, True]
     after = on_record(engine)
@@ -214,7 +205,7 @@ def test_what_a_second_repair_at_the_same_time_finds_resolved_stays_as_it_is(
 @pytest.mark.parametrize("key", ["9" * 5000, "9" * 30, "\u0663", "7\n8", "-1", "1.0"])
 def test_what_is_no_key_of_a_reject_repairs_nothing(engine, given, key):
     given(name="departments.csv", data=b"1,\n")
-    text = f'id,department,reject\n1,Research,"{key}"\n'
+    text = f'id,department,reject\n51,Research,"{key}"\n'
     assert given(name="repaired.csv", data=text.encode()).inserted == 1
     assert resolved(engine) == []
 

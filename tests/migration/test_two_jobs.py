@@ -9,7 +9,7 @@ import sys
 import pytest
 from sqlalchemy import MetaData, func, select
 
-from hiring_api.database.bookkeeping import loads, reject_packs
+from hiring_api.database.bookkeeping import loads, rejects
 from hiring_api.model.tables import tables
 from tests.migration.test_job import employee, figures
 
@@ -58,7 +58,7 @@ def stored(job):
     with job.engine.connect() as connection:
         return [
             connection.execute(select(func.count()).select_from(table)).scalar_one()
-            for table in (*tables(), reject_packs, loads)
+            for table in (*tables(), rejects, loads)
         ]
 
 

@@ -3,11 +3,11 @@
 import pytest
 from sqlalchemy import select
 
-from hiring_api.database.bookkeeping import reject_packs
+from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.row_errors import RowError
 from hiring_api.model.tables import tables
-from hiring_api.rejects.packs import Reject
-from hiring_api.rejects.record import Origin, keep
+from hiring_api.rejects.record import Origin, Reject, keep
+from hiring_api.rejects.resolve import mark_resolved
 from tests.conftest import on_record
 
 ODD = "tab \t line\nquote ' \" backslash \\ percent %s % null \0 ñ 🎉 \ud800"
@@ -70,36 +70,45 @@ def test_what_is_on_record_is_what_was_refused(engine, refused, count, source):
     assert found == [shown(number, reject, source[:512]) for number, reject in enumerate(given, start=1)]
 
 
-def packs(engine):
-    with engine.connect() as connection:
-        return connection.execute(select(reject_packs).order_by(reject_packs.c.id)).all()
-
-
-def test_a_pack_has_as_many_rejects_as_are_not_too_long_together(engine):
-    long = [Reject(["x" * 300_000], [WRONG], line, line) for line in range(1, 10)]
-    put_on_record(engine, [*long, Reject(["y" * 3_000_000], [WRONG], 10, 10)])
-    found = packs(engine)
-    assert [(pack.first_line, pack.last_line, pack.size) for pack in found] == [
-        (1, 2, 2),
-        (3, 5, 3),
-        (6, 7, 2),
-        (8, 8, 1),
-        (9, 9, 1),
-        (10, 10, 1),
-    ]
-    assert max(len(pack.content) for pack in found) < 1_100_000
-    *whole, cut = on_record(engine)
-    assert [(reject["id"], reject["row"]) for reject in whole] == [
-        (number, long[0].raw) for number in (1, 2, 1001, 1002, 1003, 2001, 2002, 3001, 4001)
-    ]
-    assert cut["row"].startswith('["yyy')
+def test_a_row_that_is_very_long_is_on_record_by_its_beginning(engine):
+    put_on_record(engine, [Reject(["y" * 900_000], [WRONG], 1, 1), Reject(["é" * 500_000], [WRONG], 2, 2)])
+    whole, cut = on_record(engine)
+    assert whole["row"] == ["y" * 900_000]
+    assert cut["row"].startswith('["\\u00e9\\u00e9')
     assert cut["row"].endswith("… (3000004 characters)")
+    assert len(cut["row"]) < 1_000_100
 
 
-def test_what_is_said_of_many_rows_is_kept_once(engine):
-    put_on_record(engine, [alike(number) for number in range(1000)])
-    [pack] = packs(engine)
-    assert pack.content.count("required: it is empty") == 1
+def test_sql_counts_what_is_still_open(engine):
+    """The query of the documentation, as an operator types it."""
+    put_on_record(engine, [alike(number) for number in (1, 2, 3)])
+    with engine.begin() as connection:
+        keep(connection, tables()[1], Origin("POST /jobs", "run"), [alike(1)])
+        mark_resolved(connection, {2: 7})
+        query = "SELECT table_name, count(*) FROM rejects WHERE resolved_at IS NULL GROUP BY 1"
+        found = {tuple(row) for row in connection.exec_driver_sql(query)}
+    assert found == {("departments", 2), ("jobs", 1)}
+
+
+@pytest.mark.parametrize(
+    ("raw", "errors", "row_id"),
+    [
+        ({"id": 7}, [WRONG], 7),
+        ({"id": "7"}, [WRONG], None),
+        ({"id": 2**31}, [WRONG], None),
+        ({"name": "no id"}, [WRONG], None),
+        ([" 7.0 ", ""], [WRONG], 7),
+        (["x", ""], [WRONG], None),
+        (["7", "Research", " Development"], [RowError(None, "column_count", "the line has 3 fields")], None),
+        ([], [WRONG], None),
+        ("text", [WRONG], None),
+        (["7", "x" * 2_000_000], [WRONG], 7),
+    ],
+)
+def test_a_reject_has_the_id_of_its_row_where_that_is_valid(engine, raw, errors, row_id):
+    put_on_record(engine, [Reject(raw, errors)])
+    with engine.connect() as connection:
+        assert connection.execute(select(rejects.c.row_id)).scalar_one() == row_id
 
 
 def test_each_refused_row_has_a_line_in_the_log(engine, caplog):

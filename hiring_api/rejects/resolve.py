@@ -1,0 +1,128 @@
+"""Repairs: which open rejects a stored row resolves, and how they are marked."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from pyroaring import BitMap
+from sqlalchemy import case, func, select, update
+
+from hiring_api.database.bookkeeping import rejects
+from hiring_api.database.lookup import rows_of
+from hiring_api.model.tables import kinds
+from hiring_api.model.validation import validate_fields, validate_row
+
+from .record import Origin, Reject, stored_reject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy import ColumnElement, Connection, Table
+
+    from hiring_api.model.row_lines import Values
+
+_TOGETHER: Final = 200  # rejects in one statement
+_SPARSE: Final = 10  # times as wide as its ids are many, a range is not read as a whole
+
+
+def resolve_by_id(
+    connection: Connection,
+    table: Table,
+    accepted: Iterable[int],
+    origin: Origin | None = None,
+    *,
+    same_file: bool = False,
+) -> None:
+    """Resolves the open rejects that came in again, corrected, under nothing but their row's id.
+
+    Where no reject of the table is open it costs one look at the two ends of an index.
+
+    Args:
+        connection: in the transaction that has stored the rows.
+        table: which stored them.
+        accepted: the ids that these rows brought.
+        origin: where the rows come from: other rows of the same run repair nothing, since a file that has an
+            id twice, once right and once wrong, must tell the same story each time.
+        same_file: True if `origin.source` names a file whose earlier rejects are those of this one: then they
+            are resolved line by line, and not here.
+    """
+    wanted = BitMap(accepted)
+    if not wanted:
+        return
+    column = rejects.c
+    is_open = (column.table_name == table.name) & column.resolved_at.is_(None)
+    # Two queries for the two ends: of one with both, SQLite reads all between
+    ends = [select(end(column.row_id)).where(is_open).scalar_subquery() for end in (func.min, func.max)]
+    first, last = connection.execute(select(*ends)).one()
+    if first is None:
+        return
+    wanted &= BitMap(range(first, last + 1))
+    others = is_open
+    if origin is not None:
+        others &= column.run != origin.run
+        if same_file:
+            others &= column.source != origin.source[:512]
+    found: dict[int, int] = {}
+    for condition in _with_row_ids(wanted):
+        some = connection.execute(select(column.id, column.row_id).where(others, condition))
+        found |= {reject_id: row_id for reject_id, row_id in some if row_id in wanted}
+    if found:
+        mark_resolved(connection, _repaired(connection, table, found))
+
+
+def _with_row_ids(ids: BitMap) -> Iterator[ColumnElement[bool]]:
+    """Conditions that hold for all rejects of rows with these ids; perhaps for some others between them."""
+    column = rejects.c.row_id
+    if ids and ids.max() - ids.min() < _SPARSE * len(ids):
+        yield column.between(ids.min(), ids.max())
+        return
+    every = list(ids)
+    for start in range(0, len(every), _TOGETHER):
+        yield column.in_(every[start : start + _TOGETHER])
+
+
+def _repaired(connection: Connection, table: Table, found: Mapping[int, int]) -> dict[int, int]:
+    """Those of the rejects (id -> row id) whose stored rows repair them."""
+    repaired = {}
+    every = sorted(found)
+    for start in range(0, len(every), _TOGETHER):
+        part = every[start : start + _TOGETHER]
+        stored = rows_of(connection, table, BitMap([found[reject_id] for reject_id in part]))
+        for row in connection.execute(select(rejects).where(rejects.c.id.in_(part))):
+            of = found[row.id]
+            if of in stored and is_repaired_by(table, stored_reject(row).reject, stored[of]):
+                repaired[row.id] = of
+    return repaired
+
+
+def is_repaired_by(table: Table, reject: Reject, row: Values) -> bool:
+    """True if a stored row with the id of a refused one is that row with its wrong values corrected.
+
+    A row whose other values differ is another row that has got the same id. Of a row that was refused for its
+    id, or of a line that was wrong as a whole, nobody can tell. `row` has the values in the columns' order.
+    """
+    # The row that had taken the id may by now be overwritten by the one that was refused
+    wrong = {error.field for error in reject.errors if error.code != "already_exists"}
+    if wrong & {"id", None}:
+        return False
+    names = list(kinds(table))
+    if isinstance(reject.raw, dict):
+        right = validate_row(table, reject.raw).values
+    elif isinstance(reject.raw, list):
+        right = validate_fields(table, names, reject.raw[: len(names)]).values
+    else:  # too long to be kept as a whole
+        return False
+    now: dict[str, Any] = dict(zip(names, row, strict=True))
+    return all(now[name] == value for name, value in right.items() if name not in wrong)
+
+
+def mark_resolved(connection: Connection, resolved_by: Mapping[int, int]) -> None:
+    """Marks rejects as resolved by rows (reject id -> row id); what another writer has resolved stays so."""
+    now = datetime.now(UTC).replace(tzinfo=None)
+    every = sorted(resolved_by)  # one order for all writers: no two wait for each other
+    for start in range(0, len(every), _TOGETHER):
+        part = every[start : start + _TOGETHER]
+        rows = case({reject_id: resolved_by[reject_id] for reject_id in part}, value=rejects.c.id)
+        still_open = rejects.c.id.in_(part) & rejects.c.resolved_at.is_(None)
+        connection.execute(update(rejects).where(still_open).values(resolved_at=now, resolved_by=rows))
