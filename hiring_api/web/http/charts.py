@@ -84,8 +84,8 @@ def by_quarter(rows: Iterable[dict[str, Any]], year: int) -> Response:
     hires: dict[str, list[int]] = {}
     for row in rows:
         sums = hires.setdefault(row["department"], [0] * len(QUARTERS))
-        for place, quarter in enumerate(QUARTERS):
-            sums[place] += row[quarter]
+        for index, quarter in enumerate(QUARTERS):
+            sums[index] += row[quarter]
     if not hires:
         return _sentence(f"Nobody was hired in {year}")
     title = f"Hired in {year}, by department and quarter"
@@ -107,7 +107,7 @@ def draw(chart: Chart) -> Response:
         title += f" (the first {_MOST_BARS} of {len(chart.bars)})"
     most = max([*(sum(parts) for _, parts in shown), chart.mean or 0, 1])
     scale = _PLOT / most
-    bars = [_bar(place, name, parts, scale) for place, (name, parts) in enumerate(shown)]
+    bars = [_bar(index, name, parts, scale) for index, (name, parts) in enumerate(shown)]
     height = _HEAD + _ROW * len(bars) + _FOOT
     return _svg(
         title=title,
@@ -120,8 +120,8 @@ def draw(chart: Chart) -> Response:
     )
 
 
-def _bar(place: int, name: str, parts: Sequence[int], scale: float) -> _Bar:
-    bar = _Bar(_HEAD + _ROW * place, _short(name), f"{sum(parts):,}")
+def _bar(index: int, name: str, parts: Sequence[int], scale: float) -> _Bar:
+    bar = _Bar(_HEAD + _ROW * index, _short(name), f"{sum(parts):,}")
     for value, color, text_color in zip(parts, _COLORS, _TEXT_COLORS, strict=False):
         width = value * scale
         figure = f"{value:,}" if len(parts) > 1 and width > _DIGIT * (len(f"{value:,}") + 1) else ""

@@ -84,8 +84,8 @@ def _backups() -> Iterator[GaugeMetricFamily]:
 
 
 @lru_cache(_REMEMBERED)
-def _reason_and_time(place: str, name: str) -> tuple[str, float]:
-    """Why and when (seconds since 1970) the backup `name` in the folder or bucket `place` was kept.
+def _reason_and_time(backup_dir: str, name: str) -> tuple[str, float]:
+    """Why and when (seconds since 1970) the backup `name` in the folder or bucket `backup_dir` was kept.
 
     Neither ever changes, so a process reads each entry once: in a bucket each is a request of its own, and
     Prometheus comes several times a minute.
@@ -93,5 +93,5 @@ def _reason_and_time(place: str, name: str) -> tuple[str, float]:
     Raises:
         NotFound: there is no such backup; this is not remembered.
     """
-    kept = catalogue.find(open_store(place), name)
+    kept = catalogue.find(open_store(backup_dir), name)
     return kept.reason, datetime.fromisoformat(kept.time).timestamp()

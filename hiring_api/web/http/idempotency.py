@@ -60,8 +60,8 @@ def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Re
     if not _KEY.fullmatch(key):
         raise UnprocessableEntity("Idempotency-Key must be 1 to 255 visible ASCII characters without blanks")
     keeper = Keeper(_scope(key), _fingerprint(body))
-    with named_lock(engine(), f"idempotency {keeper.scope}") as held:
-        if not held:
+    with named_lock(engine(), f"idempotency {keeper.scope}") as acquired:
+        if not acquired:
             raise Busy("a request with this Idempotency-Key is under way: ask again when it has ended")
         kept = _find(keeper)
         return handle(keeper) if kept is None else _replay(kept, keeper)

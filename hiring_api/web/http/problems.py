@@ -85,8 +85,8 @@ def http_problem(error: HTTPException) -> Response:
         # Marshmallow finds unknown names in the order of a set, which differs from run to run
         found = [
             {"field": name, "message": str(text)}
-            for place in messages.values()
-            for name, texts in sorted(place.items())
+            for location in messages.values()
+            for name, texts in sorted(location.items())
             for text in (texts if isinstance(texts, list) else [texts])
         ]
         detail = "; ".join(f"query parameter {item['field']}: {item['message']}" for item in found)

@@ -105,15 +105,15 @@ def _csv_lines(header: Sequence[str], lines: Iterable[Sequence[Any]]) -> Iterato
 
 def _joined(lines: Iterable[str]) -> Iterator[bytes]:
     """Lines in pieces of about 64 KiB: each piece is sent by a system call of its own."""
-    held: list[str] = []
+    waiting: list[str] = []
     size = 0
     for line in lines:
-        held.append(line)
+        waiting.append(line)
         size += len(line)
         if size >= _BUFFERED:
-            yield _encoded(held)
-            held, size = [], 0
-    yield _encoded(held)
+            yield _encoded(waiting)
+            waiting, size = [], 0
+    yield _encoded(waiting)
 
 
 def _encoded(texts: list[str]) -> bytes:

@@ -54,7 +54,7 @@ class RowErrorSchema(marshmallow.Schema):
 class ResultSchema(marshmallow.Schema):
     """What came of one row."""
 
-    index = fields.Integer(required=True, metadata={"description": "The row's place in the request, from 0"})
+    index = fields.Integer(required=True, metadata={"description": "The row's index in the request, from 0"})
     status = fields.String(required=True, metadata={"enum": _STATUSES})
     id = fields.Integer(
         required=True, allow_none=True, metadata={"description": "Null for a row that was not taken"}

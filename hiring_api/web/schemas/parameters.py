@@ -1,4 +1,4 @@
-"""Query parameters that several routes take, each strict about how it is spelled."""
+"""Query parameters that several routes take, each strict about how it is written."""
 
 from __future__ import annotations
 
