@@ -1,13 +1,8 @@
-"""What is wrong with a row, as users see it, and its JSON."""
+"""What is wrong with a row, as users see it."""
 
 from __future__ import annotations
 
-import json
-from functools import lru_cache
-from typing import Any, Final, NamedTuple
-
-_REMEMBERED: Final = 2000  # lists of errors, and pairs of field and code
-_ENCODER: Final = json.JSONEncoder()
+from typing import Any, NamedTuple
 
 
 class RowError(NamedTuple):
@@ -24,18 +19,3 @@ class RowError(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """The error as users see it."""
         return {"field": self.field, "code": self.code, "message": self.message}
-
-
-@lru_cache(_REMEMBERED)
-def errors_json(errors: tuple[RowError, ...]) -> str:
-    """A JSON array of the errors, as text. Remembered: in a batch of a thousand wrong rows few differ."""
-    return f"[{','.join([_error_json(error) for error in errors])}]"
-
-
-def _error_json(error: RowError) -> str:
-    return f"{_head_json(error.field, error.code)}{_ENCODER.encode(error.message)}}}"
-
-
-@lru_cache(_REMEMBERED)
-def _head_json(field: str | None, code: str) -> str:
-    return f'{{"field":{_ENCODER.encode(field)},"code":{_ENCODER.encode(code)},"message":'
