@@ -47,9 +47,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAUSE: Final = 1.0  # seconds between two attempts to reach the database
-_A_MOMENT: Final = 3  # seconds in which a server notices that a job which held the lock was killed
-_A_DAY: Final = 24 * 60 * 60
+_RETRY_PAUSE: Final = 1.0  # seconds between two attempts to reach the database
+_LOCK_SECONDS: Final = 3  # seconds in which a server notices that a job which held the lock was killed
+_WAIT_SECONDS: Final = 24 * 60 * 60  # how long --wait waits for another run
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of one file, and where its refused rows are written, if it has any."""
+    """The outcome of one file: its counts, the path of its rejects file if a row was refused, and seconds."""
 
     table: Table
     source: str
@@ -84,12 +84,12 @@ class Result:
 
 
 def run(job: Job, settings: Settings) -> Iterator[Result]:
-    """Loads the files one by one, parents first; what came of each as soon as it is known.
+    """Load the files one by one, parents first, and yield the result of each when it is loaded.
 
     Raises:
-        InvalidFile: a file is missing, unreadable or not what it should be; what was yielded stays loaded.
+        InvalidFile: a file is missing, unreadable or not what it should be; the files before it stay loaded.
         Busy: another run is under way.
-        DatabaseUnavailable: the database was not there within `Settings.database_wait` seconds.
+        DatabaseUnavailable: the database did not answer within `Settings.database_wait` seconds.
         StorageUnavailable: the refused rows could not be written; nothing was loaded.
     """
     with source_files.opened(job.source, job.tables, allow_empty=job.allow_empty) as found:
@@ -113,11 +113,11 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
 
 @contextmanager
 def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
-    """The database, its schema up to date, held by this job alone."""
+    """An engine of the database, its schema up to date, locked against other runs of the job."""
     engine = open_engine(settings.database_url)
     try:
         wait_for(engine, settings.database_wait)
-        with named_lock(engine, "migration", _A_MOMENT) as first:
+        with named_lock(engine, "migration", _LOCK_SECONDS) as first:
             if first:
                 schema.upgrade(engine)
                 yield engine
@@ -127,7 +127,7 @@ def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
                 "another migration is running on this database: try again when it has finished, or --wait"
             )
         log.info("waiting for another migration on this database to finish")
-        with named_lock(engine, "migration", _A_DAY) as held:
+        with named_lock(engine, "migration", _WAIT_SECONDS) as held:
             if not held:
                 raise Busy("another migration is still running on this database after a day")
             schema.upgrade(engine)
@@ -167,11 +167,11 @@ def _check(
 
 
 def wait_for(engine: Engine, seconds: float) -> None:
-    """Returns when the database answers; a file has no server that could still be starting.
+    """Wait until the database answers. Of SQLite it is asked once: no server could still be starting.
 
     Raises:
-        NotPermitted: it refuses the account, which no waiting would change.
-        DatabaseUnavailable: it does not within `seconds`.
+        NotPermitted: it refuses the account; waiting would not change that.
+        DatabaseUnavailable: it did not answer within `seconds`.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -184,14 +184,14 @@ def wait_for(engine: Engine, seconds: float) -> None:
             why = _reason(error)
             if not dialect_of(engine).has_server:
                 raise DatabaseUnavailable(f"no database in {engine.url.database}: {why}") from None
-            if time.monotonic() + _PAUSE > deadline:
+            if time.monotonic() + _RETRY_PAUSE > deadline:
                 raise DatabaseUnavailable(f"no database after {seconds:.0f} s: {why}") from None
             log.info("waiting for the database: %s", why)
-            time.sleep(_PAUSE)
+            time.sleep(_RETRY_PAUSE)
 
 
 def _reason(error: DatabaseUnavailable) -> str:
-    """What the driver says, for the operator's eyes: host, user and database, never the password."""
+    """The driver's message, for the operator: it names host, user and database, never the password."""
     cause = error.__cause__
     original = cause.orig if isinstance(cause, DBAPIError) else None
     return str(original.args[-1] if original is not None and original.args else error.message)

@@ -1,4 +1,4 @@
-"""The job's command line: what it is given, what it says at its end, its exit status."""
+"""The job's command: runs the job, prints the summary, and gives the exit status."""
 
 from __future__ import annotations
 
@@ -34,40 +34,42 @@ _STDOUT = "-"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the job; the exit status."""
+    """Run the job and return the exit status, as `--help` lists them."""
     given = parser().parse_args(arguments)
     try:
         settings = read_settings()
     except SettingsError as wrong:
-        return _say(f"wrong settings: {wrong}", WRONG_USAGE)
+        return _fail(f"wrong settings: {wrong}", WRONG_USAGE)
     handler = logging.StreamHandler()
     handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
     logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
-    if (
-        on_terminal()
-    ):  # the summary says how many were refused and where they are: not each, nor whose they are
+    if on_terminal():
+        # Hundreds of lines with people's names help nobody there: the summary says how many rows were
+        # refused, and in which file they are
         refusals.setLevel(logging.ERROR)
     signal.signal(signal.SIGTERM, _stop)
-    gc.set_threshold(500_000)  # rows are no cycles: looking for some costs a third of the reading
+    gc.set_threshold(500_000)  # rows hold no cycles: the search for them would take a third of the time
     job = _job(given, settings)
     if given.report not in (None, _STDOUT):
         try:
             require_writable(Path(given.report))
         except OSError as refused:
-            return _say(f"{given.report} cannot be written: {refused.strerror}; nothing was loaded", FAILED)
+            return _fail(f"{given.report} cannot be written: {refused.strerror}; nothing was loaded", FAILED)
     results: list[Result] = []
-    status, error = _run(job, settings, results)
-    return _tell(job, results, status, error, given.report)
+    status, error = _load_files(job, settings, results)
+    return _print_results(job, results, status, error, given.report)
 
 
-def _tell(job: Job, results: list[Result], status: int, error: str | None, report: str | None) -> int:
-    """Prints the summary, and writes the report if one is asked for; the exit status."""
+def _print_results(
+    job: Job, results: list[Result], status: int, error: str | None, report: str | None
+) -> int:
+    """Print the summary, write the report to `report` if it is given, and return the exit status."""
     try:
         if results:
             _print(summary(results, dry_run=job.dry_run), sys.stderr if report == _STDOUT else sys.stdout)
     except OSError as refused:
-        status = _say(f"the summary cannot be written: {refused.strerror}", status or FAILED)
+        status = _fail(f"the summary cannot be written: {refused.strerror}", status or FAILED)
     if report is None:
         return status
     text = report_text(job, results, status, error)
@@ -78,7 +80,7 @@ def _tell(job: Job, results: list[Result], status: int, error: str | None, repor
             Path(report).write_text(text, encoding="utf-8")
     except OSError as refused:
         what = "the report" if report == _STDOUT else report
-        return _say(f"{what} cannot be written: {refused.strerror}", status or FAILED)
+        return _fail(f"{what} cannot be written: {refused.strerror}", status or FAILED)
     return status
 
 
@@ -88,7 +90,7 @@ def _print(text: str, stream: TextIO) -> None:
 
 
 def _stop(_signal: int, _frame: object) -> NoReturn:
-    """As Ctrl-C: a container is stopped by SIGTERM."""
+    """Handle SIGTERM, which stops a container, as Ctrl-C is handled."""
     raise KeyboardInterrupt
 
 
@@ -105,30 +107,33 @@ def _job(given: Namespace, settings: Settings) -> Job:
     )
 
 
-def _run(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str | None]:
-    """The exit status and what went wrong; `results` has what came of each file until then."""
+def _load_files(job: Job, settings: Settings, results: list[Result]) -> tuple[int, str | None]:
+    """Load all files: the exit status, and a sentence if something went wrong.
+
+    The result of each file is appended to `results`, so that those before a failure are known as well.
+    """
     try:
         for result in run(job, settings):
             results.append(result)
             if result.rejects is not None and on_terminal():
                 refused = result.loaded.counts.rejected
                 log.warning("%d rows of %s are refused: %s", refused, result.table.name, result.rejects)
-            if not _within(job, result):
+            if not _within_limit(job, result):
                 what = f"{result.table.name} has more refused rows than --max-rejects allows"
-                return _say(f"{what}: none of it was kept", TOO_MANY), what
+                return _fail(f"{what}: none of it was kept", TOO_MANY), what
     except HiringError as failure:
         status = WRONG_USAGE if isinstance(failure, TableNotNamed) else FAILED
-        return _say(failure.for_operator(), status), failure.for_operator()
+        return _fail(failure.for_operator(), status), failure.for_operator()
     except KeyboardInterrupt:
         what = "stopped; run the same command again to go on where it was"
-        return _say(what, STOPPED), what
+        return _fail(what, STOPPED), what
     return DONE, None
 
 
-def _within(job: Job, result: Result) -> bool:
+def _within_limit(job: Job, result: Result) -> bool:
     return job.limit is None or not job.limit.exceeded(result.loaded.counts, ended=True)
 
 
-def _say(sentence: str, status: int) -> int:
+def _fail(sentence: str, status: int) -> int:
     sys.stderr.write(f"migration_job: {sentence}\n")
     return status

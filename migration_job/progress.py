@@ -1,4 +1,4 @@
-"""How far a load has come: a bar on a terminal, else a log line now and then."""
+"""Progress of a load: a bar on a terminal, else a line of the log every ten seconds."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would b
 
 @contextmanager
 def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
-    """A function that is told of each chunk."""
+    """Give a function that is called with the progress after each chunk, and shows it."""
     if on_terminal():
         with _bar(task) as tell:
             yield tell

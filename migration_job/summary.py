@@ -1,4 +1,4 @@
-"""What the job says at its end: a table on standard output, and all figures as JSON."""
+"""The summary that the job prints at its end, and the report with all figures as JSON."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _COLUMNS = ("read", "inserted", "updated", "unchanged", "rejected", "repaired")
 
 
 def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
-    """What came of each file: a line for each table, then where the refused rows are."""
+    """A table with a line of figures for each file, then sentences such as where the refused rows are."""
     head = ("table", *_COLUMNS, "file")
     lines: list[tuple[str, ...]] = [head]
     lines += [
         (result.table.name, *(f"{n:,}" for n in _figures(result, dry_run=dry_run).values()), result.source)
         for result in results
     ]
-    widths = [max(len(line[place]) for line in lines) for place in range(len(head))]
+    widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
     text = "".join(_line(line, widths) for line in lines)
     for result in results:
         if result.loaded.counts.read == 0:
@@ -43,26 +43,26 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
 
 
 def _figures(result: Result, *, dry_run: bool) -> dict[str, int]:
-    """What the table holds of a file; for a dry run, what it would hold."""
+    """The figures of a file by column: no row is inserted or updated if nothing of the file was kept."""
     figures = {name: getattr(result.loaded.counts, name) for name in _COLUMNS}
     return figures if result.loaded.kept or dry_run else figures | {"inserted": 0, "updated": 0}
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
-    """Figures to the right, names to the left."""
+    """One line of the table: names are aligned to the left, figures to the right."""
     last = len(cells) - 1
     padded = [
-        cell.ljust(width) if place in (0, last) else cell.rjust(width)
-        for place, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        cell.ljust(width) if index in (0, last) else cell.rjust(width)
+        for index, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
     return "  ".join(padded).rstrip() + "\n"
 
 
 def require_writable(path: Path) -> None:
-    """Finds out before a long run whether its report could be written afterwards.
+    """Check before a long run that its report can be written after it.
 
     Raises:
-        OSError: it could not.
+        OSError: it cannot.
     """
     if path.exists() and not path.is_file() and not path.is_dir():
         return  # opening a pipe, such as a shell's >(…), would wait for who reads it
@@ -73,7 +73,7 @@ def require_writable(path: Path) -> None:
 
 
 def report_text(job: Job, results: Sequence[Result], status: int, error: str | None) -> str:
-    """All figures of a run, and what proves them, as JSON."""
+    """The report of a run as JSON: its settings, figures and proofs, and the first rejects of each file."""
     report = {
         "source": job.source,
         "exit_status": status,

@@ -1,4 +1,4 @@
-"""The commands of `python -m hiring_api`: what they do with their arguments, and what they print."""
+"""The commands of `python -m hiring_api`, a function each: it takes the arguments and prints the outcome."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ GUNICORN: Final = ("-m", "gunicorn", "-c", "python:hiring_api.web.server.gunicor
 
 
 def backup(options: argparse.Namespace) -> None:
-    """Keeps a backup; prints its entry."""
+    """Keep a backup and print its entry."""
     settings = read_settings()
     store = open_store(options.to or settings.backup_dir)
     chosen = [_table(name) for name in options.tables] or None
@@ -55,7 +55,7 @@ def backup(options: argparse.Namespace) -> None:
 
 
 def verify_files(options: argparse.Namespace) -> None:
-    """Verifies files and kept backups; prints the rows of each. The first one that is damaged ends it."""
+    """Verify files and kept backups and print the rows of each. Stop at the first that is damaged."""
     settings = read_settings()
     done: list[dict[str, Any]] = []
     with ExitStack() as stack:
@@ -82,7 +82,7 @@ def _verifying(files: list[AvroRows], level: str) -> AbstractContextManager[None
 
 
 def restore_file(options: argparse.Namespace) -> None:
-    """Restores a file or a kept backup; prints the report of each table."""
+    """Restore a file or a kept backup and print a report for each table."""
     settings = read_settings()
     keeping = None
     with ExitStack() as stack:
@@ -103,7 +103,7 @@ def restore_file(options: argparse.Namespace) -> None:
 
 
 def migrate(options: argparse.Namespace) -> None:
-    """Makes the schema or brings it up to date; prints its revision, before and now."""
+    """Create the schema or bring it up to date, and print its revision before and after."""
     with _engine(new=True) as engine:
         with snapshot(engine) as connection:
             before = schema.revision(connection)
@@ -121,7 +121,7 @@ def reset_ids(options: argparse.Namespace) -> None:
 
 
 def list_backups(options: argparse.Namespace) -> None:
-    """Prints the kept backups."""
+    """Print the kept backups, newest first."""
     place = options.place or read_settings().backup_dir
     store = open_store(place)
     if options.place and not store.exists():
@@ -133,7 +133,7 @@ def list_backups(options: argparse.Namespace) -> None:
 
 
 def serve(_options: argparse.Namespace) -> None:
-    """Becomes gunicorn. An SQLite file has to be there: the first request would make an empty one.
+    """Replace this process by gunicorn. A database file must exist: a request would make an empty one.
 
     Raises:
         DatabaseUnavailable: it is not.

@@ -1,4 +1,4 @@
-"""The question before a restore: what it will replace, and whether that is wanted."""
+"""The question before a restore: shows which rows it will replace, and asks for a yes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class NotWanted(Exception):
 
 
 def confirm(engine: Engine, file: NamedFile, mode: str, *, keeps: bool) -> None:
-    """Says on the terminal what a restore of `file` will replace, and asks. Empty tables need no question.
+    """Show on the terminal what a restore of `file` will replace, and ask. Empty tables need no question.
 
     Raises:
         NotWanted: the answer is no (status 1), or there is no terminal to ask on (status 2).

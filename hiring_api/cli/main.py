@@ -1,4 +1,4 @@
-"""Runs a command of `commands`, and says what went wrong with it."""
+"""Run a command of `commands`; print a sentence if it fails, and give the exit status."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _STATUSES: dict[type[HiringError], int] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs a command; its exit status, as `--help` tells them."""
+    """Run a command and return the exit status, as `--help` lists them."""
     options = parser().parse_args(arguments)
     try:
         COMMANDS[options.command](options)

@@ -38,7 +38,7 @@ WRONG_SHARE: Final = 70 / EMPLOYEES
 def write(
     folder: Path, *, employees: int = EMPLOYEES, seed: int = SEED, wrong_share: float = WRONG_SHARE
 ) -> dict[str, int]:
-    """Writes one file for each table into `folder`, and answers how many rows each has, by table.
+    """Write one file for each table into `folder`; return the number of rows of each, by table name.
 
     `wrong_share`, from 0 to 1, is the part of the rows with references that lack one field.
     """
@@ -53,7 +53,7 @@ def write(
 
 
 def _write_file(path: Path, rows: Iterator[list[str]], *, newline: bool) -> None:
-    """Ends the last line only if `newline`, for real exports do either.
+    """Write rows as CSV. The last line ends only if `newline`: real exports have both forms.
 
     The file has another name until it is complete: a folder never holds half a file that looks whole.
     """
@@ -67,8 +67,8 @@ def _write_file(path: Path, rows: Iterator[list[str]], *, newline: bool) -> None
 
 
 def _rows(table: Table, sizes: dict[str, int], wrong: int, random: Random) -> Iterator[list[str]]:
-    makers = [_maker(table, kind, sizes, random) for kind in kinds(table).values()]
-    blanks = _blanks(table, wrong, random)
+    makers = [_field_maker(table, kind, sizes, random) for kind in kinds(table).values()]
+    blanks = _missing_fields(table, wrong, random)
     lacking = dict(zip(sorted(random.sample(range(sizes[table.name]), wrong)), blanks, strict=True))
     for index in range(sizes[table.name]):
         row = [make(index) for make in makers]
@@ -77,17 +77,17 @@ def _rows(table: Table, sizes: dict[str, int], wrong: int, random: Random) -> It
         yield row
 
 
-def _blanks(table: Table, wrong: int, random: Random) -> list[int]:
+def _missing_fields(table: Table, wrong: int, random: Random) -> list[int]:
     """The positions of the missing fields of `wrong` rows, in the proportions of `_MISSING`."""
     positions: list[int] = []
     for position, kind in enumerate(kinds(table).values()):
-        positions += [position] * _MISSING.get(_word(kind), 0)
+        positions += [position] * _MISSING.get(_missing_key(kind), 0)
     blanks = [positions[index % len(positions)] for index in range(wrong)]
     random.shuffle(blanks)
     return blanks
 
 
-def _word(kind: Kind) -> str:
+def _missing_key(kind: Kind) -> str:
     return kind.table if isinstance(kind, Reference) else type(kind).__name__.lower()
 
 
@@ -96,8 +96,8 @@ def _words(table: Table) -> Sequence[str]:
     return _WORDS.get(resource(table)) or [f"{resource(table)} {number}" for number in range(1, 13)]
 
 
-def _maker(table: Table, kind: Kind, sizes: dict[str, int], random: Random) -> Callable[[int], str]:
-    """What makes the CSV field of a column from the row's index."""
+def _field_maker(table: Table, kind: Kind, sizes: dict[str, int], random: Random) -> Callable[[int], str]:
+    """A function from the row's index to the CSV field of this column."""
     number = random.random
     if isinstance(kind, Id):
         return lambda index: str(index + 1)
@@ -132,7 +132,7 @@ def _count(text: str) -> int:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes the files and says so; the exit status is 0, 1 when a file cannot be written, or 2 for usage."""
+    """Write the files, print their sizes, and return the exit status: 0, or 1 if a file cannot be written."""
     parser = argparse.ArgumentParser(prog="python -m migration_job.samples", description=__doc__)
     parser.add_argument("folder", type=Path, help="made if it is not there; files in it are replaced")
     parser.add_argument("--employees", type=_count, default=EMPLOYEES, metavar="N")

@@ -1,4 +1,4 @@
-"""Where the files are: SOURCE -> the file of each table."""
+"""SOURCE, as the user names it -> the file of each table, on this machine's disk."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class TableNotNamed(InvalidFile):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file for a table: what it is called for the record, and where it is on this machine's disk."""
+    """The file of a table: the name that rejects and reports give it, and its path on this machine's disk."""
 
     table: Table
     name: str
@@ -53,22 +53,22 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is in a folder or under a prefix: its whole name, and why it is no file to be read, else ""."""
+    """An entry of a folder or prefix: its whole name, and why it cannot be read as a file ("" if it can)."""
 
     name: str
     why_not: str = ""
 
     @property
     def last(self) -> str:
-        """Its name within the folder."""
+        """The name within the folder."""
         return self.name.rstrip("/").rpartition("/")[2]
 
 
 def table_of(path: str) -> Table | None:
-    """The table whose name, as files or as URLs have it, is anywhere in a file's name.
+    """The table whose name, in SQL or in URLs, is anywhere in the file's name.
 
     Only letters and digits count, in any case: `Copy of hiredEmployees (1).csv.gz` is for `hired_employees`.
-    None where that is no table's, or that of several.
+    None if it holds the name of no table, or of several.
     """
     name = path.rpartition("/")[2]
     if name.startswith(_HIDDEN) or not _ENDING.search(name):
@@ -106,7 +106,7 @@ def opened(source: str, only: Sequence[Table], *, allow_empty: bool = False) -> 
         with ScratchFolder("hiring-files-") as folder:
             yield _fetched(source, only, folder)
     elif stat.S_ISDIR(mode):
-        files = {_called(file): file for file in _listed_folder(source)}
+        files = {_name_of(file): file for file in _listed_folder(source)}
         entries = [Entry(name, _why_not(file)) for name, file in files.items()]
         if allow_empty and all(entry.last.startswith(_HIDDEN) for entry in entries):
             log.info("%s is empty: there is nothing to load", source)
@@ -114,7 +114,7 @@ def opened(source: str, only: Sequence[Table], *, allow_empty: bool = False) -> 
             return
         yield [Found(table, name, files[name]) for table, name in chosen(source, entries, only)]
     else:
-        yield [Found(_the_table(source, only), _called(path), path)]
+        yield [Found(_the_table(source, only), _name_of(path), path)]
 
 
 def _mode(source: str) -> int:
@@ -134,9 +134,9 @@ def _listed_folder(source: str) -> list[Path]:
         raise InvalidFile(f"{source} cannot be read: {error.strerror}") from None
 
 
-def _called(path: Path) -> str:
-    """A file's name for the record. A link keeps its own, wherever it leads; bytes that are not UTF-8 are
-    escaped.
+def _name_of(path: Path) -> str:
+    """The name of a file in rejects and reports: its absolute path. A link keeps its own name; bytes that are
+    not UTF-8 are escaped.
     """
     name = str(path.parent.resolve() / path.name)
     return os.fsencode(name).decode(errors="backslashreplace")
@@ -154,7 +154,7 @@ def _why_not(path: Path) -> str:
 
 
 def _fetched(source: str, only: Sequence[Table], folder: Path) -> list[Found]:
-    """Files from elsewhere, copied into `folder`."""
+    """Copy files that are not on disk, or can be read only once, into `folder`."""
     if source == "-":
         if len(only) != 1:
             raise TableNotNamed("standard input has no name: say with --table what it is for")

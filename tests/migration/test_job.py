@@ -140,7 +140,7 @@ def test_a_file_of_zero_bytes_is_an_empty_table(job):
 
 
 def test_a_second_job_says_that_one_is_running(job, monkeypatch):
-    monkeypatch.setattr("migration_job.job._A_MOMENT", 0)
+    monkeypatch.setattr("migration_job.job._LOCK_SECONDS", 0)
     job.files()
     with named_lock(job.engine, "migration"):
         status, output, error = job()
