@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
     from hiring_api.csv_input.validation import ValidatedChunk
-    from hiring_api.loading.plan import OnFileConflict
     from hiring_api.loading.progress import Progress
+    from hiring_api.planning.plan import OnConflict
     from hiring_api.rejects.record import Reject
     from hiring_api.settings import Settings
 
@@ -59,7 +59,7 @@ class Job:
     source: str
     tables: tuple[Table, ...] = ()
     choices: Choices = field(default_factory=Choices)
-    on_conflict: OnFileConflict = "error"
+    on_conflict: OnConflict = "error"
     limit: Limit | None = None
     dry_run: bool = False
     wait: bool = False

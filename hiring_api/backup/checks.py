@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 from pyroaring import BitMap
 from sqlalchemy import func, select
 
+from hiring_api.database.lookup import present
 from hiring_api.errors import Conflict, InvalidRows
-from hiring_api.model.row_errors import RowError
+from hiring_api.model.conflicts import duplicate_id, unknown_reference
 from hiring_api.model.tables import kinds, references, resource, tables
 from hiring_api.model.validation import ValidatedRow
 
@@ -97,8 +98,8 @@ def _doubles(checked: Checked, chunk: AvroChunk, at: int) -> list[dict[str, Any]
     found = []
     for place, row_id in zip(chunk.numbers(), ids, strict=True):
         if row_id in checked.ids:
-            error = RowError("id", "duplicate_id", f"id {row_id} stands in this file before")
-            found.append(_offence(place, ValidatedRow(None, {}, [error])))
+            twice = ValidatedRow(None, {}, [duplicate_id(row_id, "file")])
+            found.append(_offence(place, twice))
         checked.ids.add(row_id)
     return found
 
@@ -123,15 +124,6 @@ def require_references(connection: Connection | None, files: Iterable[Checked], 
                 raise _unresolved(file, name, parent, missing)
 
 
-def present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
-    """Those of `ids` that are in `table`."""
-    wanted, found = list(ids), BitMap()
-    for start in range(0, len(wanted), _LOOKED_UP):
-        part = wanted[start : start + _LOOKED_UP]
-        found.update(connection.execute(select(table.c.id).where(table.c.id.in_(part))).scalars().all())
-    return found
-
-
 def _unresolved(file: Checked, name: str, parent: Table, missing: BitMap) -> Conflict:
     """Reads the file once more, for the rows with references in `missing`."""
     names = list(kinds(file.table))
@@ -149,7 +141,7 @@ def _unresolved(file: Checked, name: str, parent: Table, missing: BitMap) -> Con
 
 
 def _dangling(table: Table, row_id: int, name: str, value: int, parent: Table) -> dict[str, Any]:
-    error = RowError(name, "unknown_reference", f"{name} {value} is not in {parent.name}")
+    error = unknown_reference(name, value, parent)
     return {"table": resource(table), "id": row_id, "errors": [error.to_json()]}
 
 

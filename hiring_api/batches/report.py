@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.model.row_errors import RowError
+    from hiring_api.planning.plan import OnConflict
 
     from .columns import BatchRows
 
 Mode = Literal["partial", "atomic"]
-OnConflict = Literal["error", "skip", "update"]
 Returned = Literal["all", "failed", "summary"]
 
 

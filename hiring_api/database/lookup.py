@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from pyroaring import BitMap
-from sqlalchemy import func, select, text
+from sqlalchemy import select, text
 
 from hiring_api.model.checksum import Checksum
 
@@ -15,7 +15,7 @@ from .bulk_load import checksum
 from .dialects import dialect_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import Connection, Table, TextClause
 
@@ -23,10 +23,16 @@ if TYPE_CHECKING:
 
 _LISTED: Final = 5_000  # ids in one condition
 _GAPS: Final = 2_000  # ids left out of a range
+_COUNTED: Final = 20  # conditions in one statement: about a megabyte at most
 
 
 def having(ids: BitMap) -> Iterator[TextClause]:
-    """Conditions that together hold for the rows with exactly these ids.
+    """Conditions that together hold for the rows with exactly these ids."""
+    return map(text, _conditions(ids))
+
+
+def _conditions(ids: BitMap) -> Iterator[str]:
+    """As `having`.
 
     The ids of a part of a file are mostly a range with some gaps, which the server reads in one go: a tenth
     of the time of looking up each. Spelled as text: SQLAlchemy takes long to bind thousands of numbers.
@@ -38,11 +44,16 @@ def having(ids: BitMap) -> Iterator[TextClause]:
         gaps = ids.flip(first, last + 1)
         # id + 0: or the server would plan a range between every two gaps
         unless = f" AND id + 0 NOT IN ({_listed(gaps)})" if gaps else ""
-        yield text(f"id BETWEEN {first} AND {last}{unless}")
+        yield f"id BETWEEN {first} AND {last}{unless}"
         return
+    yield from _lists(ids)
+
+
+def _lists(ids: BitMap) -> Iterator[str]:
+    """As `_conditions`, naming each id, so that no other row is locked."""
     every = list(ids)
     for start in range(0, len(every), _LISTED):
-        yield text(f"id IN ({_listed(every[start : start + _LISTED])})")
+        yield f"id IN ({_listed(every[start : start + _LISTED])})"
 
 
 def _listed(ids: BitMap | list[int]) -> str:
@@ -51,25 +62,43 @@ def _listed(ids: BitMap | list[int]) -> str:
 
 def present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
     """Those of `ids` that are in the table."""
-    found = BitMap()
-    wanted = len(ids)
-    for condition in having(ids):
-        # Mostly there are none of them or all, which need not be sent
-        count = connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one()
-        if count == wanted:
-            return ids
-        if count:
-            found.update(connection.execute(select(table.c.id).where(condition)).scalars())
+    return present_in(connection, [(table, ids)])[0]
+
+
+def present_in(connection: Connection, asked: Sequence[tuple[Table, BitMap]]) -> list[BitMap]:
+    """For each table those of its ids that are in it.
+
+    One statement counts them all: mostly there are none of them or all, and nothing is left to ask.
+    """
+    conditions = [(at, one) for at, (_, ids) in enumerate(asked) for one in _conditions(ids)]
+    counts = [0] * len(asked)
+    for start in range(0, len(conditions), _COUNTED):
+        part = conditions[start : start + _COUNTED]
+        queries = [f"(SELECT COUNT(*) FROM {asked[at][0].name} WHERE {one})" for at, one in part]
+        counted = connection.exec_driver_sql(f"SELECT {', '.join(queries)}").one()
+        for (at, _), count in zip(part, counted, strict=True):
+            counts[at] += count
+    found = []
+    for (table, ids), count in zip(asked, counts, strict=True):
+        if count in {0, len(ids)}:
+            found.append(ids.copy() if count else BitMap())
+            continue
+        some = BitMap()
+        for condition in _conditions(ids):
+            query = f"SELECT id FROM {table.name} WHERE {condition}"
+            some.update(connection.exec_driver_sql(query).scalars().all())
+        found.append(some)
     return found
 
 
-def rows_of(connection: Connection, table: Table, ids: BitMap) -> dict[int, Values]:
-    """The rows that have these ids, by id."""
-    return {
-        row.id: tuple(row)
-        for condition in having(ids)
-        for row in connection.execute(select(table).where(condition))
-    }
+def rows_of(connection: Connection, table: Table, ids: BitMap, *, lock: bool = False) -> dict[int, Values]:
+    """The rows that have these ids, by id; with `lock`, they stay as they are until the transaction ends."""
+    found = {}
+    for condition in map(text, _lists(ids) if lock else _conditions(ids)):
+        query = select(table).where(condition)
+        for row in connection.execute(query.with_for_update() if lock else query):
+            found[row.id] = tuple(row)
+    return found
 
 
 def checksum_of(connection: Connection, table: Table, ids: BitMap) -> Checksum:

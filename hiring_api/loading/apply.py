@@ -17,10 +17,9 @@ from hiring_api.csv_input.validation import ValidatedChunk
 from hiring_api.database import bulk_load, lookup
 from hiring_api.database.locks import references_held
 from hiring_api.errors import Unproven
-from hiring_api.model.row_errors import RowError
+from hiring_api.model.conflicts import being_written
 from hiring_api.model.row_lines import joined
 from hiring_api.model.tables import references
-from hiring_api.model.validation import ValidatedRow
 
 from .plan import CHUNK, Placed, decide
 
@@ -124,9 +123,9 @@ def _part(validated: ValidatedChunk, first: int, end: int) -> ValidatedChunk:
 
 def _refused(target: Target, one: ValidatedChunk) -> Placed:
     """A row that others wrote or took the parents of, each time it was tried."""
-    error = RowError("id", "already_exists", f"the row is being written into {target.table.name} by others")
+    error = being_written(int(one.rows.whole("id")[0]), target.table, "file")
     none = one.rows.take([])
-    return Placed(none, none, refused={int(one.indexes[0]): ValidatedRow(None, {}, [error])})
+    return Placed(none, none, refused={int(one.indexes[0]): (error,)})
 
 
 def _together(validated: ValidatedChunk, parts: list[Placed]) -> Placed:

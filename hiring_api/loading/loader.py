@@ -32,7 +32,6 @@ from .apply import place, prove
 from .earlier import Earlier, earlier
 from .plan import Placed, Target, decide
 from .progress import Counts, Progress
-from .shadow_table import shadow
 from .task import Loaded, Task
 
 if TYPE_CHECKING:
@@ -116,12 +115,11 @@ def check(
     """
     progress = Progress()
     first: list[Reject] = []
-    with snapshot(engine) as connection, shadow(task.table) as rows:
-        target = Target(task.table, task.on_conflict, rows, _by_column(task.table, parents or {}))
+    with snapshot(engine) as connection:
+        target = Target(task.table, task.on_conflict, _by_column(task.table, parents or {}))
         with ahead(_validated(task, progress), _AHEAD) as chunks:
             for validated in chunks:
                 placed = decide(connection, target, _held_back(connection, task, validated), progress.taken)
-                rows.add(placed)
                 found = _earlier(connection, task, validated)
                 refused = _as_told(connection, task, validated, placed, found, progress)
                 record(validated, refused)
@@ -305,11 +303,11 @@ def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int,
     return {
         index: Reject(
             kept_fields(task.table, task.file.layout, chunk.fields[index]),
-            row.errors,
+            errors,
             chunk.lines[index],
             chunk.first + index,
         )
-        for index, row in sorted(placed.refused.items())
+        for index, errors in sorted(placed.refused.items())
     }
 
 

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.csv_input.files import CsvFile
+    from hiring_api.planning.plan import OnConflict
     from hiring_api.rejects.record import Origin, Reject
 
-    from .plan import OnFileConflict
     from .progress import Counts
 
 _LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))%")
@@ -55,7 +55,7 @@ class Task:
     table: Table
     file: CsvFile
     origin: Origin
-    on_conflict: OnFileConflict = "error"
+    on_conflict: OnConflict = "error"
     limit: Limit = field(default_factory=Limit)
     replaces: bool = True
 

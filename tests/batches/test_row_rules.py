@@ -292,10 +292,19 @@ def test_an_id_that_stands_twice_fails_where_it_stands_again(client):
     ]
 
 
-def test_a_taken_id_fails_whatever_the_content(client):
+@pytest.mark.parametrize("on_conflict", ["error", "skip", "update"])
+def test_a_row_that_is_stored_as_it_is_stays_and_is_no_conflict(client, on_conflict):
     row = {"id": 5, "department": "Sales"}
     assert client.post("/departments", json=row).status_code == 201
-    response = client.post("/departments", json=[row, {**row, "department": "Other"}])
+    response = client.post(f"/departments?on_conflict={on_conflict}", json=[{**row, "department": " Sales "}])
+    assert (response.status_code, response.json["skipped"]) == (201, 1)
+    assert response.json["results"] == [{"index": 0, "status": "skipped", "id": 5}]
+
+
+def test_a_taken_id_fails_where_the_content_differs(client):
+    row = {"id": 5, "department": "Sales"}
+    assert client.post("/departments", json=row).status_code == 201
+    response = client.post("/departments", json=[{**row, "department": name} for name in ("Other", "sales")])
     taken = [{"field": "id", "code": "already_exists", "message": "id 5 is already in departments"}]
     assert response.status_code == 422
     assert [result["errors"] for result in response.json["results"]] == [taken, taken]

@@ -66,12 +66,16 @@ def test_running_it_again_changes_nothing(job):
     job.files(employee(1) + employee(2, "") + employee(1) + employee(1, "Other"))
     job()
     first = job.refused()
-    assert [(row["line"], row["codes"]) for row in first] == [("2", "required"), ("4", "duplicate_id")]
+    assert [(row["line"], row["codes"]) for row in first] == [
+        ("2", "required"),
+        ("3", "duplicate_id"),
+        ("4", "duplicate_id"),
+    ]
     status, output, _ = job()
     assert status == 0
-    assert figures(output)["hired_employees"] == (4, 0, 0, 2, 2)
+    assert figures(output)["hired_employees"] == (4, 0, 0, 1, 3)
     assert job.refused() == first
-    assert len(on_record(job.engine)) == 2
+    assert len(on_record(job.engine)) == 3
 
 
 def test_what_the_api_wrote_since_is_not_overwritten(job):

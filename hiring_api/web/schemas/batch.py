@@ -34,7 +34,7 @@ class BatchQuery(Query):
     on_conflict = choice(
         ("error", "skip", "update"),
         load_default="error",
-        metadata={"description": "What to do with a row whose id is in the table"},
+        metadata={"description": "What to do with a row whose id is in the table with other content"},
     )
     returned = choice(
         ("all", "failed", "summary"),

@@ -1,0 +1,168 @@
+"""Validated rows -> what becomes of each, by what the tables hold; nothing is written to find out.
+
+The rules, row by row in their order:
+
+1. A row that breaks a row rule is refused, and so is one that refers to a row that does not exist.
+2. An id that an accepted row before it has, in the same request or file, is a `duplicate_id`.
+3. An id that is not in the table is inserted.
+4. A row that is in the table with the same content is unchanged: that is no conflict.
+5. With other content it is refused as `already_exists`, skipped, or updated, as `on_conflict` says.
+
+A row is refused for all reasons that it gives, and a refused row takes no id from those after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from pyroaring import BitMap
+
+from hiring_api.database import lookup
+from hiring_api.model.conflicts import already_exists, duplicate_id, unknown_reference
+from hiring_api.model.tables import references
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy import Connection, Table
+
+    from hiring_api.model.conflicts import Source
+    from hiring_api.model.row_errors import RowError
+    from hiring_api.model.row_lines import Values
+
+OnConflict = Literal["error", "skip", "update"]
+
+
+class Rows(Protocol):
+    """Validated rows of a table, wrong ones among them, by their index from 0."""
+
+    @property
+    def table(self) -> Table:
+        """Where they go."""
+
+    @property
+    def errors(self) -> Mapping[int, Sequence[RowError]]:
+        """Of each row that breaks a row rule."""
+
+    @property
+    def ids_differ(self) -> bool:
+        """False if two rows, wrong ones included, have the same valid id."""
+
+    def distinct(self, column: str) -> BitMap:
+        """The valid values of an id or reference column, those of wrong rows included."""
+
+    def where(self, column: str, values: BitMap) -> Iterable[tuple[int, int]]:
+        """Index and value of each row whose id or reference is one of `values`, in the order of the rows."""
+
+    def id_of(self, index: int) -> int | None:
+        """The id of a row; None where it has no valid one."""
+
+    def content(self, index: int) -> Values:
+        """The values of a row that breaks no row rule."""
+
+    def all_stored(self, connection: Connection, ids: BitMap) -> Mapping[int, int]:
+        """Index -> id of all rows that break no row rule, if the table is known to have each of them as it
+        is, by a quicker way than comparing them; else nothing. `ids` are in the table.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What may differ from one request or file to another.
+
+    `lock`: the stored rows stay as they are until the transaction ends, for those who write over them.
+    """
+
+    source: Source
+    on_conflict: OnConflict = "error"
+    lock: bool = False
+
+
+@dataclass(slots=True)
+class Plan:
+    """What becomes of rows, by index. Those that are not named here are inserted.
+
+    `unchanged` rows stay as they are in the table: it has the same row, or conflicts are skipped. `ids` are
+    those of the accepted rows: inserted, updated or unchanged.
+    """
+
+    refused: dict[int, tuple[RowError, ...]]
+    unchanged: list[int] = field(default_factory=list)
+    updated: list[int] = field(default_factory=list)
+    ids: BitMap = field(default_factory=BitMap)
+
+
+def plan(
+    connection: Connection, rows: Rows, rules: Rules, seen: BitMap, parents: Mapping[str, BitMap]
+) -> Plan:
+    """What will become of the rows if nobody else writes meanwhile.
+
+    Args:
+        connection: in a transaction.
+        rows: the rows.
+        rules: how conflicts are settled.
+        seen: the ids accepted from the same request or file before these rows.
+        parents: for each referring column, ids that count as existing; those that are found are added.
+    """
+    ids = rows.distinct("id")
+    wanted = {name: rows.distinct(name) - parents[name] for name in references(rows.table)}
+    asked = [(parent, wanted[name]) for name, parent in references(rows.table).items()]
+    stored, *found = lookup.present_in(connection, [(rows.table, ids), *asked])
+    planned = Plan({index: tuple(errors) for index, errors in rows.errors.items()})
+    for (name, values), there in zip(wanted.items(), found, strict=True):
+        parents[name].update(there)
+        _refuse_unknown(rows, name, values - there, planned)
+    # Mostly the ids differ and are new. Only a row whose id is stored, or stands twice, needs a look
+    doubtful = stored | (ids & seen) if rows.ids_differ else ids
+    refused = (rows.id_of(index) for index in planned.refused)
+    planned.ids = ids - doubtful - BitMap([row_id for row_id in refused if row_id is not None])
+    if doubtful:
+        _settle(connection, rows, rules, seen, stored, doubtful, planned)
+    return planned
+
+
+def _refuse_unknown(rows: Rows, name: str, unknown: BitMap, planned: Plan) -> None:
+    """Refuses the rows whose reference `name` is one of the unknown ids."""
+    if not unknown:
+        return
+    parent = references(rows.table)[name]
+    errors = {value: (unknown_reference(name, value, parent),) for value in unknown}
+    for index, value in rows.where(name, unknown):
+        planned.refused[index] = planned.refused.get(index, ()) + errors[value]
+
+
+def _settle(
+    connection: Connection,
+    rows: Rows,
+    rules: Rules,
+    seen: BitMap,
+    stored: BitMap,
+    doubtful: BitMap,
+    planned: Plan,
+) -> None:
+    """Decides the rows whose ids are `doubtful`, by the rules 2 to 5."""
+    if rows.ids_differ and len(planned.refused) == len(rows.errors):
+        same = rows.all_stored(connection, stored - seen)
+        planned.unchanged = list(same)
+        planned.ids.update(same.values())
+        doubtful = doubtful - planned.ids
+    held: dict[int, Values] = {}
+    if rules.on_conflict != "skip":
+        held = lookup.rows_of(connection, rows.table, stored & doubtful, lock=rules.lock)
+        stored = BitMap(held)  # a row may have gone before it was locked
+    for index, row_id in rows.where("id", doubtful):
+        errors = planned.refused.get(index, ())
+        if row_id in seen or row_id in planned.ids:
+            planned.refused[index] = (*errors, duplicate_id(row_id, rules.source))
+            continue
+        taken = row_id in stored
+        stays = taken and (
+            rules.on_conflict == "skip" or (not errors and held[row_id] == rows.content(index))
+        )
+        if taken and not stays and rules.on_conflict == "error":
+            planned.refused[index] = (*errors, already_exists(row_id, rows.table, rules.source))
+        elif not errors:
+            planned.ids.add(row_id)
+            if taken:
+                (planned.unchanged if stays else planned.updated).append(index)
