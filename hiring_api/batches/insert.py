@@ -64,7 +64,7 @@ def take(
         reports = place(connection, batches, options)
         if not options.dry_run:
             for batch, report in zip(batches, reports, strict=True):
-                resolve_by_id(connection, batch.table, _brought(batch, report))
+                resolve_by_id(connection, batch.table, _brought(batch, report, options))
                 report.tell = keep(connection, batch.table, origin, _rejects(batch, report))
             if finish is not None:
                 finish(connection, reports)
@@ -76,12 +76,16 @@ def take(
     return transaction(engine, partial(work, _place_in_parts))
 
 
-def _brought(batch: Batch, report: BatchReport) -> list[int]:
-    """The ids of the rows that are stored now, but for ids that the database gave."""
+def _brought(batch: Batch, report: BatchReport, options: Options) -> list[int]:
+    """The ids of the rows that are stored now as they came, but for ids that the database gave.
+
+    Where conflicts are skipped, what is stored under an id may be another row than the one that came.
+    """
+    stored = {"inserted", "updated"} if options.on_conflict == "skip" else {"inserted", "updated", "skipped"}
     return [
         row_id
         for row_id, outcome in zip(batch.rows.columns["id"], report.outcomes, strict=True)
-        if row_id is not None and outcome.status in {"inserted", "updated"}
+        if row_id is not None and outcome.status in stored
     ]
 
 

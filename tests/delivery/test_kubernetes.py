@@ -177,7 +177,7 @@ def test_what_selects_pods_selects_those_of_the_api():
 
 
 def test_the_api_may_end_its_requests_before_it_is_killed():
-    server = (ROOT / "hiring_api" / "web" / "gunicorn_config.py").read_text(encoding="utf-8")
+    server = (ROOT / "hiring_api" / "web" / "server" / "gunicorn_config.py").read_text(encoding="utf-8")
     grace = int(re.search(r"^graceful_timeout = (\d+)$", server, re.MULTILINE)[1])
     [(_, pod)] = [found for found in pods() if found[0] == "hiring-api"]
     before = int(pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
