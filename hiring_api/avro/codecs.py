@@ -136,4 +136,3 @@ _INFLATE: Final[dict[str, Callable[[bytes, int], bytes]]] = {
     "xz": _xz,
     "zstandard": _zstandard,
 }
-READ: Final = tuple(_INFLATE)

@@ -18,12 +18,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.mysql import DATETIME, LONGBLOB, MEDIUMTEXT
 
-from hiring_api.model.tables import OPTIONS, Base
+from hiring_api.model.tables import OPTIONS, OPTIONS_WITHOUT_IDS, Base
 
 LongText: Final = Text().with_variant(MEDIUMTEXT(), "mysql", "mariadb")
 Moment: Final = DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
-# For tables whose key the program makes
-_OWN_KEY: Final = {name: value for name, value in OPTIONS.items() if name != "sqlite_autoincrement"}
 
 # One row, written by the revision that makes the table: the id goes wherever the data goes by other ways
 identity = Table(
@@ -31,7 +29,7 @@ identity = Table(
     Base.metadata,
     Column("id", CHAR(32), primary_key=True),
     Column("made_at", Moment, nullable=False),
-    **_OWN_KEY,
+    **OPTIONS_WITHOUT_IDS,
 )
 
 # How far each load of a CSV file has come; one that ended is kept as a record
@@ -96,7 +94,7 @@ answers = Table(
     Column("body", LongText, nullable=False),
     Column("kept_at", Moment, nullable=False),
     Index("ix_idempotency_keys_kept_at", "kept_at"),
-    **_OWN_KEY,
+    **OPTIONS_WITHOUT_IDS,
 )
 
 # How many wrong passwords each process of the API had from an address in a minute since 1970
@@ -107,5 +105,5 @@ wrong_passwords = Table(
     Column("address", String(64), primary_key=True),
     Column("process", CHAR(32), primary_key=True),
     Column("wrong", Integer, nullable=False),
-    **_OWN_KEY,
+    **OPTIONS_WITHOUT_IDS,
 )

@@ -284,5 +284,4 @@ def test_credentials_that_are_not_taken_are_told(job, s3, s3_server):
 )
 def test_an_s3_that_is_not_there_is_told(job, s3, monkeypatch, endpoint, expected):
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     assert reason_of(job, "s3://records") == expected
