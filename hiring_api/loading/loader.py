@@ -11,27 +11,25 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap, BitMap64
+from pyroaring import BitMap
 from sqlalchemy import func, select
 
 from hiring_api.csv_input.records import read_chunks
-from hiring_api.csv_input.validation import ValidatedChunk, kept_fields, validate_chunk
+from hiring_api.csv_input.validation import ValidatedChunk, validate_chunk
 from hiring_api.database.dialects import dialect_of
 from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import Unproven
 from hiring_api.model.tables import references
-from hiring_api.rejects.record import Origin, Reject, keep
-from hiring_api.rejects.record import log as refusals
-from hiring_api.rejects.resolve import resolve_by_id
+from hiring_api.rejects.record import Origin, Reject
 from hiring_api.system.ordered_steps import StepBack, Turn, in_order
 from hiring_api.system.prefetch import ahead
 
 from . import progress as stored_progress
 from . import repairs
 from .apply import place, prove
-from .earlier import Earlier, earlier
-from .plan import Placed, Target, decide
-from .progress import Counts, Progress
+from .outcomes import find_earlier, keep_outcomes, keep_rejects_alone, progress_after, refused_as_told
+from .plan import Target, decide
+from .progress import Progress
 from .task import Loaded, Task
 
 if TYPE_CHECKING:
@@ -44,7 +42,6 @@ log = logging.getLogger(__name__)
 
 _AHEAD: Final = 1  # chunks
 _PATIENCE: Final = 2  # seconds; others give up waiting for a lock after 5
-_LOGGED: Final = 100  # refused rows of a file; all of them are kept
 _SHOWN: Final = 100  # refused rows in the result
 
 
@@ -94,7 +91,7 @@ def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | 
     try:
         return transaction(engine, lambda connection: _load_all(connection, task, tell))
     except _TooMany:
-        return check(engine, task, partial(_keep_alone, engine, task))
+        return check(engine, task, partial(keep_rejects_alone, engine, task))
 
 
 def check(
@@ -120,11 +117,11 @@ def check(
         with ahead(_validated(task, progress), _AHEAD) as chunks:
             for validated in chunks:
                 placed = decide(connection, target, _held_back(connection, task, validated), progress.taken)
-                found = _earlier(connection, task, validated)
-                refused = _as_told(connection, task, validated, placed, found, progress)
+                found = find_earlier(connection, task, validated)
+                refused = refused_as_told(connection, task, validated, placed, found, progress)
                 record(validated, refused)
                 first += list(refused.values())[: _SHOWN - len(first)]
-                progress = _after(progress, validated, placed, refused, found)
+                progress = progress_after(progress, validated, placed, refused, found)
                 if tell is not None:
                     tell(progress)
     return replace(_loaded(task, progress, first), kept=False)
@@ -199,7 +196,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
         turn.hold()
         prove(connection, target, placed)
         before = turn.previous(None if target.contended else _PATIENCE)
-        after, _ = _keep_placed(connection, task, turn.item, placed, before)
+        after, _ = keep_outcomes(connection, task, turn.item, placed, before)
         stored_progress.advance(connection, key, after, placed.accepted)
         return after
 
@@ -223,92 +220,11 @@ def _place_chunk(
 ) -> tuple[Progress, list[Reject]]:
     placed = place(connection, target, _held_back(connection, task, validated), before.taken)
     prove(connection, target, placed)
-    return _keep_placed(connection, task, validated, placed, before)
+    return keep_outcomes(connection, task, validated, placed, before)
 
 
 def _held_back(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:
     return repairs.held_back(connection, task.table, task.file.layout, validated)
-
-
-def _earlier(connection: Connection, task: Task, validated: ValidatedChunk) -> Earlier:
-    source = task.origin.source if task.replaces else None
-    return earlier(connection, task.table, source, task.file.layout, validated)
-
-
-def _as_told(
-    connection: Connection,
-    task: Task,
-    validated: ValidatedChunk,
-    placed: Placed,
-    found: Earlier,
-    before: Progress,
-) -> dict[int, Reject]:
-    accepted = before.taken | placed.accepted
-    return repairs.as_told(connection, task.table, found, _rejects(task, validated, placed), accepted)
-
-
-def _keep_placed(
-    connection: Connection, task: Task, validated: ValidatedChunk, placed: Placed, before: Progress
-) -> tuple[Progress, list[Reject]]:
-    found = _earlier(connection, task, validated)
-    refused = _as_told(connection, task, validated, placed, found, before)
-    new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
-    resolve_by_id(connection, task.table, placed.accepted, task.origin, same_file=task.replaces)
-    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
-    after = _after(before, validated, placed, refused, found)
-    if after.counts.rejected > _LOGGED >= before.counts.rejected:
-        refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
-    return after, list(refused.values())
-
-
-def _keep_alone(engine: Engine, task: Task, validated: ValidatedChunk, refused: dict[int, Reject]) -> None:
-    """Keeps rejects of a file whose rows are not kept."""
-
-    def work(connection: Connection) -> None:
-        found = _earlier(connection, task, validated)
-        new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused, kept=False)
-        keep(connection, task.table, task.origin, new, logged=0)()
-
-    transaction(engine, work)
-
-
-def _after(
-    before: Progress,
-    validated: ValidatedChunk,
-    placed: Placed,
-    refused: dict[int, Reject],
-    found: Earlier,
-) -> Progress:
-    counts = Counts(
-        read=len(validated.chunk.fields) - validated.blank,
-        inserted=len(placed.new),
-        updated=len(placed.changed),
-        unchanged=placed.unchanged,
-        rejected=len(refused),
-        repaired=len(placed.refused) - len(refused),
-        blank=validated.blank,
-        doubtful=validated.doubtful,
-    )
-    return Progress(
-        validated.chunk.end,
-        before.counts + counts,
-        before.taken | placed.accepted,
-        before.proven + placed.proven,
-        before.again | BitMap64([old.id for index, old in found.open.items() if index in refused]),
-    )
-
-
-def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int, Reject]:
-    chunk = validated.chunk
-    return {
-        index: Reject(
-            kept_fields(task.table, task.file.layout, chunk.fields[index]),
-            errors,
-            chunk.lines[index],
-            chunk.first + index,
-        )
-        for index, errors in sorted(placed.refused.items())
-    }
 
 
 def _finish(connection: Connection, key: int, task: Task, progress: Progress) -> None:

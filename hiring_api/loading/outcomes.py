@@ -1,0 +1,124 @@
+"""What came of a placed chunk: new rejects on record, earlier ones settled, and the counts so far."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pyroaring import BitMap64
+
+from hiring_api.csv_input.validation import kept_fields
+from hiring_api.database.transactions import transaction
+from hiring_api.rejects.record import Reject, keep
+from hiring_api.rejects.record import log as refusals
+from hiring_api.rejects.resolve import resolve_by_id
+
+from . import repairs
+from .earlier import earlier
+from .progress import Counts, Progress
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+    from hiring_api.csv_input.validation import ValidatedChunk
+
+    from .earlier import Earlier
+    from .plan import Placed
+    from .task import Task
+
+_LOGGED: Final = 100  # refused rows of a file; all of them are kept
+
+
+def find_earlier(connection: Connection, task: Task, validated: ValidatedChunk) -> Earlier:
+    """The earlier rejects of a chunk's records, of the same file where its name says so."""
+    source = task.origin.source if task.replaces else None
+    return earlier(connection, task.table, source, task.file.layout, validated)
+
+
+def refused_as_told(
+    connection: Connection,
+    task: Task,
+    validated: ValidatedChunk,
+    placed: Placed,
+    found: Earlier,
+    before: Progress,
+) -> dict[int, Reject]:
+    """What is refused of a chunk, by index, without what was repaired since, in the words of the first time.
+
+    `before` is the progress before the chunk.
+    """
+    accepted = before.taken | placed.accepted
+    return repairs.as_told(connection, task.table, found, _rejects(task, validated, placed), accepted)
+
+
+def keep_outcomes(
+    connection: Connection, task: Task, validated: ValidatedChunk, placed: Placed, before: Progress
+) -> tuple[Progress, list[Reject]]:
+    """Puts on record what came of a placed chunk, in the transaction that placed it.
+
+    New rejects are kept and logged, earlier ones resolved or renewed.
+
+    Returns:
+        The progress after the chunk, and the rows refused.
+    """
+    found = find_earlier(connection, task, validated)
+    refused = refused_as_told(connection, task, validated, placed, found, before)
+    new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
+    resolve_by_id(connection, task.table, placed.accepted, task.origin, same_file=task.replaces)
+    keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
+    after = progress_after(before, validated, placed, refused, found)
+    if after.counts.rejected > _LOGGED >= before.counts.rejected:
+        refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
+    return after, list(refused.values())
+
+
+def keep_rejects_alone(
+    engine: Engine, task: Task, validated: ValidatedChunk, refused: dict[int, Reject]
+) -> None:
+    """Keeps rejects of a file whose rows are not kept."""
+
+    def work(connection: Connection) -> None:
+        found = find_earlier(connection, task, validated)
+        new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused, kept=False)
+        keep(connection, task.table, task.origin, new, logged=0)()
+
+    transaction(engine, work)
+
+
+def progress_after(
+    before: Progress,
+    validated: ValidatedChunk,
+    placed: Placed,
+    refused: dict[int, Reject],
+    found: Earlier,
+) -> Progress:
+    """The progress after a chunk: `refused` and `found` are what `refused_as_told` and `find_earlier` say."""
+    counts = Counts(
+        read=len(validated.chunk.fields) - validated.blank,
+        inserted=len(placed.new),
+        updated=len(placed.changed),
+        unchanged=placed.unchanged,
+        rejected=len(refused),
+        repaired=len(placed.refused) - len(refused),
+        blank=validated.blank,
+        doubtful=validated.doubtful,
+    )
+    return Progress(
+        validated.chunk.end,
+        before.counts + counts,
+        before.taken | placed.accepted,
+        before.proven + placed.proven,
+        before.again | BitMap64([old.id for index, old in found.open.items() if index in refused]),
+    )
+
+
+def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int, Reject]:
+    chunk = validated.chunk
+    return {
+        index: Reject(
+            kept_fields(task.table, task.file.layout, chunk.fields[index]),
+            errors,
+            chunk.lines[index],
+            chunk.first + index,
+        )
+        for index, errors in sorted(placed.refused.items())
+    }
