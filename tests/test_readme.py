@@ -6,6 +6,7 @@ import re
 import pytest
 
 from hiring_api.avro import codecs
+from hiring_api.errors import InvalidFile
 from hiring_api.settings import Settings, read_settings
 from hiring_api.web.app import create_app
 from tests import walkthrough
@@ -56,7 +57,11 @@ def test_every_row_error_code_of_the_contract_is_documented():
 
 def test_every_codec_that_a_restore_reads_is_named():
     backups = README[README.index("## Backups") :]
-    assert [codec for codec in codecs.READ if f"`{codec}`" not in backups] == []
+    with pytest.raises(InvalidFile) as refusal:
+        codecs.known(b"brotli")
+    read = str(refusal.value).partition("not one of ")[2].split(", ")
+    assert {"bzip2", "deflate", "null", "snappy", "xz", "zstandard"} <= set(read)
+    assert [codec for codec in read if f"`{codec}`" not in backups] == []
 
 
 def test_the_summary_of_settings_names_no_password():
