@@ -95,12 +95,12 @@ def _encode(table: Table, rows: int, packed: bytes) -> bytes:
     of = kinds(table)
     if len(texts) != rows * len(of) + 1 or texts.pop():
         raise ValueError("the values do not come out even")
-    columns = [texts[place :: len(of)] for place in range(len(of))]
+    columns = [texts[index :: len(of)] for index in range(len(of))]
     # They come in the order of the index; saying ORDER BY would cost a temporary table for each block
     ids = list(map(int, columns[list(of).index("id")]))
     if ids != sorted(ids):
         order = sorted(range(rows), key=ids.__getitem__)
-        columns = [[column[place] for place in order] for column in columns]
+        columns = [[column[index] for index in order] for column in columns]
     encoded = [kind.avro_bytes(column) for kind, column in zip(of.values(), columns, strict=True)]
     return b"".join(chain.from_iterable(zip(*encoded, strict=True)))
 

@@ -16,26 +16,28 @@ if TYPE_CHECKING:
 
 
 def write(connection: Connection, batch: Batch, outcomes: Sequence[Outcome]) -> None:
-    """Carries out what was planned; rows without an id get theirs into their outcome.
+    """Carry out what was planned; put the ids that the database gives to new rows into their outcomes.
+
+    Args:
+        connection: in a transaction.
+        batch: the rows.
+        outcomes: what was planned for each row, in the order of the rows.
 
     Raises:
         IntegrityError: another writer was faster, or no id is left; the caller undoes it all.
     """
     table, rows, names = batch.table, batch.rows, list(kinds(batch.table))
-    places: dict[str, list[int]] = {"brought": [], "updated": [], "waiting": []}
-    for place, outcome in enumerate(outcomes):
-        if outcome.status == "inserted":
-            places["waiting" if outcome.id is None else "brought"].append(place)
-        elif outcome.status == "updated":
-            places["updated"].append(place)
-    if places["brought"]:
-        insert_all(connection, table, rows.tuples(names, places["brought"]))
-    if places["updated"]:
-        overwrite(connection, table, rows.tuples(names, places["updated"]))
-    if places["waiting"]:
+    statuses = [outcome.status for outcome in outcomes]
+    updated = [index for index, status in enumerate(statuses) if status == "updated"]
+    inserted = [index for index, status in enumerate(statuses) if status == "inserted"]
+    with_id = [index for index in inserted if outcomes[index].id is not None]
+    without_id = [index for index in inserted if outcomes[index].id is None]
+    if with_id:
+        insert_all(connection, table, rows.tuples(names, with_id))
+    if updated:
+        overwrite(connection, table, rows.tuples(names, updated))
+    if without_id:
         others = [name for name in names if name != "id"]
-        values = rows.tuples(others, places["waiting"])
-        for place, new in zip(
-            places["waiting"], insert_generated(connection, table, others, values), strict=True
-        ):
-            outcomes[place].id = new
+        ids = insert_generated(connection, table, others, rows.tuples(others, without_id))
+        for index, row_id in zip(without_id, ids, strict=True):
+            outcomes[index].id = row_id

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from hiring_api.model.validation import ValidatedRow
 
 
-Errors = dict[int, tuple[RowError, ...]]  # by a row's place
+Errors = dict[int, tuple[RowError, ...]]  # by a row's index
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +40,18 @@ class BatchRows:
         column = self.columns[name]
         return [value for value in column if value is not None] if None in column else column
 
-    def tuples(self, names: Sequence[str], places: Sequence[int]) -> list[Values]:
-        """The values of some columns of the rows at these places."""
+    def tuples(self, names: Sequence[str], indexes: Sequence[int]) -> list[Values]:
+        """The values of some columns of the rows at these indexes."""
         every = list(zip(*[self.columns[name] for name in names], strict=True))
-        return every if len(places) == len(every) else [every[place] for place in places]
+        return every if len(indexes) == len(every) else [every[index] for index in indexes]
 
-    def part(self, places: Sequence[int]) -> BatchRows:
-        """The rows at these places, in this order."""
+    def part(self, indexes: Sequence[int]) -> BatchRows:
+        """The rows at these indexes, in this order."""
         columns: dict[str, Sequence[Any]] = {
-            name: [column[place] for place in places] for name, column in self.columns.items()
+            name: [column[index] for index in indexes] for name, column in self.columns.items()
         }
-        errors = {new: self.errors[place] for new, place in enumerate(places) if place in self.errors}
-        return BatchRows([self.raws[place] for place in places], columns, errors)
+        errors = {new: self.errors[index] for new, index in enumerate(indexes) if index in self.errors}
+        return BatchRows([self.raws[index] for index in indexes], columns, errors)
 
 
 def by_column(table: Table, rows: Sequence[ValidatedRow]) -> BatchRows:
@@ -59,7 +59,7 @@ def by_column(table: Table, rows: Sequence[ValidatedRow]) -> BatchRows:
     columns: dict[str, Sequence[Any]] = {}
     for name in kinds(table):
         columns[name] = [row.values.get(name) for row in rows]
-    errors = {place: tuple(row.errors) for place, row in enumerate(rows) if row.errors}
+    errors = {index: tuple(row.errors) for index, row in enumerate(rows) if row.errors}
     return BatchRows([row.raw for row in rows], columns, errors)
 
 
@@ -74,9 +74,9 @@ def validate_rows(table: Table, raws: Sequence[Any]) -> BatchRows:
         rows.columns[name] = _read_rest(members[name], name, rows, column) if None in column else column
     right = sum(len(column) - column.count(None) for column in rows.columns.values())
     if right < sum(map(len, raws)):
-        for place, raw in enumerate(raws):
+        for index, raw in enumerate(raws):
             if not raw.keys() <= members.keys():
-                _add(rows, place, unknown_fields(members, raw, len(rows.errors.get(place, ()))))
+                _add(rows, index, unknown_fields(members, raw, len(rows.errors.get(index, ()))))
     return rows
 
 
@@ -85,15 +85,15 @@ def _read_rest(member: fields.Field[Any], name: str, rows: BatchRows, column: Se
     values = list(column)
     if not member.required and not any(name in raw for raw in rows.raws):
         return values
-    for place, value in enumerate(column):
+    for index, value in enumerate(column):
         if value is None:
-            found, errors = read(member, name, rows.raws[place].get(name, missing))
+            found, errors = read(member, name, rows.raws[index].get(name, missing))
             if found is not missing:
-                values[place] = found
+                values[index] = found
             if errors:
-                _add(rows, place, errors)
+                _add(rows, index, errors)
     return values
 
 
-def _add(rows: BatchRows, place: int, errors: tuple[RowError, ...]) -> None:
-    rows.errors[place] = rows.errors[place] + errors if place in rows.errors else errors
+def _add(rows: BatchRows, index: int, errors: tuple[RowError, ...]) -> None:
+    rows.errors[index] = rows.errors[index] + errors if index in rows.errors else errors

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from .report import Options
 
-    Place = Callable[[Connection, Sequence[Batch], Options], list[BatchReport]]
+    Attempt = Callable[[Connection, Sequence[Batch], Options], list[BatchReport]]
 
 _RACES = 3
 _FEWER = 4  # times fewer rows are tried at once after a lost race
@@ -60,8 +60,8 @@ def take(
         DatabaseUnavailable: nothing was committed.
     """
 
-    def work(place: Place, connection: Connection) -> list[BatchReport]:
-        reports = place(connection, batches, options)
+    def work(attempt: Attempt, connection: Connection) -> list[BatchReport]:
+        reports = attempt(connection, batches, options)
         if not options.dry_run:
             for batch, report in zip(batches, reports, strict=True):
                 resolve_by_id(connection, batch.table, _brought(batch, report, options))
@@ -72,8 +72,8 @@ def take(
 
     for _ in range(_RACES):
         with suppress(IntegrityError):  # another writer got in between: all of it is undone
-            return transaction(engine, partial(work, _place))
-    return transaction(engine, partial(work, _place_in_parts))
+            return transaction(engine, partial(work, _write_at_once))
+    return transaction(engine, partial(work, _write_in_parts))
 
 
 def _brought(batch: Batch, report: BatchReport, options: Options) -> list[int]:
@@ -90,13 +90,13 @@ def _brought(batch: Batch, report: BatchReport, options: Options) -> list[int]:
 
 
 def _rejects(batch: Batch, report: BatchReport) -> list[Reject]:
-    failed = [place for place, outcome in enumerate(report.outcomes) if outcome.status == "failed"]
+    failed = [index for index, outcome in enumerate(report.outcomes) if outcome.status == "failed"]
     return [
-        Reject(batch.rows.raws[place], report.outcomes[place].errors, None, place + 1) for place in failed
+        Reject(batch.rows.raws[index], report.outcomes[index].errors, None, index + 1) for index in failed
     ]
 
 
-def _place(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
+def _write_at_once(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
     reports = _plan(connection, batches, options)
     if _refused(reports, options):
         return _rolled_back(reports)
@@ -129,7 +129,7 @@ def _plan(connection: Connection, batches: Sequence[Batch], options: Options) ->
     return reports
 
 
-def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
+def _write_in_parts(connection: Connection, batches: Sequence[Batch], options: Options) -> list[BatchReport]:
     """Parts of the rows, each in a savepoint of its own: exact whatever others write meanwhile.
 
     The parts are as large as others let them be, because the rows that are in stay locked until all are.
@@ -137,35 +137,35 @@ def _place_in_parts(connection: Connection, batches: Sequence[Batch], options: O
     reports = []
     with connection.begin_nested() as everything:
         for batch in batches:
-            outcomes = _place_parts_of(connection, batch, options)
-            reports.append(BatchReport(batch.table, options, [outcomes[place] for place in sorted(outcomes)]))
+            outcomes = _write_parts_of(connection, batch, options)
+            reports.append(BatchReport(batch.table, options, [outcomes[index] for index in sorted(outcomes)]))
         if not _refused(reports, options):
             return reports
         everything.rollback()
     return _rolled_back(reports)
 
 
-def _place_parts_of(connection: Connection, batch: Batch, options: Options) -> dict[int, Outcome]:
-    """What came of each row of a batch, by its place."""
+def _write_parts_of(connection: Connection, batch: Batch, options: Options) -> dict[int, Outcome]:
+    """What came of each row of a batch, by its index."""
     seen = BitMap()
     outcomes: dict[int, Outcome] = {}
     # Those without an id last: none shall be given the id that another row brings
     ids = batch.rows.columns["id"]
-    rest = sorted(range(len(ids)), key=lambda place: ids[place] is None)
+    rest = sorted(range(len(ids)), key=lambda index: ids[index] is None)
     most = len(rest)
     while rest:
         part = rest[:most]
-        placed = _place_part(connection, Batch(batch.table, batch.rows.part(part)), options, seen)
-        if placed is None:
+        written = _write_part(connection, Batch(batch.table, batch.rows.part(part)), options, seen)
+        if written is None:
             most = len(part) // _FEWER or 1
             continue
-        outcomes |= zip(part, placed, strict=True)
+        outcomes |= zip(part, written, strict=True)
         del rest[: len(part)]
         most *= 2
     return outcomes
 
 
-def _place_part(connection: Connection, part: Batch, options: Options, seen: BitMap) -> list[Outcome] | None:
+def _write_part(connection: Connection, part: Batch, options: Options, seen: BitMap) -> list[Outcome] | None:
     """The outcomes of rows that go in or not; None where others were faster with some of them, unless it is
     a single row: then it is refused.
     """

@@ -118,4 +118,4 @@ def holds(connection: Connection, rows: RowLines) -> bool:
     if stored is None:
         return False
     order = np.argsort(rows.whole("id"))
-    return stored == sha256(b"".join([rows.lines[place] for place in order.tolist()])).hexdigest()
+    return stored == sha256(b"".join([rows.lines[index] for index in order.tolist()])).hexdigest()

@@ -21,7 +21,7 @@ from hiring_api.model.conflicts import being_written
 from hiring_api.model.row_lines import joined
 from hiring_api.model.tables import references
 
-from .plan import CHUNK, Placed, decide
+from .plan import CHUNK, ChunkOutcomes, decide
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,15 +40,15 @@ def _free() -> None:
     """For rows that need not wait for others."""
 
 
-def place(
+def apply_chunk(
     connection: Connection,
     target: Target,
     validated: ValidatedChunk,
     taken: BitMap,
     enter: Callable[[], None] = _free,
     hold: Callable[[], None] = _free,
-) -> Placed:
-    """Inserts what can go in.
+) -> ChunkOutcomes:
+    """Write the rows of a validated chunk that can go in, and return what came of each record.
 
     Args:
         connection: in a transaction.
@@ -58,51 +58,53 @@ def place(
         enter: called each time before locks are taken.
         hold: called when no locks are left to be taken but those of new rows.
     """
-    done: list[Placed] = []
+    done: list[ChunkOutcomes] = []
     first, end, lost = 0, len(validated.chunk.fields), 0
     while first < end:
         rows = min(target.most, end - first)
         part = validated if rows == end else _part(validated, first, first + rows)
-        placed = decide(connection, target, part, taken)
+        outcomes = decide(connection, target, part, taken)
         enter()
         try:
-            _write(connection, target, placed, hold if rows == end else _free)
+            _write(connection, target, outcomes, hold if rows == end else _free)
         except IntegrityError:
             _look_again(target, part)
             target.most = max(1, rows // _FEWER)
             lost += rows == 1
             if lost < _ROW_RACES:
                 continue
-            placed = _refused(target, part)
-        done.append(placed)
-        taken = taken | placed.accepted
+            outcomes = _refused(target, part)
+        done.append(outcomes)
+        taken = taken | outcomes.accepted
         first, lost = first + rows, 0
         target.most = min(CHUNK, target.most + 1 + target.most // _MORE)
     return _together(validated, done)
 
 
-def _write(connection: Connection, target: Target, placed: Placed, hold: Callable[[], None] = _free) -> None:
+def _write(
+    connection: Connection, target: Target, outcomes: ChunkOutcomes, hold: Callable[[], None] = _free
+) -> None:
     """Inserts and overwrites all of it, or raises an IntegrityError and has done nothing."""
     table = target.table
     # The load undoes itself what it has done
-    with connection.begin_nested() if placed.changed else nullcontext():
-        with references_held(connection, placed.new, table) as held:
-            if held and not placed.changed and not target.contended:
+    with connection.begin_nested() if outcomes.changed else nullcontext():
+        with references_held(connection, outcomes.new, table) as held:
+            if held and not outcomes.changed and not target.contended:
                 hold()
-            bulk_load.load(connection, placed.new)
-        if placed.changed:
-            bulk_load.overwrite(connection, table, placed.changed.rows)
-    placed.proven = placed.new.checksum + placed.changed.checksum
+            bulk_load.load(connection, outcomes.new)
+        if outcomes.changed:
+            bulk_load.overwrite(connection, table, outcomes.changed.rows)
+    outcomes.proven = outcomes.new.checksum + outcomes.changed.checksum
 
 
-def prove(connection: Connection, target: Target, placed: Placed) -> None:
-    """Compares what was placed in this transaction with what the table holds.
+def prove(connection: Connection, target: Target, outcomes: ChunkOutcomes) -> None:
+    """Compare the rows that this transaction wrote with what the table holds.
 
     Raises:
         Unproven: the rows stored are not those read.
     """
-    ids = placed.new.ids | placed.changed.ids
-    if lookup.checksum_of(connection, target.table, ids) != placed.proven:
+    ids = outcomes.new.ids | outcomes.changed.ids
+    if lookup.checksum_of(connection, target.table, ids) != outcomes.proven:
         raise Unproven(f"what {target.table.name} holds is not what was read: this part was not kept")
 
 
@@ -121,19 +123,19 @@ def _part(validated: ValidatedChunk, first: int, end: int) -> ValidatedChunk:
     )
 
 
-def _refused(target: Target, one: ValidatedChunk) -> Placed:
+def _refused(target: Target, one: ValidatedChunk) -> ChunkOutcomes:
     """A row that others wrote or took the parents of, each time it was tried."""
     error = being_written(int(one.rows.whole("id")[0]), target.table, "file")
     none = one.rows.take([])
-    return Placed(none, none, refused={int(one.indexes[0]): (error,)})
+    return ChunkOutcomes(none, none, refused={int(one.indexes[0]): (error,)})
 
 
-def _together(validated: ValidatedChunk, parts: list[Placed]) -> Placed:
+def _together(validated: ValidatedChunk, parts: list[ChunkOutcomes]) -> ChunkOutcomes:
     """What came of all the parts of a chunk."""
     if len(parts) == 1:
         return parts[0]
     none = validated.rows.take([])
-    every = Placed(
+    every = ChunkOutcomes(
         joined([none, *(part.new for part in parts)]), joined([none, *(part.changed for part in parts)])
     )
     for part in parts:

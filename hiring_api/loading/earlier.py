@@ -122,17 +122,17 @@ def _is_same_row(table: Table, layout: Layout, old: Reject, fields: list[str]) -
     if None in wrong or not isinstance(old.raw, list) or len(old.raw) != len(fields):
         return _has_same_id(table, layout, old, fields)
     columns = enumerate(kinds(table))
-    return all(name in wrong or old.raw[place] == fields[place] for place, name in columns)
+    return all(name in wrong or old.raw[index] == fields[index] for index, name in columns)
 
 
 def _has_same_id(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
     """False where both rows seem to have an id, and not the same."""
 
-    def spelled(row: list[str]) -> str:
-        place = 0 if len(row) == len(kinds(table)) else layout.names.index("id")
-        return row[place].strip() if place < len(row) else ""
+    def id_text(row: list[str]) -> str:
+        index = 0 if len(row) == len(kinds(table)) else layout.names.index("id")
+        return row[index].strip() if index < len(row) else ""
 
     if not isinstance(old.raw, list):
         return True
-    before, now = spelled(old.raw), spelled(fields)
+    before, now = id_text(old.raw), id_text(fields)
     return before == now or not (before.isdecimal() and now.isdecimal())

@@ -26,7 +26,7 @@ from hiring_api.system.prefetch import ahead
 
 from . import progress as stored_progress
 from . import repairs
-from .apply import place, prove
+from .apply import apply_chunk, prove
 from .outcomes import find_earlier, keep_outcomes, keep_rejects_alone, progress_after, refused_as_told
 from .plan import Target, decide
 from .progress import Progress
@@ -116,12 +116,12 @@ def check(
         target = Target(task.table, task.on_conflict, _by_column(task.table, parents or {}))
         with ahead(_validated(task, progress), _AHEAD) as chunks:
             for validated in chunks:
-                placed = decide(connection, target, _held_back(connection, task, validated), progress.taken)
+                outcomes = decide(connection, target, _held_back(connection, task, validated), progress.taken)
                 found = find_earlier(connection, task, validated)
-                refused = refused_as_told(connection, task, validated, placed, found, progress)
+                refused = refused_as_told(connection, task, validated, outcomes, found, progress)
                 record(validated, refused)
                 first += list(refused.values())[: _SHOWN - len(first)]
-                progress = progress_after(progress, validated, placed, refused, found)
+                progress = progress_after(progress, validated, outcomes, refused, found)
                 if tell is not None:
                     tell(progress)
     return replace(_loaded(task, progress, first), kept=False)
@@ -154,7 +154,7 @@ def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], Non
     target = Target(task.table, task.on_conflict)
     with ahead(_validated(task, progress), _AHEAD) as chunks:
         for validated in chunks:
-            progress, refused = _place_chunk(connection, task, target, validated, progress)
+            progress, refused = _apply_chunk(connection, task, target, validated, progress)
             first += refused[: _SHOWN - len(first)]
             if task.limit.exceeded(progress.counts, ended=False):
                 raise _TooMany
@@ -183,7 +183,7 @@ def _validated(task: Task, progress: Progress) -> Iterator[ValidatedChunk]:
 
 
 def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:
-    """Places a chunk while the one before it is placed, and commits it after that.
+    """Apply a chunk while the one before it is applied, and commit it after that one.
 
     Two chunks insert their rows at a time until another client who writes the same ids is seen to be in the
     way, waiting for one and waited for by the other; from then on one takes its locks after the other.
@@ -192,12 +192,12 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
     def work(connection: Connection) -> Progress:
         turn.begin()
         validated = _held_back(connection, task, turn.item)
-        placed = place(connection, target, validated, turn.latest().taken, turn.enter, turn.hold)
+        outcomes = apply_chunk(connection, target, validated, turn.latest().taken, turn.enter, turn.hold)
         turn.hold()
-        prove(connection, target, placed)
+        prove(connection, target, outcomes)
         before = turn.previous(None if target.contended else _PATIENCE)
-        after, _ = keep_outcomes(connection, task, turn.item, placed, before)
-        stored_progress.advance(connection, key, after, placed.accepted)
+        after, _ = keep_outcomes(connection, task, turn.item, outcomes, before)
+        stored_progress.advance(connection, key, after, outcomes.accepted)
         return after
 
     if turn.before is not None and _depends(task.table, turn.item, turn.before.item):
@@ -215,12 +215,12 @@ def _depends(table: Table, validated: ValidatedChunk, before: ValidatedChunk) ->
     return table in references(table).values() or bool(validated.ids & before.ids)
 
 
-def _place_chunk(
+def _apply_chunk(
     connection: Connection, task: Task, target: Target, validated: ValidatedChunk, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    placed = place(connection, target, _held_back(connection, task, validated), before.taken)
-    prove(connection, target, placed)
-    return keep_outcomes(connection, task, validated, placed, before)
+    outcomes = apply_chunk(connection, target, _held_back(connection, task, validated), before.taken)
+    prove(connection, target, outcomes)
+    return keep_outcomes(connection, task, validated, outcomes, before)
 
 
 def _held_back(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:

@@ -1,4 +1,4 @@
-"""What came of a placed chunk: new rejects on record, earlier ones settled, and the counts so far."""
+"""What came of a chunk: new rejects on record, earlier ones settled, and the counts so far."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hiring_api.csv_input.validation import ValidatedChunk
 
     from .earlier import Earlier
-    from .plan import Placed
+    from .plan import ChunkOutcomes
     from .task import Task
 
 _LOGGED: Final = 100  # refused rows of a file; all of them are kept
@@ -38,7 +38,7 @@ def refused_as_told(
     connection: Connection,
     task: Task,
     validated: ValidatedChunk,
-    placed: Placed,
+    outcomes: ChunkOutcomes,
     found: Earlier,
     before: Progress,
 ) -> dict[int, Reject]:
@@ -46,14 +46,14 @@ def refused_as_told(
 
     `before` is the progress before the chunk.
     """
-    accepted = before.taken | placed.accepted
-    return repairs.as_told(connection, task.table, found, _rejects(task, validated, placed), accepted)
+    accepted = before.taken | outcomes.accepted
+    return repairs.as_told(connection, task.table, found, _rejects(task, validated, outcomes), accepted)
 
 
 def keep_outcomes(
-    connection: Connection, task: Task, validated: ValidatedChunk, placed: Placed, before: Progress
+    connection: Connection, task: Task, validated: ValidatedChunk, outcomes: ChunkOutcomes, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    """Puts on record what came of a placed chunk, in the transaction that placed it.
+    """Puts on record what came of a chunk, in the transaction that applied it.
 
     New rejects are kept and logged, earlier ones resolved or renewed.
 
@@ -61,11 +61,11 @@ def keep_outcomes(
         The progress after the chunk, and the rows refused.
     """
     found = find_earlier(connection, task, validated)
-    refused = refused_as_told(connection, task, validated, placed, found, before)
+    refused = refused_as_told(connection, task, validated, outcomes, found, before)
     new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
-    resolve_by_id(connection, task.table, placed.accepted, task.origin, same_file=task.replaces)
+    resolve_by_id(connection, task.table, outcomes.accepted, task.origin, same_file=task.replaces)
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
-    after = progress_after(before, validated, placed, refused, found)
+    after = progress_after(before, validated, outcomes, refused, found)
     if after.counts.rejected > _LOGGED >= before.counts.rejected:
         refusals.warning("%s has more refused rows than are logged: see the rejects", task.origin.source)
     return after, list(refused.values())
@@ -87,31 +87,31 @@ def keep_rejects_alone(
 def progress_after(
     before: Progress,
     validated: ValidatedChunk,
-    placed: Placed,
+    outcomes: ChunkOutcomes,
     refused: dict[int, Reject],
     found: Earlier,
 ) -> Progress:
     """The progress after a chunk: `refused` and `found` are what `refused_as_told` and `find_earlier` say."""
     counts = Counts(
         read=len(validated.chunk.fields) - validated.blank,
-        inserted=len(placed.new),
-        updated=len(placed.changed),
-        unchanged=placed.unchanged,
+        inserted=len(outcomes.new),
+        updated=len(outcomes.changed),
+        unchanged=outcomes.unchanged,
         rejected=len(refused),
-        repaired=len(placed.refused) - len(refused),
+        repaired=len(outcomes.refused) - len(refused),
         blank=validated.blank,
         doubtful=validated.doubtful,
     )
     return Progress(
         validated.chunk.end,
         before.counts + counts,
-        before.taken | placed.accepted,
-        before.proven + placed.proven,
+        before.taken | outcomes.accepted,
+        before.proven + outcomes.proven,
         before.again | BitMap64([old.id for index, old in found.open.items() if index in refused]),
     )
 
 
-def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int, Reject]:
+def _rejects(task: Task, validated: ValidatedChunk, outcomes: ChunkOutcomes) -> dict[int, Reject]:
     chunk = validated.chunk
     return {
         index: Reject(
@@ -120,5 +120,5 @@ def _rejects(task: Task, validated: ValidatedChunk, placed: Placed) -> dict[int,
             chunk.lines[index],
             chunk.first + index,
         )
-        for index, errors in sorted(placed.refused.items())
+        for index, errors in sorted(outcomes.refused.items())
     }

@@ -50,7 +50,7 @@ class Target:
 
 
 @dataclass(slots=True)
-class Placed:
+class ChunkOutcomes:
     """What came of a chunk's records: to insert, to overwrite, unchanged, and by index those refused.
 
     `accepted` has the ids of the rows that are in the table now, `proven` is the checksum of those written.
@@ -125,7 +125,7 @@ class ChunkRows:
         return {index: row for row, index in enumerate(self.validated.indexes.tolist())}
 
 
-def decide(connection: Connection, target: Target, validated: ValidatedChunk, taken: BitMap) -> Placed:
+def decide(connection: Connection, target: Target, validated: ValidatedChunk, taken: BitMap) -> ChunkOutcomes:
     """What will come of a chunk if nobody else writes meanwhile; nothing is written.
 
     Args:
@@ -141,4 +141,4 @@ def decide(connection: Connection, target: Target, validated: ValidatedChunk, ta
     if len(others) > len(validated.refused):
         new = rows.take(np.flatnonzero(~np.isin(validated.indexes, others)).tolist())
     changed = rows.take(np.flatnonzero(np.isin(validated.indexes, planned.updated)).tolist())
-    return Placed(new, changed, len(planned.unchanged), planned.refused, planned.ids)
+    return ChunkOutcomes(new, changed, len(planned.unchanged), planned.refused, planned.ids)

@@ -139,7 +139,7 @@ def settle(
     """Marks the earlier rejects whose rows were accepted now, and renews those whose rows were refused again.
 
     Args:
-        connection: in the transaction that places the chunk.
+        connection: in the transaction that applies the chunk.
         table: where the rows went.
         layout: how the file is read.
         validated: the chunk.

@@ -117,10 +117,10 @@ def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -
     width = len(table.columns)
     came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
     fields = [*came, *[""] * width][:width]
-    place = (key, source, reject.line, reject.record)
+    origin = (key, source, reject.line, reject.record)
     others = list(map(str, came[width:]))
     surplus = " | ".join(others) if "".join(others).strip() else ""
-    return [*fields, *place, *_reasons(tuple(reject.errors)), surplus]
+    return [*fields, *origin, *_reasons(tuple(reject.errors)), surplus]
 
 
 def _fields(table: Table, raw: Any) -> list[str]:

@@ -135,12 +135,12 @@ def _errors_json(errors: tuple[RowError, ...]) -> str:
 
 def _row_id(table: Table, reject: Reject) -> int | None:
     """The valid id of a refused row; None where it has none, or where its line was wrong as a whole."""
-    kind, place = _id_column(table)
+    kind, index = _id_column(table)
     value: int | None = None
     if isinstance(reject.raw, dict):
         value = kind.check(reject.raw.get("id"))
     elif isinstance(reject.raw, list) and all(error.field is not None for error in reject.errors):
-        value = kind.check(kind.from_csv(reject.raw[place].strip())) if place < len(reject.raw) else None
+        value = kind.check(kind.from_csv(reject.raw[index].strip())) if index < len(reject.raw) else None
     return value
 
 
@@ -153,8 +153,8 @@ def _id_column(table: Table) -> tuple[Kind, int]:
 def _log_line(table: Table, source: str, reject: Reject) -> str:
     raw = _ENCODER.encode(reject.raw)
     shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
-    place = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
-    return f"refused {place} of {table.name} from {source}: {shown} [{_reasons(tuple(reject.errors))}]"
+    position = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
+    return f"refused {position} of {table.name} from {source}: {shown} [{_reasons(tuple(reject.errors))}]"
 
 
 @lru_cache(1000)

@@ -117,12 +117,12 @@ def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(engine,
     file = inspect(on_disk(tmp_path / "new.csv", "new.csv"), employees, Choices())
     real, tries, theirs = apply._write, [], []
 
-    def write(connection, target, placed, *given):
-        tries.append(len(placed.new))
-        if placed.new and len(theirs) < 12:
-            theirs.append(placed.new.ids.min())
+    def write(connection, target, outcomes, *given):
+        tries.append(len(outcomes.new))
+        if outcomes.new and len(theirs) < 12:
+            theirs.append(outcomes.new.ids.min())
             transaction(engine, lambda rival: rival.execute(insert(employees), [other(theirs[-1])]))
-        real(connection, target, placed, *given)
+        real(connection, target, outcomes, *given)
 
     monkeypatch.setattr(apply, "_write", write)
     counts = loader.load(engine, replace(task, file=file)).counts

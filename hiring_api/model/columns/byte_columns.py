@@ -19,13 +19,13 @@ _BLANK, _LAST_PLAIN = b" ~"
 
 
 def odd_bytes(data: Bytes) -> Indexes:
-    """The places of the bytes that are not printable ASCII."""
+    """The indexes of the bytes that are not printable ASCII."""
     return np.flatnonzero((data < _BLANK) | (data > _LAST_PLAIN))
 
 
 @dataclass(frozen=True, eq=False)
 class ByteColumn:
-    """The fields `data[starts[i]:ends[i]]`; `odd` are the places in `data` that `odd_bytes` tells.
+    """The fields `data[starts[i]:ends[i]]`; `odd` are the indexes in `data` that `odd_bytes` tells.
 
     `data` may be changed, and `kept` be unset where a byte is to go, to respell the fields.
     """
@@ -46,6 +46,6 @@ class ByteColumn:
         found: Mask = np.searchsorted(self.odd, self.starts) != np.searchsorted(self.odd, self.ends)
         return found
 
-    def text(self, place: int) -> str:
-        """The field at a place; the bytes are UTF-8."""
-        return self.data[self.starts[place] : self.ends[place]].tobytes().decode()
+    def text(self, index: int) -> str:
+        """The field at an index; its bytes are UTF-8."""
+        return self.data[self.starts[index] : self.ends[index]].tobytes().decode()

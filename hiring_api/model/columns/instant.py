@@ -39,7 +39,11 @@ _USUAL: Final = b"0000-00-00T00:00:00Z"
 _T: Final = _USUAL.index(b"T")
 _BLANK, _ZERO = b" 0"
 _FEBRUARY: Final = 2
-_CLOCK: Final = {11: 24, 14: 60, 17: 60}  # the place of hours, minutes and seconds, and what bounds each
+_CLOCK: Final = {
+    11: 24,
+    14: 60,
+    17: 60,
+}  # the index of hours, minutes and seconds in the text, and what bounds each
 _DAYS: Final = np.array([0, 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31])
 
 # Avro counts from 1970
@@ -134,8 +138,8 @@ class Instant(Kind):
         usual = np.flatnonzero(found)
         text = column.data[np.arange(_USUAL_LENGTH)[:, None] + column.starts[usual]]
         shaped = np.ones(len(usual), np.bool_)
-        for place, sign in enumerate(_USUAL):
-            shaped &= text[place] - np.uint8(_ZERO) <= 9 if sign == _ZERO else text[place] == sign  # noqa: PLR2004
+        for index, sign in enumerate(_USUAL):
+            shaped &= text[index] - np.uint8(_ZERO) <= 9 if sign == _ZERO else text[index] == sign  # noqa: PLR2004
         found[usual] = shaped
         found[usual[shaped]] = _exist(text[:, shaped].astype(np.int64) - _ZERO)
         return found
@@ -162,18 +166,18 @@ class Instant(Kind):
 
 
 def _exist(digits: NDArray[np.int64]) -> Mask:
-    """Which instants exist, by their digits: `digits[place]` has those at a place of the usual spelling."""
+    """Which instants exist, by their digits: `digits[index]` has those at an index of the usual form."""
 
-    def pair(place: int) -> NDArray[np.int64]:
-        number: NDArray[np.int64] = digits[place] * 10 + digits[place + 1]
+    def pair(index: int) -> NDArray[np.int64]:
+        number: NDArray[np.int64] = digits[index] * 10 + digits[index + 1]
         return number
 
     year, month, day = pair(0) * 100 + pair(2), pair(5), pair(8)
     leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
     good: Mask = (year >= EARLIEST.year) & (month < len(_DAYS)) & (day >= 1)
     good &= day <= _DAYS[np.where(good, month, 0)] + ((month == _FEBRUARY) & leap)
-    for place, bound in _CLOCK.items():
-        good &= pair(place) < bound
+    for index, bound in _CLOCK.items():
+        good &= pair(index) < bound
     return good
 
 

@@ -82,9 +82,9 @@ class Text(Kind):
         good = (column.lengths > 0) & (column.lengths <= self.length)
         firsts, lasts = np.where(good, column.starts, 0), np.where(good, column.ends - 1, 0)
         good &= (column.data[firsts] != _BLANK) & (column.data[lasts] != _BLANK)
-        for place in np.flatnonzero(good & column.has_odd()).tolist():
-            text = column.text(place)
-            good[place] = self.check(text) == text
+        for index in np.flatnonzero(good & column.has_odd()).tolist():
+            text = column.text(index)
+            good[index] = self.check(text) == text
         return good
 
     def from_line(self, texts: Sequence[str]) -> Sequence[Any]:
