@@ -14,7 +14,7 @@ from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from hiring_api.errors import InvalidFile
 from hiring_api.model.columns.varint import varint
@@ -62,7 +62,7 @@ def block(rows: int, data: bytes, sync: bytes) -> bytes:
     return varint(rows) + _bytes(data) + sync
 
 
-def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, bytes]]) -> FileChecksum:
+def write(file: IO[bytes], schema: Any, codec: str, blocks: Iterable[tuple[int, bytes]]) -> FileChecksum:
     """Write a whole file, and say what it holds.
 
     Args:
@@ -95,7 +95,7 @@ def write(file: BinaryIO, schema: Any, codec: str, blocks: Iterable[tuple[int, b
     return content
 
 
-def _write_next(file: BinaryIO, pending: deque[tuple[int, Future[bytes]]]) -> bytes:
+def _write_next(file: IO[bytes], pending: deque[tuple[int, Future[bytes]]]) -> bytes:
     """Write the oldest block, and return its bytes."""
     rows, packed = pending.popleft()
     data = block(rows, packed.result(), OUR_SYNC)
@@ -125,7 +125,7 @@ class Container:
         InvalidFile: from all methods, for what is no Avro or is damaged.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._seen = sha256()  # of the bytes after the header, as they are read
         start = file.tell()

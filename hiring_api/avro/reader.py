@@ -6,7 +6,7 @@ import io
 import json
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final, cast
 
 import fastavro
 
@@ -66,7 +66,7 @@ class AvroRows:
         InvalidFile: the file is no readable Avro file, or not of this table.
     """
 
-    def __init__(self, file: BinaryIO, table: Table, *, ignore_extra: bool = False) -> None:
+    def __init__(self, file: IO[bytes], table: Table, *, ignore_extra: bool = False) -> None:
         self._file = file
         self.table = table
         self.tell: Callable[[int], object] | None = None  # told the number of rows of each chunk that is read
@@ -146,7 +146,7 @@ class AvroRows:
                 yield tuple([validated.values[name] for name in names])
 
 
-def table_of(file: BinaryIO, name: str) -> Table:
+def table_of(file: IO[bytes], name: str) -> Table:
     """The table whose backup `file` is, else the one that the file's name begins with.
 
     Raises:

@@ -6,7 +6,7 @@ import json
 import tempfile
 from contextlib import ExitStack, contextmanager
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from zlib import error as zlib_error
 
@@ -37,7 +37,7 @@ _DAMAGED = (BadZipFile, zlib_error, EOFError, ValueError, LookupError, NotImplem
 
 @contextmanager
 def open_archive(
-    file: BinaryIO, chosen: Sequence[Table] | None = None, *, ignore_extra: bool = False
+    file: IO[bytes], chosen: Sequence[Table] | None = None, *, ignore_extra: bool = False
 ) -> Iterator[list[AvroRows]]:
     """The files of all tables (or of those chosen, no others) in a zip, parents first.
 
@@ -58,7 +58,7 @@ def open_archive(
                 raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} describes other files than those in it")
             parts = {table.name: stack.enter_context(tempfile.TemporaryFile()) for table in expected}
             for table in expected:
-                part = cast("BinaryIO", parts[table.name])
+                part = parts[table.name]
                 _unpack(archive, entries[f"{table.name}.avro"], part, manifest[table.name])
         except _DAMAGED as error:
             raise InvalidFile(NOT_READABLE) from error
@@ -68,7 +68,7 @@ def open_archive(
         yield files
 
 
-def tables_in(file: BinaryIO) -> list[Table]:
+def tables_in(file: IO[bytes]) -> list[Table]:
     """The tables that a backup seems to hold, going by the names in the zip; its reading tells the rest.
 
     Raises:
@@ -84,10 +84,10 @@ def tables_in(file: BinaryIO) -> list[Table]:
 
 
 def _rows(part: Any, table: Table, *, ignore_extra: bool) -> AvroRows:
-    return AvroRows(cast("BinaryIO", part), table, ignore_extra=ignore_extra)
+    return AvroRows(part, table, ignore_extra=ignore_extra)
 
 
-def _limit_directory(file: BinaryIO, names: Sequence[str]) -> None:
+def _limit_directory(file: IO[bytes], names: Sequence[str]) -> None:
     """Refuses a zip whose directory is so long that reading it would fill the memory."""
     end = require_intact(file)
     number = int.from_bytes(end[10:12], "little")
@@ -112,7 +112,7 @@ def _entries(archive: ZipFile, names: Sequence[str]) -> dict[str, ZipInfo]:
     return {entry.filename: entry for entry in found}
 
 
-def manifest_of(file: BinaryIO) -> dict[str, Any]:
+def manifest_of(file: IO[bytes]) -> dict[str, Any]:
     """What the manifest says of the whole zip, which `open_archive` has read: `time`, `database`, and more.
 
     Raises:
@@ -144,7 +144,7 @@ def _said(archive: ZipFile, entry: ZipInfo) -> dict[str, Any]:
         raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} is not one of ours") from None
 
 
-def _unpack(archive: ZipFile, entry: ZipInfo, part: BinaryIO, said: dict[str, Any]) -> None:
+def _unpack(archive: ZipFile, entry: ZipInfo, part: IO[bytes], said: dict[str, Any]) -> None:
     with room(), archive.open(entry) as opened:
         digest, size = _copied(opened, part, entry.file_size)
     if digest != said.get("sha256") or size != said.get("bytes"):
@@ -164,7 +164,7 @@ def _require_described(rows: AvroRows, said: dict[str, Any]) -> None:
         raise InvalidFile(f"{NOT_READABLE}: {MANIFEST} tells of other rows of {rows.table.name}")
 
 
-def _copied(source: IO[bytes], target: BinaryIO, most: int) -> tuple[str, int]:
+def _copied(source: IO[bytes], target: IO[bytes], most: int) -> tuple[str, int]:
     """The SHA-256 and number of the bytes copied; zipfile gives at most as many as the entry claims."""
     digest, size = sha256(), 0
     while size <= most and (piece := source.read(_PIECE)):

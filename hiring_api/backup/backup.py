@@ -7,7 +7,7 @@ import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from hiring_api.avro.container import FileChecksum, write
@@ -66,7 +66,7 @@ class Manifest:
         return sha256("".join(entry.sha256 for entry in self.files).encode()).hexdigest()
 
 
-def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> FileChecksum:
+def backup_table(engine: Engine, table: Table, file: IO[bytes], codec: str) -> FileChecksum:
     """Writes `table` into `file`.
 
     Raises:
@@ -79,7 +79,7 @@ def backup_table(engine: Engine, table: Table, file: BinaryIO, codec: str) -> Fi
 
 
 def _write_table(
-    connection: Connection, table: Table, file: BinaryIO, codec: str, tell: Tell | None = None
+    connection: Connection, table: Table, file: IO[bytes], codec: str, tell: Tell | None = None
 ) -> FileChecksum:
     blocks = export.blocks(connection, table)
     return write(file, avro_schema(table), codec, blocks if tell is None else _told(blocks, tell))
@@ -93,7 +93,7 @@ def _told(blocks: Iterator[tuple[int, bytes]], tell: Tell) -> Iterator[tuple[int
 
 def backup_all(
     engine: Engine,
-    file: BinaryIO,
+    file: IO[bytes],
     codec: str,
     chosen: Sequence[Table] | None = None,
     tell: Tell | None = None,
@@ -126,15 +126,15 @@ def _write_entry(
     name = f"{table.name}.avro"
     with tempfile.TemporaryFile() as part:
         with room():
-            content = _write_table(connection, table, cast("BinaryIO", part), codec, tell)
+            content = _write_table(connection, table, part, codec, tell)
         size = part.tell()
         part.seek(0)
         with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:
-            digest = _copy(cast("BinaryIO", part), entry)
+            digest = _copy(part, entry)
     return Entry(table.name, name, content.rows, size, digest, content.checksum, fingerprint(table))
 
 
-def _copy(source: BinaryIO, target: IO[bytes]) -> str:
+def _copy(source: IO[bytes], target: IO[bytes]) -> str:
     """The SHA-256 of the bytes copied, in hex."""
     digest = sha256()
     while piece := source.read(_PIECE):

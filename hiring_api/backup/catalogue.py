@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from hiring_api.database.identity import is_other
 from hiring_api.errors import (
@@ -95,7 +95,7 @@ def add(
     name = f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond:05x}{secrets.token_hex(2)[:3]}"
     made: list[tuple[Manifest, int, str]] = []
 
-    def write(file: BinaryIO) -> None:
+    def write(file: IO[bytes]) -> None:
         manifest = backup_all(engine, file, codec, chosen, tell)
         made.append((manifest, file.seek(0, 2), _digest(file)))
 
@@ -113,7 +113,7 @@ def add(
     return kept
 
 
-def _digest(file: BinaryIO) -> str:
+def _digest(file: IO[bytes]) -> str:
     digest = sha256()
     file.seek(0)
     while piece := file.read(_PIECE):
@@ -126,7 +126,7 @@ def _note(store: Store, kept: KeptBackup) -> None:
     store.put(f"{kept.name}.json", lambda file: _write(file, text))
 
 
-def _write(file: BinaryIO, text: bytes) -> None:
+def _write(file: IO[bytes], text: bytes) -> None:
     file.write(text)
 
 
@@ -200,7 +200,7 @@ def opened(store: Store, kept: KeptBackup) -> Iterator[list[AvroRows]]:
         yield files
 
 
-def open_zip(store: Store, kept: KeptBackup) -> BinaryIO:
+def open_zip(store: Store, kept: KeptBackup) -> IO[bytes]:
     """The zip of a kept backup, at its beginning; the caller closes it.
 
     Raises:

@@ -11,7 +11,7 @@ import tempfile
 from abc import ABC, abstractmethod
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Final
 
 from hiring_api.errors import BackupsFull, NotFound, StorageUnavailable
 from hiring_api.system import object_store
@@ -43,11 +43,11 @@ class Store(ABC):
         """Whether the place is there. Of an object store: whether there is anything in it."""
 
     @abstractmethod
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IO[bytes]:
         """A file for reading, seekable; raises NotFound."""
 
     @abstractmethod
-    def put(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
         """Stores what `write` writes as `name`, replacing what was there."""
 
     @abstractmethod
@@ -91,7 +91,7 @@ class _Folder(Store):
     def exists(self) -> bool:
         return self._path.exists()
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IO[bytes]:
         try:
             return (self._path / _checked(name)).open("rb")
         except FileNotFoundError:
@@ -99,7 +99,7 @@ class _Folder(Store):
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be read") from error
 
-    def put(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
         try:
             with room(kind=BackupsFull):
                 self._path.mkdir(parents=True, exist_ok=True)
@@ -107,11 +107,11 @@ class _Folder(Store):
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be written") from error
 
-    def _put(self, path: Path, write: Callable[[BinaryIO], None]) -> None:
+    def _put(self, path: Path, write: Callable[[IO[bytes]], None]) -> None:
         descriptor, part = scratch_file(self._path, _HIDDEN, _PART)
         try:
             with os.fdopen(descriptor, "w+b") as file:
-                write(cast("BinaryIO", file))
+                write(file)
                 file.flush()
                 os.fsync(file.fileno())
                 part.replace(path)
@@ -164,7 +164,7 @@ class _S3(Store):
     def exists(self) -> bool:
         return bool(self._keys())
 
-    def open(self, name: str) -> BinaryIO:
+    def open(self, name: str) -> IO[bytes]:
         key = self._key(name)
         copy = tempfile.TemporaryFile()  # noqa: SIM115  # the caller closes it
         try:
@@ -176,13 +176,13 @@ class _S3(Store):
             copy.close()
             raise
         copy.seek(0)
-        return cast("BinaryIO", copy)
+        return copy
 
-    def put(self, name: str, write: Callable[[BinaryIO], None]) -> None:
+    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
         key = self._key(name)
         with tempfile.TemporaryFile() as file:
             with room():
-                write(cast("BinaryIO", file))
+                write(file)
             file.seek(0)
             try:
                 with _reached(), object_store.explained():

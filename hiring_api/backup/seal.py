@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from hiring_api.errors import InvalidFile
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
+    from typing import IO
 
 NOT_READABLE: Final = "the zip is not a readable backup"
 _MARK: Final = b"hiring-api sha256 "
@@ -25,7 +25,7 @@ _END: Final = (
 _END_BYTES: Final = 22
 
 
-def seal(file: BinaryIO) -> None:
+def seal(file: IO[bytes]) -> None:
     """Fills in the seal of a whole zip whose comment is `EMPTY_SEAL`."""
     size = file.seek(0, 2)
     digest = _digest(file, size - _DIGITS)
@@ -33,7 +33,7 @@ def seal(file: BinaryIO) -> None:
     file.write(digest)
 
 
-def require_intact(file: BinaryIO) -> bytes:
+def require_intact(file: IO[bytes]) -> bytes:
     """The record at the end of a zip that is as it was sealed, without the comment.
 
     A zip without a comment comes from another program, which sealed nothing.
@@ -54,7 +54,7 @@ def require_intact(file: BinaryIO) -> bytes:
     return end
 
 
-def _digest(file: BinaryIO, size: int) -> bytes:
+def _digest(file: IO[bytes], size: int) -> bytes:
     """The SHA-256 of the first `size` bytes, as hexadecimal digits."""
     digest = sha256()
     file.seek(0)

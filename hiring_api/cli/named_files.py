@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from hiring_api.avro.reader import AvroRows, table_of
 from hiring_api.backup import catalogue
@@ -55,7 +55,7 @@ def opened(
             yield NamedFile(kept.name, files, kept, kept.time, kept.database)
         return
     with path.open("rb") as raw:
-        file = cast("BinaryIO", raw)
+        file = raw
         start = file.read(len(_ZIP))
         file.seek(0)
         if start != _ZIP:

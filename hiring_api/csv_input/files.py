@@ -8,7 +8,7 @@ import hashlib
 import zlib
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from typing import IO, TYPE_CHECKING, Any, Final
 
 import zstandard
 
@@ -50,7 +50,7 @@ class RawFile:
     """
 
     name: str
-    open: Callable[[], AbstractContextManager[BinaryIO]]
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
     compressed: bool = True
 
 
@@ -172,7 +172,7 @@ def _open(content: RawFile, encoding: str | None) -> Iterator[Any]:
 
 
 @contextmanager
-def _decompressed(file: BinaryIO, *, allowed: bool) -> Iterator[Any]:
+def _decompressed(file: IO[bytes], *, allowed: bool) -> Iterator[Any]:
     magic = file.read(4) if allowed else b""
     file.seek(0)
     if magic.startswith(b"\x1f\x8b"):
@@ -187,7 +187,7 @@ def _decompressed(file: BinaryIO, *, allowed: bool) -> Iterator[Any]:
 class _Frames:
     """A stream of Zstandard frames. The library's own reader takes one that is cut short for a whole one."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._frame = zstandard.ZstdDecompressor().decompressobj()
         self._plain = b""

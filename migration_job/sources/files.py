@@ -11,7 +11,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 
 from hiring_api.errors import InvalidFile
 from hiring_api.model.tables import resource, tables
@@ -182,7 +182,7 @@ def _fetched(source: str, only: Sequence[Table], folder: Path) -> list[Found]:
     return [Found(table, name, folder / table.name) for table, name in found]
 
 
-def _copy(stream: BinaryIO, target: Path) -> None:
+def _copy(stream: IO[bytes], target: Path) -> None:
     with room(), target.open("wb") as file:
         shutil.copyfileobj(stream, file)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from datetime import UTC, datetime
 from io import SEEK_END
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING
 
 from flask import Response, send_file
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
 
-def new_file(media_type: str, table: Table | None, write: Callable[[BinaryIO], str]) -> Response:
+def new_file(media_type: str, table: Table | None, write: Callable[[IO[bytes]], str]) -> Response:
     """Answer with the file that `write` writes: of `table`, or of all tables for None.
 
     `write` returns a text that is equal for equal contents, which becomes the ETag. The file is complete
@@ -29,7 +29,7 @@ def new_file(media_type: str, table: Table | None, write: Callable[[BinaryIO], s
     Raises:
         StorageFull: there is no room for it.
     """
-    file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115  # closed with the answer
+    file = tempfile.TemporaryFile()  # noqa: SIM115  # closed with the answer
     try:
         with room():
             content = write(file)
@@ -39,7 +39,7 @@ def new_file(media_type: str, table: Table | None, write: Callable[[BinaryIO], s
     return whole_file(file, media_type, backup.file_name(table, datetime.now(UTC)), content)
 
 
-def whole_file(file: BinaryIO, media_type: str, name: str, content: str) -> Response:
+def whole_file(file: IO[bytes], media_type: str, name: str, content: str) -> Response:
     """Answer with all of `file`, to be saved as `name`; the file is closed with the answer.
 
     `content` is a text that is equal for equal contents.

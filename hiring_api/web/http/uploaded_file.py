@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, BinaryIO, cast
+from typing import IO, TYPE_CHECKING
 
 from flask import request
 from werkzeug.exceptions import (
@@ -29,7 +29,7 @@ AROUND = 64 * 1024  # bytes of a form that are not the file's
 
 
 @contextmanager
-def sent_file(types: Collection[str]) -> Iterator[BinaryIO]:
+def sent_file(types: Collection[str]) -> Iterator[IO[bytes]]:
     """Receive the file in the body, and open it at its beginning.
 
     It has no name on disk, so it is gone at the end whatever happens.
@@ -55,7 +55,7 @@ def sent_file(types: Collection[str]) -> Iterator[BinaryIO]:
         if not file.tell():
             raise UnprocessableEntity("the file is empty")
         file.seek(0)
-        yield cast("BinaryIO", file)
+        yield file
 
 
 def _parts(body: Iterator[bytes]) -> Iterator[bytes]:

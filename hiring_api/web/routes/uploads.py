@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import Response, jsonify
 
@@ -66,7 +66,7 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
 
 
 def _upload(
-    table: Table, file: BinaryIO, *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
+    table: Table, file: IO[bytes], *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
 ) -> Response:
     content = RawFile("the file", lambda: _again(file), compressed=False)
     origin = Origin(f"POST /upload/{resource(table)}", request_id())
@@ -86,7 +86,7 @@ def _upload(
 
 
 @contextmanager
-def _again(file: BinaryIO) -> Iterator[BinaryIO]:
+def _again(file: IO[bytes]) -> Iterator[IO[bytes]]:
     """The sent file from its beginning; it stays open, because it has no name to open it by."""
     file.seek(0)
     yield file

@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import tempfile
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
+from typing import IO, TYPE_CHECKING, Any, Final
 
 from gunicorn.http.body import ChunkedReader
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
@@ -77,7 +77,7 @@ class Source:
 
     def __init__(self, head: bytes, room: Room) -> None:
         self._head, self._room = head, room
-        self._body: BinaryIO | None = None
+        self._body: IO[bytes] | None = None
         self._size = 0
         self.failure: OSError | None = None
 
@@ -103,7 +103,7 @@ class Source:
         """
         if self._body is None:
             file = tempfile.SpooledTemporaryFile(_IN_MEMORY)  # noqa: SIM115  # `close` closes it
-            self._body = cast("BinaryIO", file)
+            self._body = file
         self._room.take(len(data))
         self._size += len(data)
         self._body.write(data)
