@@ -1,4 +1,4 @@
-"""Backups: tables into files, and files back into tables, exactly or not at all.
+"""Backups: tables to files, and files to tables, exactly or not at all.
 
 Reading order: `export` (a table's rows as Avro bytes), `backup` (one table as a file, all as a zip with a
 manifest), `archive` and `seal` (reading such a zip, every byte accounted for), `checks` (all of a file before

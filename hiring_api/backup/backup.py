@@ -1,8 +1,9 @@
-"""Tables -> files, all from one snapshot: an Avro file for one table, a zip of them for all."""
+"""Write tables to files from one snapshot: an Avro file for one table, a zip of such files for all."""
 
 from __future__ import annotations
 
 import json
+import shutil
 import tempfile
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -18,24 +19,28 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.system.disk_full import room
 
 from . import export
-from .seal import EMPTY_SEAL, seal
+from .seal import EMPTY_SEAL, digest_of, seal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy import Connection, Engine, Table
 
-    Tell = Callable[[int], object]
+    from .export import Tell
 
 MANIFEST: Final = "manifest.json"
 FORMAT: Final = 1
 _PIECE: Final = 1024 * 1024
-_EARLIEST_ZIP: Final = (1980, 1, 1, 0, 0, 0)
+_EARLIEST_ZIP: Final = (1980, 1, 1, 0, 0, 0)  # a fixed time, so that equal rows make equal zips
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What the manifest says of one file: rows, bytes, SHA-256 of the bytes, checksum of the content."""
+    """One file in the manifest: its table, rows and size in bytes, and three digests in hex.
+
+    `sha256` is that of the file's bytes, `checksum` that of its rows (as in the Avro file's own header),
+    `schema_fingerprint` that of the table's Avro schema.
+    """
 
     table: str
     file: str
@@ -48,7 +53,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is in a backup, of which database and revision of its schema, and when (UTC) it was taken."""
+    """What a backup holds, when it was taken (UTC, ISO 8601), from which database and schema revision."""
 
     time: str
     revision: str | None
@@ -58,37 +63,24 @@ class Manifest:
     format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest as it stands in the zip and in the catalogue."""
+        """Return the manifest as the zip stores it."""
         return asdict(self)
 
     def etag(self) -> str:
-        """The same for backups of the same rows in the same codec."""
+        """Return a digest that backups of the same rows in the same codec share."""
         return sha256("".join(entry.sha256 for entry in self.files).encode()).hexdigest()
 
 
 def backup_table(engine: Engine, table: Table, file: IO[bytes], codec: str) -> FileChecksum:
-    """Writes `table` into `file`.
+    """Write the rows of `table` into `file` as Avro; return their number and checksum.
 
     Raises:
-        Conflict: a stored row breaks the row rules so far that no file could hold it.
-        DatabaseUnavailable: the database went away; the file is not whole.
+        Conflict: a stored row breaks the row rules, so that no file can hold it.
+        DatabaseUnavailable: the connection was lost; the file is incomplete.
         StorageFull: the file's disk is full.
     """
     with room(), snapshot(engine) as connection:
-        return _write_table(connection, table, file, codec)
-
-
-def _write_table(
-    connection: Connection, table: Table, file: IO[bytes], codec: str, tell: Tell | None = None
-) -> FileChecksum:
-    blocks = export.blocks(connection, table)
-    return write(file, avro_schema(table), codec, blocks if tell is None else _told(blocks, tell))
-
-
-def _told(blocks: Iterator[tuple[int, bytes]], tell: Tell) -> Iterator[tuple[int, bytes]]:
-    for rows, data in blocks:
-        yield rows, data
-        tell(rows)
+        return write(file, avro_schema(table), codec, export.blocks(connection, table))
 
 
 def backup_all(
@@ -98,21 +90,26 @@ def backup_all(
     chosen: Sequence[Table] | None = None,
     tell: Tell | None = None,
 ) -> Manifest:
-    """Writes a zip of all tables (or those chosen) and a manifest into `file`.
+    """Write a zip of Avro files and a manifest into `file`; return the manifest.
 
-    `tell` is told the number of rows of each block.
+    Args:
+        engine: the database.
+        file: open for reading and writing, seekable.
+        codec: one of `avro.codecs.WRITTEN`.
+        chosen: the tables, parents first; None for all.
+        tell: called with the number of rows of each block that was written.
 
     Raises:
         Conflict, DatabaseUnavailable: as `backup_table` does.
         StorageFull: the disk of temporary files is full.
-        OSError: that of `file` is, or what else its writing raises; its owner knows what that means.
+        OSError: `file` cannot be written; the caller knows what kind of file it is.
     """
-    taken = datetime.now(UTC)
+    begun = datetime.now(UTC)
     with snapshot(engine) as connection, ZipFile(file, "w", ZIP_STORED) as archive:
         revision = schema.revision(connection)
         entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
         database = identity.identify(connection).to_json()
-        manifest = Manifest(f"{taken:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
+        manifest = Manifest(f"{begun:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
         text = json.dumps(manifest.to_json(), indent=2)
         archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
         archive.comment = EMPTY_SEAL
@@ -123,32 +120,31 @@ def backup_all(
 def _write_entry(
     connection: Connection, table: Table, archive: ZipFile, codec: str, tell: Tell | None
 ) -> Entry:
+    """Write a table's Avro file into the zip.
+
+    It is written to a temporary file first, because the header of an Avro file of ours is completed last,
+    and a zip cannot be written out of order.
+    """
     name = f"{table.name}.avro"
     with tempfile.TemporaryFile() as part:
         with room():
-            content = _write_table(connection, table, part, codec, tell)
-        size = part.tell()
+            content = write(part, avro_schema(table), codec, export.blocks(connection, table, tell))
+        size, digest = part.tell(), digest_of(part)
         part.seek(0)
         with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:
-            digest = _copy(part, entry)
+            shutil.copyfileobj(part, entry, _PIECE)
     return Entry(table.name, name, content.rows, size, digest, content.checksum, fingerprint(table))
 
 
-def _copy(source: IO[bytes], target: IO[bytes]) -> str:
-    """The SHA-256 of the bytes copied, in hex."""
-    digest = sha256()
-    while piece := source.read(_PIECE):
-        digest.update(piece)
-        target.write(piece)
-    return digest.hexdigest()
-
-
 def fingerprint(table: Table) -> str:
-    """The SHA-256 of the table's Avro schema in hex."""
+    """Return the SHA-256 of the table's Avro schema, in hex."""
     return sha256(json.dumps(avro_schema(table), separators=(",", ":")).encode()).hexdigest()
 
 
 def file_name(table: Table | None, at: datetime) -> str:
-    """What a downloaded backup is called: the table (or all of them) and the time in UTC."""
+    """Return the file name of a downloaded backup, such as `employees-20211107T160208Z.avro`.
+
+    `table` is None for a zip of all tables; `at` is the time in UTC.
+    """
     stem = resource(table) if table is not None else "all"
     return f"{stem}-{at:%Y%m%dT%H%M%SZ}.{'avro' if table is not None else 'zip'}"

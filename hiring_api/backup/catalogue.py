@@ -1,6 +1,6 @@
-"""Backups that are kept: each a zip, and beside it an entry that says what is in it.
+"""The catalogue of kept backups: each is a zip, and beside it an entry, a JSON file that describes it.
 
-The entry is written last and deleted first, so a crash leaves no half backup in the catalogue.
+The entry is written last and deleted first, so that a crash leaves no incomplete backup in the catalogue.
 """
 
 from __future__ import annotations
@@ -10,22 +10,17 @@ import logging
 import re
 import secrets
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from hiring_api.database.identity import is_other
-from hiring_api.errors import (
-    Conflict,
-    InvalidFile,
-    InvalidRows,
-    NotFound,
-)
+from hiring_api.errors import Conflict, InvalidFile, InvalidRows, NotFound
 from hiring_api.model.tables import tables
 
 from .archive import open_archive
-from .backup import Manifest, backup_all
+from .backup import FORMAT, Manifest, backup_all
+from .seal import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,21 +30,21 @@ if TYPE_CHECKING:
     from hiring_api.avro.reader import AvroRows
     from hiring_api.database.identity import Database
 
-    from .backup import Tell
+    from .export import Tell
     from .file_store import Store
 
 log = logging.getLogger(__name__)
 
 REQUESTED, BEFORE_RESTORE = REASONS = ("requested", "before restore")  # why a backup was kept
-DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what a verification finds
+DAMAGED: Final = (InvalidFile, InvalidRows, Conflict)  # what `verify` raises for a backup that is not intact
 _NAME: Final = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
-_LEFT_ALONE: Final = timedelta(days=1)  # a zip without entry may be one that is being written
-_PIECE: Final = 1024 * 1024
+_BEING_WRITTEN: Final = timedelta(days=1)  # a younger zip without an entry may be one that is being written
+_ENTRY_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The last verification: how deep, when (UTC), and whether the backup was found whole."""
+    """The last verification: its level, when it was (UTC, ISO 8601), and if the backup was intact."""
 
     level: str
     time: str
@@ -58,7 +53,10 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class KeptBackup:
-    """An entry of the catalogue. `rows` are those of each table, `bytes` and `sha256` those of the zip."""
+    """An entry of the catalogue.
+
+    `rows` has the number of rows of each table; `bytes` and `sha256` are those of the zip.
+    """
 
     name: str
     time: str
@@ -70,14 +68,14 @@ class KeptBackup:
     revision: str | None
     database: dict[str, Any] | None = None
     verified: Verified | None = None
-    format: int = field(default=1)
+    format: int = FORMAT
 
     def to_json(self) -> dict[str, Any]:
-        """The entry as users see it and as it is stored."""
+        """Return the entry as it is stored, and as users see it."""
         return asdict(self)
 
     def tables(self) -> list[Table]:
-        """The tables that are in it, parents first."""
+        """Return the tables that the backup holds, parents first."""
         return [table for table in tables() if table.name in self.rows]
 
 
@@ -97,7 +95,7 @@ def add(
 
     def write(file: IO[bytes]) -> None:
         manifest = backup_all(engine, file, codec, chosen, tell)
-        made.append((manifest, file.seek(0, 2), _digest(file)))
+        made.append((manifest, file.seek(0, 2), digest_of(file)))
 
     store.put(f"{name}.zip", write)
     [(manifest, size, digest)] = made
@@ -106,41 +104,29 @@ def add(
         name, manifest.time, reason, size, digest, rows, codec, manifest.revision, manifest.database
     )
     try:
-        _note(store, kept)
+        _put_entry(store, kept)
     except BaseException:
         store.delete(f"{name}.zip")
         raise
     return kept
 
 
-def _digest(file: IO[bytes]) -> str:
-    digest = sha256()
-    file.seek(0)
-    while piece := file.read(_PIECE):
-        digest.update(piece)
-    return digest.hexdigest()
-
-
-def _note(store: Store, kept: KeptBackup) -> None:
+def _put_entry(store: Store, kept: KeptBackup) -> None:
     text = json.dumps(kept.to_json(), indent=2).encode()
-    store.put(f"{kept.name}.json", lambda file: _write(file, text))
-
-
-def _write(file: IO[bytes], text: bytes) -> None:
-    file.write(text)
+    store.put(f"{kept.name}.json", lambda file: file.write(text))
 
 
 def kept_names(store: Store) -> list[str]:
-    """The names of all kept backups, newest first; no entry is read."""
+    """Return the names of all kept backups, newest first; no entry is read."""
     names = set(store.names())
     found = [name[:-5] for name in names if name.endswith(".json") and f"{name[:-5]}.zip" in names]
     return sorted(found, reverse=True)
 
 
 def listed(store: Store, after: str | None = None, limit: int | None = None) -> list[KeptBackup]:
-    """The kept backups, newest first: those older than the one named `after`, at most `limit` of them.
+    """Return kept backups, newest first: those older than the one named `after`, at most `limit`.
 
-    Only their entries are read: in a bucket each is a request of its own.
+    No other entries are read, because in a bucket each is a request of its own.
     """
     entries: list[KeptBackup] = []
     for name in kept_names(store):
@@ -156,7 +142,7 @@ def listed(store: Store, after: str | None = None, limit: int | None = None) -> 
 
 
 def newest(store: Store, here: Database | None = None) -> KeptBackup:
-    """The newest backup that somebody asked for, of this database as far as that is known.
+    """Return the newest backup that somebody asked for; those known to be of another database do not count.
 
     Raises:
         NotFound: there is none.
@@ -168,7 +154,7 @@ def newest(store: Store, here: Database | None = None) -> KeptBackup:
 
 
 def find(store: Store, name: str) -> KeptBackup:
-    """The entry of a backup.
+    """Return the entry of a backup.
 
     Raises:
         NotFound: there is none.
@@ -177,13 +163,13 @@ def find(store: Store, name: str) -> KeptBackup:
         raise NotFound(f"there is no backup {name[:64]!r}")
     try:
         with store.open(f"{name}.json") as file:
-            text = file.read(_PIECE)
+            text = file.read(_ENTRY_BYTES)
     except NotFound:
         raise NotFound(f"there is no backup {name}") from None
     try:
-        said = json.loads(text)
-        verified = Verified(**said.pop("verified")) if said.get("verified") else None
-        return KeptBackup(**{**said, "name": name, "verified": verified})
+        entry = json.loads(text)
+        verified = Verified(**entry["verified"]) if entry.get("verified") else None
+        return KeptBackup(**{**entry, "name": name, "verified": verified})
     except (ValueError, TypeError, AttributeError):
         log.warning("the entry of the backup %s is damaged", name)
         raise NotFound(f"the entry of the backup {name} is damaged") from None
@@ -191,7 +177,7 @@ def find(store: Store, name: str) -> KeptBackup:
 
 @contextmanager
 def opened(store: Store, kept: KeptBackup) -> Iterator[list[AvroRows]]:
-    """The files of a kept backup, parents first.
+    """Open a kept backup; yield a reader for each of its tables, parents first.
 
     Raises:
         InvalidFile: it is damaged.
@@ -201,7 +187,7 @@ def opened(store: Store, kept: KeptBackup) -> Iterator[list[AvroRows]]:
 
 
 def open_zip(store: Store, kept: KeptBackup) -> IO[bytes]:
-    """The zip of a kept backup, at its beginning; the caller closes it.
+    """Open the zip of a kept backup and compare its SHA-256; the caller closes the file.
 
     Raises:
         InvalidFile: its bytes are not those that were kept.
@@ -209,7 +195,7 @@ def open_zip(store: Store, kept: KeptBackup) -> IO[bytes]:
     file = store.open(f"{kept.name}.zip")
     with ExitStack() as on_error:
         on_error.callback(file.close)
-        if _digest(file) != kept.sha256:
+        if digest_of(file) != kept.sha256:
             raise InvalidFile(f"the backup {kept.name} is damaged: its bytes are not those that were kept")
         file.seek(0)
         on_error.pop_all()
@@ -217,14 +203,18 @@ def open_zip(store: Store, kept: KeptBackup) -> IO[bytes]:
 
 
 def mark(store: Store, kept: KeptBackup, level: str, *, ok: bool) -> KeptBackup:
-    """Notes in the catalogue what a verification found."""
-    noted = replace(kept, verified=Verified(level, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ok))
-    _note(store, noted)
-    return noted
+    """Store the result of a verification in the entry; return the new entry."""
+    marked = replace(kept, verified=Verified(level, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", ok))
+    _put_entry(store, marked)
+    return marked
 
 
 def remove(store: Store, name: str) -> None:
-    """Deletes a backup; raises NotFound."""
+    """Delete a backup.
+
+    Raises:
+        NotFound: there is none of this name.
+    """
     kept = find(store, name)
     store.delete(f"{kept.name}.json")
     store.delete(f"{kept.name}.zip")
@@ -233,7 +223,7 @@ def remove(store: Store, name: str) -> None:
 def remove_leftovers(store: Store) -> None:
     """Delete zips that a crash left without an entry, a day after they were begun."""
     names = set(store.names())
-    before = f"{datetime.now(UTC) - _LEFT_ALONE:%Y%m%dT%H%M%SZ}"
+    before = f"{datetime.now(UTC) - _BEING_WRITTEN:%Y%m%dT%H%M%SZ}"
     for name in names:
         stem = name.removesuffix(".zip")
         if name.endswith(".zip") and _NAME.fullmatch(stem) and f"{stem}.json" not in names and stem < before:

@@ -1,4 +1,4 @@
-"""All of a file is validated before the first row of a table is touched."""
+"""Validate a whole backup file before the first row of a table is changed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from hiring_api.database.lookup import present
 from hiring_api.errors import Conflict, InvalidRows
 from hiring_api.model.conflicts import duplicate_id, unknown_reference
 from hiring_api.model.tables import kinds, references, resource, tables
-from hiring_api.model.validation import ValidatedRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,14 +19,15 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Table
 
     from hiring_api.avro.reader import AvroChunk, AvroRows
+    from hiring_api.model.row_errors import RowError
 
-SHOWN: Final = 20  # offending rows in an answer
-_LOOKED_UP: Final = 5000  # ids in one query
+SHOWN: Final = 20  # wrong rows in an error
+_TOGETHER: Final = 5000  # ids in one query
 
 
 @dataclass(slots=True)
 class Checked:
-    """A file whose rows all keep the row rules: their ids, and the ids that each reference needs."""
+    """A file whose rows are all valid: their ids, and by referring column the ids that they refer to."""
 
     rows: AvroRows
     ids: BitMap = field(default_factory=BitMap)
@@ -35,82 +35,84 @@ class Checked:
 
     @property
     def table(self) -> Table:
-        """The table that the rows are of."""
+        """The table that the rows belong to."""
         return self.rows.table
 
 
 class Checker:
-    """Validates the rows of a file as they pass by."""
+    """Collects the ids, references and errors of a file's rows, chunk by chunk."""
 
     def __init__(self, rows: AvroRows) -> None:
         self._names = list(kinds(rows.table))
-        self._wrong: list[dict[str, Any]] = []
-        self._total = 0
+        self._errors: list[dict[str, Any]] = []  # of the first wrong rows
+        self._total = 0  # wrong rows
         self._checked = Checked(rows, needed={name: BitMap() for name in references(rows.table)})
 
-    def take(self, chunk: AvroChunk) -> None:
-        """Notes the ids, references and errors of the next rows."""
-        found = [_offence(at, validated) for at, validated in chunk.wrong]
-        found += _doubles(self._checked, chunk, self._names.index("id"))
+    def add(self, chunk: AvroChunk) -> None:
+        """Add the next rows of the file."""
+        wrong = [_errors_of(number, validated.errors) for number, validated in chunk.wrong]
+        wrong += self._duplicates(chunk)
         for name, needed in self._checked.needed.items():
-            at = self._names.index(name)
-            needed.update([row[at] for row in chunk.values])
-        self._total += len(found)
-        self._wrong += sorted(found, key=lambda item: item["row"])[: SHOWN - len(self._wrong)]
+            index = self._names.index(name)
+            needed.update([row[index] for row in chunk.values])
+        self._total += len(wrong)
+        self._errors += sorted(wrong, key=lambda item: item["row"])[: SHOWN - len(self._errors)]
 
-    def done(self) -> Checked:
-        """What was noted of all rows.
+    def _duplicates(self, chunk: AvroChunk) -> list[dict[str, Any]]:
+        """Add the ids of the rows; return the errors of rows whose id the file had before."""
+        index, seen = self._names.index("id"), self._checked.ids
+        ids = [row[index] for row in chunk.values]
+        new = BitMap(ids)
+        if len(new) == len(ids) and not new & seen:
+            self._checked.ids |= new
+            return []
+        found = []
+        for number, row_id in zip(chunk.numbers(), ids, strict=True):
+            if row_id in seen:
+                found.append(_errors_of(number, [duplicate_id(row_id, "file")]))
+            seen.add(row_id)
+        return found
+
+    def result(self) -> Checked:
+        """Return what was collected, after the last row.
 
         Raises:
-            InvalidRows: rows break a rule, or an id stands twice; `errors` has the first 20, `total` their
-                number.
+            InvalidRows: rows break a row rule, or an id occurs twice; `errors` has the first 20 such rows,
+                `total` is their number.
         """
         if self._total:
             message = f"{self._total} rows of {self._checked.table.name} break the row rules"
-            raise InvalidRows(message, errors=self._wrong, total=self._total)
+            raise InvalidRows(message, errors=self._errors, total=self._total)
         return self._checked
 
 
 def check(rows: AvroRows) -> Checked:
-    """Reads and validates the whole file.
+    """Read and validate a whole file.
 
     Raises:
         InvalidFile: it is damaged somewhere.
-        InvalidRows: as `Checker.done`.
+        InvalidRows: as `Checker.result`.
     """
     checker = Checker(rows)
     for chunk in rows.chunks():
-        checker.take(chunk)
-    return checker.done()
+        checker.add(chunk)
+    return checker.result()
 
 
-def _offence(place: int, validated: ValidatedRow) -> dict[str, Any]:
-    return {"row": place, "errors": [error.to_json() for error in validated.errors]}
-
-
-def _doubles(checked: Checked, chunk: AvroChunk, at: int) -> list[dict[str, Any]]:
-    """Notes the rows' ids; the rows whose id stood in the file already."""
-    ids = [row[at] for row in chunk.values]
-    fresh = BitMap(ids)
-    if len(fresh) == len(ids) and not fresh & checked.ids:
-        checked.ids |= fresh
-        return []
-    found = []
-    for place, row_id in zip(chunk.numbers(), ids, strict=True):
-        if row_id in checked.ids:
-            twice = ValidatedRow(None, {}, [duplicate_id(row_id, "file")])
-            found.append(_offence(place, twice))
-        checked.ids.add(row_id)
-    return found
+def _errors_of(number: int, errors: Iterable[RowError]) -> dict[str, Any]:
+    return {"row": number, "errors": [error.to_json() for error in errors]}
 
 
 def require_references(connection: Connection | None, files: Iterable[Checked], *, replace: bool) -> None:
-    """Every reference of the files' rows resolves, in a file or, where that will still hold, in the database.
+    """Require every reference of the files' rows to exist, in a file or in the database.
 
-    Without a connection only references between the files are looked at.
+    Args:
+        connection: None to look only at references between the files.
+        files: the files, one for each table at most.
+        replace: True if the files' tables lose their present rows, so that these do not count.
 
     Raises:
-        Conflict: some do not; `errors` has the first 20 rows, `total` their number.
+        Conflict: some do not exist; `errors` has the first 20 rows, `total` is their number.
     """
     by_table = {file.table.name: file for file in files}
     for file in by_table.values():
@@ -121,54 +123,54 @@ def require_references(connection: Connection | None, files: Iterable[Checked], 
             if missing and not (replace and parent.name in by_table):
                 missing = missing - (missing if connection is None else present(connection, parent, missing))
             if missing:
-                raise _unresolved(file, name, parent, missing)
+                raise _unknown_references(file, name, parent, missing)
 
 
-def _unresolved(file: Checked, name: str, parent: Table, missing: BitMap) -> Conflict:
-    """Reads the file once more, for the rows with references in `missing`."""
+def _unknown_references(file: Checked, name: str, parent: Table, missing: BitMap) -> Conflict:
+    """Read the file once more, for the rows whose reference `name` is among the missing ids."""
     names = list(kinds(file.table))
-    at, id_at = names.index(name), names.index("id")
+    index, id_index = names.index(name), names.index("id")
     found: list[dict[str, Any]] = []
     total = 0
     for chunk in file.rows.chunks():
         for row in chunk.values:
-            if row[at] in missing:
+            if row[index] in missing:
                 total += 1
                 if len(found) < SHOWN:
-                    found.append(_dangling(file.table, row[id_at], name, row[at], parent))
+                    found.append(_unknown_reference(file.table, row[id_index], name, row[index], parent))
     message = f"{total} rows of {file.table.name} refer to rows that are not in {parent.name}"
     return Conflict(message, errors=found, total=total)
 
 
-def _dangling(table: Table, row_id: int, name: str, value: int, parent: Table) -> dict[str, Any]:
+def _unknown_reference(table: Table, row_id: int, name: str, value: int, parent: Table) -> dict[str, Any]:
     error = unknown_reference(name, value, parent)
     return {"table": resource(table), "id": row_id, "errors": [error.to_json()]}
 
 
 def require_unneeded(connection: Connection, files: Iterable[Checked]) -> None:
-    """No row outside the files needs a row that replacing their tables would delete.
+    """Require that no row of another table refers to a row that replacing the files' tables deletes.
 
     Raises:
-        Conflict: some do; `errors` has the first 20 rows, `total` their number.
+        Conflict: some do; `errors` has the first 20 rows, `total` is their number.
     """
     by_table = {file.table.name: file for file in files}
     for child in tables():
         for name, parent in references(child).items():
-            if child.name not in by_table and parent.name in by_table:
-                _require(connection, child, name, by_table[parent.name])
-
-
-def _require(connection: Connection, child: Table, name: str, file: Checked) -> None:
-    needed = BitMap(connection.execute(select(child.c[name]).distinct()).scalars().all())
-    missing = list(needed - file.ids)
-    if not missing:
-        return
-    still = child.c[name].in_(missing[:_LOOKED_UP])
-    total = connection.execute(select(func.count()).select_from(child).where(still)).scalar_one()
-    first = select(child.c.id, child.c[name]).where(still).order_by(child.c.id).limit(SHOWN)
-    found = [_dangling(child, row_id, name, value, file.table) for row_id, value in connection.execute(first)]
-    raise Conflict(
-        f"{total} rows of {child.name} need rows of {file.table.name} that are not in the file",
-        errors=found,
-        total=total,
-    )
+            if child.name in by_table or parent.name not in by_table:
+                continue
+            column = child.c[name]
+            referred = BitMap(connection.execute(select(column).distinct()).scalars().all())
+            missing = list(referred - by_table[parent.name].ids)
+            if not missing:
+                continue
+            orphaned = column.in_(missing[:_TOGETHER])
+            total = connection.execute(select(func.count()).select_from(child).where(orphaned)).scalar_one()
+            first = select(child.c.id, column).where(orphaned).order_by(child.c.id).limit(SHOWN)
+            raise Conflict(
+                f"{total} rows of {child.name} need rows of {parent.name} that are not in the file",
+                errors=[
+                    _unknown_reference(child, row_id, name, value, parent)
+                    for row_id, value in connection.execute(first)
+                ],
+                total=total,
+            )

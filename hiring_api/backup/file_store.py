@@ -1,6 +1,6 @@
-"""Where backups are kept: a local folder, or S3 as `s3://bucket/prefix`.
+"""Stores for backups: a local folder, or S3 as `s3://bucket/prefix`.
 
-A file appears under its name when all of it is there, or not at all.
+A file appears under its name when it is complete, or not at all.
 """
 
 from __future__ import annotations
@@ -25,51 +25,60 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,100}")
 _URL: Final = re.compile(r"[a-z0-9]+://")
 _HIDDEN: Final = ".hiring-"
 _PART: Final = ".part"
-_NO_PLACE: Final = "BACKUP_DIR is no place that backups can be kept in"
+_NO_STORE: Final = "BACKUP_DIR is no place that backups can be kept in"
 # S3 takes at most 10,000 parts: 80 GB
 _PART_BYTES: Final = 8 * 1024 * 1024
 _PARTS_AT_ONCE: Final = 3
 
 
 class Store(ABC):
-    """A flat place for files. What cannot be reached raises StorageUnavailable, a full disk StorageFull."""
+    """Files in a folder without subfolders, or in a bucket below a prefix.
+
+    Raises:
+        StorageUnavailable: from all methods, if the store cannot be reached.
+        StorageFull: from all methods that write, if a disk is full.
+    """
 
     @abstractmethod
     def names(self) -> list[str]:
-        """The names of all whole files, sorted."""
+        """Return the names of all complete files, sorted."""
 
     @abstractmethod
     def exists(self) -> bool:
-        """Whether the place is there. Of an object store: whether there is anything in it."""
+        """Return True if the folder exists; of a bucket, if there is any object below the prefix."""
 
     @abstractmethod
     def open(self, name: str) -> IO[bytes]:
-        """A file for reading, seekable; raises NotFound."""
+        """Open a file for reading; it is seekable.
+
+        Raises:
+            NotFound: there is none of this name.
+        """
 
     @abstractmethod
-    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
-        """Stores what `write` writes as `name`, replacing what was there."""
+    def put(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
+        """Store what `write` writes into a file under `name`; replace a file of this name."""
 
     @abstractmethod
     def delete(self, name: str) -> None:
-        """Deletes a file, if it is there."""
+        """Delete a file, if there is one of this name."""
 
 
-def open_store(place: str) -> Store:
-    """The store at a path, or at an address such as `s3://bucket/prefix`.
+def open_store(address: str) -> Store:
+    """Return the store at a path, or at an address such as `s3://bucket/prefix`.
 
     Raises:
         StorageUnavailable: it is another kind of address, or AWS's variables do not work.
     """
-    if object_store.is_s3(place):
-        return _S3(place)
-    if _URL.match(place):
-        raise StorageUnavailable(_NO_PLACE)
-    return _Folder(Path(place))
+    if object_store.is_s3(address):
+        return _S3(address)
+    if _URL.match(address):
+        raise StorageUnavailable(_NO_STORE)
+    return _Folder(Path(address))
 
 
-def _checked(name: str) -> str:
-    # Names come from requests too: none may lead out of the place
+def _require_name(name: str) -> str:
+    # Names come from requests too: none may lead out of the folder
     if not _NAME.fullmatch(name) or name.endswith(_PART):
         raise NotFound(f"there is no backup {name[:64]!r}")
     return name
@@ -93,21 +102,21 @@ class _Folder(Store):
 
     def open(self, name: str) -> IO[bytes]:
         try:
-            return (self._path / _checked(name)).open("rb")
+            return (self._path / _require_name(name)).open("rb")
         except FileNotFoundError:
             raise NotFound(f"there is no backup {name}") from None
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be read") from error
 
-    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
+    def put(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
         try:
             with room(kind=BackupsFull):
                 self._path.mkdir(parents=True, exist_ok=True)
-                self._put(self._path / _checked(name), write)
+                self._put(self._path / _require_name(name), write)
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be written") from error
 
-    def _put(self, path: Path, write: Callable[[IO[bytes]], None]) -> None:
+    def _put(self, path: Path, write: Callable[[IO[bytes]], object]) -> None:
         descriptor, part = scratch_file(self._path, _HIDDEN, _PART)
         try:
             with os.fdopen(descriptor, "w+b") as file:
@@ -121,7 +130,7 @@ class _Folder(Store):
         self._sync()
 
     def _sync(self) -> None:
-        """Makes the folder's own entries survive a power failure."""
+        """Write the folder's own entries to disk, so that they survive a power failure."""
         folder = os.open(self._path, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -130,7 +139,7 @@ class _Folder(Store):
 
     def delete(self, name: str) -> None:
         try:
-            (self._path / _checked(name)).unlink(missing_ok=True)
+            (self._path / _require_name(name)).unlink(missing_ok=True)
             self._sync()
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be written") from error
@@ -143,12 +152,12 @@ class _S3(Store):
         try:
             bucket, self._prefix = object_store.split_address(address)
         except ValueError as error:
-            raise StorageUnavailable(_NO_PLACE) from error
+            raise StorageUnavailable(_NO_STORE) from error
         with _reached():
             self._bucket = object_store.open_bucket(bucket)
 
     def _key(self, name: str) -> str:
-        return f"{self._prefix}/{_checked(name)}".lstrip("/")
+        return f"{self._prefix}/{_require_name(name)}".lstrip("/")
 
     def _keys(self) -> list[str]:
         try:
@@ -178,7 +187,7 @@ class _S3(Store):
         copy.seek(0)
         return copy
 
-    def put(self, name: str, write: Callable[[IO[bytes]], None]) -> None:
+    def put(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
         key = self._key(name)
         with tempfile.TemporaryFile() as file:
             with room():
@@ -200,7 +209,7 @@ class _S3(Store):
 
 @contextmanager
 def _reached() -> Iterator[None]:
-    """Turns what S3 does not do into the errors of a Store."""
+    """Turn the errors of S3 into those of a Store."""
     try:
         yield
     except object_store.NoSuchObject:

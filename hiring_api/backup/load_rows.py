@@ -1,4 +1,4 @@
-"""The rows of a backup -> a table, a temporary one or the real one."""
+"""Load the rows of a backup file into a table, a temporary one or the real one."""
 
 from __future__ import annotations
 
@@ -21,31 +21,33 @@ if TYPE_CHECKING:
 
     from .checks import Checker
 
-# Chunks that the database takes at once. Before each statement it is idle for the time of some round trips,
-# and longer: after each of these this thread waits for Python's lock
+# Chunks in one statement. Between statements the database is idle for the time of some round trips, and
+# longer, because after each round trip this thread waits for Python's global lock
 _TOGETHER: Final = 4
-_AHEAD: Final = 2  # times as many chunks
+_AHEAD: Final = 2  # statements prepared ahead
 
 
 def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker | None = None) -> Checksum:
-    """Loads all rows of a file, the next ones being read while the database takes the last; their checksum.
+    """Load all rows of a file, and return their checksum.
+
+    A thread reads the next rows while the database stores the last ones.
 
     Args:
         connection: in a transaction.
-        rows: checked already, unless a checker is given.
+        rows: the file; its rows are checked already, unless a checker is given.
         into: an empty table.
-        checker: validates the rows before they are loaded.
+        checker: collects the rows before they are loaded.
 
     Raises:
         IntegrityError: as `bulk_load.load` does.
         InvalidRows: the checker found rows that break a rule.
     """
     total = Checksum()
-    with ahead(_row_lines(rows, checker), _AHEAD) as batches:
-        for batch in batches:
-            with references_held(connection, batch, into):
-                bulk_load.load(connection, batch, into)
-            total += batch.checksum
+    with ahead(_row_lines(rows, checker), _AHEAD) as parts:
+        for part in parts:
+            with references_held(connection, part, into):
+                bulk_load.load(connection, part, into)
+            total += part.checksum
     return total
 
 
@@ -54,5 +56,5 @@ def _row_lines(rows: AvroRows, checker: Checker | None) -> Iterator[RowLines]:
     while some := list(islice(chunks, _TOGETHER)):
         if checker is not None:
             for chunk in some:
-                checker.take(chunk)
+                checker.add(chunk)
         yield to_lines(rows.table, [row for chunk in some for row in chunk.values]).ready()

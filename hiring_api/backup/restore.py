@@ -1,7 +1,7 @@
-"""Files -> tables, in one transaction: afterwards a table holds what it should, or what it held before.
+"""Restore tables from files in one transaction: all of it is done, or nothing.
 
-Rows for an empty table go straight into it. Else they go into a temporary table beside it first, and only
-the difference is written: rows that others refer to stay where they are, and readers wait for nothing.
+Rows for an empty table are loaded into it at once. For any other table they are loaded into a temporary
+table, and then only the difference is written: rows that others refer to stay, and readers are not blocked.
 """
 
 from __future__ import annotations
@@ -43,9 +43,9 @@ MODES: Final = ("replace", "merge")
 
 @dataclass(frozen=True, slots=True)
 class RestoreReport:
-    """What a restore did to a table, or in a dry run would do. Numbers of rows; `received` is the file's.
+    """What a restore did to a table, or what it would do (dry run), in numbers of rows.
 
-    `kept` names the stored backup of what was replaced.
+    `received` is the number of rows in the file; `kept` names the backup of the rows that were replaced.
     """
 
     table: str
@@ -62,7 +62,7 @@ class RestoreReport:
     kept: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The report as users see it."""
+        """Return the report as users see it."""
         return asdict(self)
 
 
@@ -74,7 +74,7 @@ def restore(
     dry_run: bool = False,
     keeping: Keeping | None = None,
 ) -> list[RestoreReport]:
-    """Brings the files' rows into their tables; the reports in the order of the files.
+    """Restore the tables of the files; return a report for each file, in their order.
 
     An empty database gets its schema first.
 
@@ -82,54 +82,56 @@ def restore(
         engine: the database.
         files: one for each table, parents before the tables that refer to them.
         mode: `replace` leaves exactly the files' rows, `merge` keeps the other rows too.
-        dry_run: everything is validated and counted, nothing is written.
-        keeping: called with the tables before rows of them are replaced; it keeps them and yields the name.
+        dry_run: validate and count everything, write nothing.
+        keeping: called with the tables before their rows are replaced; a context manager that keeps a backup
+            of them and yields its name.
 
     Raises:
         InvalidFile: a file is damaged.
         InvalidRows: rows break a row rule.
-        Conflict: references do not resolve, or rows that must go are still needed.
+        Conflict: references do not exist, or rows that would be deleted are still referred to.
         Busy: another restore is under way, or others wrote the same rows meanwhile.
         DatabaseUnavailable: nothing was committed.
         StorageFull: nothing was committed.
-        Unproven: what would be stored is not what the files have; nothing was committed.
+        Unproven: the stored rows differ from those of the files; nothing was committed.
     """
     with named_lock(engine, "restore") as held:
         if not held:
             raise Busy("another restore is under way: try again when it is done")
         if dry_run:
-            return _carefully(engine, [check(file) for file in files], mode, dry_run=True)
+            return _restore_checked(engine, [check(file) for file in files], mode, dry_run=True)
         schema.make(engine)
-        reports = _into_empty(engine, files, mode) or _into_full(engine, files, mode, keeping)
+        reports = _restore_empty(engine, files, mode) or _restore_over(engine, files, mode, keeping)
         # After the commit: on MySQL it would be one
         replenish(engine, [file.table for file in files])
     return reports
 
 
-def _into_full(
+def _restore_over(
     engine: Engine, files: Sequence[AvroRows], mode: Mode, keeping: Keeping | None
 ) -> list[RestoreReport]:
     checked = [check(file) for file in files]
     if mode == "merge" or keeping is None:
-        return _carefully(engine, checked, mode, dry_run=False)
+        return _restore_checked(engine, checked, mode, dry_run=False)
     with keeping([file.table for file in checked]) as name:
-        reports = _carefully(engine, checked, mode, dry_run=False)
+        reports = _restore_checked(engine, checked, mode, dry_run=False)
     return [replace(report, kept=name) for report in reports]
 
 
-def _carefully(engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool) -> list[RestoreReport]:
+def _restore_checked(
+    engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool
+) -> list[RestoreReport]:
     try:
         return transaction(engine, lambda connection: _restore(connection, files, mode, dry_run=dry_run))
     except IntegrityError:
         raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
 
 
-def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[RestoreReport] | None:
-    """Loads backups of ours straight into empty tables; None where that cannot be, and nothing was done.
+def _restore_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[RestoreReport] | None:
+    """Load backups of ours into empty tables; return None if that is not possible, and nothing was done.
 
-    Their checksum proves that the bytes are those saved before a row is written; so the rows may be validated
-    while they are loaded, which halves the time. Should one be wrong nevertheless, nothing is kept, and the
-    careful way says which.
+    Their checksums are verified before a row is written. So the rows can be validated while they are loaded,
+    which halves the time. If one is invalid nevertheless, all is undone, and the slow way says which.
     """
     if not all(file.content for file in files):
         return None
@@ -139,7 +141,7 @@ def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[R
     def work(connection: Connection) -> list[RestoreReport] | None:
         if any(dialect_of(connection).lock_tables(connection, [file.table for file in files])):
             return None
-        return [_report(_loaded(connection, file), mode, dry_run=False) for file in files]
+        return [_report(_load_empty(connection, file), mode, dry_run=False) for file in files]
 
     try:
         return transaction(engine, work)
@@ -147,18 +149,22 @@ def _into_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[R
         return None
 
 
-def _loaded(connection: Connection, rows: AvroRows) -> _Target:
+def _load_empty(connection: Connection, rows: AvroRows) -> _Target:
     checker = Checker(rows)
     total = fill(connection, rows, rows.table, checker)
-    target = _Target(checker.done(), before=0, total=total)
+    target = _Target(checker.result(), before=0, total=total)
     target.done["inserted"] = total.rows
-    _prove(connection, target, "replace")
+    _require_stored(connection, target, "replace")
     return target
 
 
 @dataclass(slots=True)
 class _Target:
-    """A table being restored: its file, the rows it had, and where the new ones wait (None: nowhere)."""
+    """A table that is being restored.
+
+    `before` is the number of its rows before; `stage` the temporary table that holds the file's rows, None if
+    they go directly into the table. `done` counts rows by outcome; `total` is the checksum of the rows.
+    """
 
     file: Checked
     before: int
@@ -201,7 +207,7 @@ def _count(connection: Connection, targets: Sequence[_Target], mode: Mode) -> No
 
 
 def _write(connection: Connection, targets: Sequence[_Target], mode: Mode) -> None:
-    """New parents come before the children that need them, old ones go after those that needed them."""
+    """Insert parents before the rows that refer to them; delete them after those."""
     for target in targets:
         if target.stage is None:
             target.total = fill(connection, target.file.rows, target.table)
@@ -212,11 +218,15 @@ def _write(connection: Connection, targets: Sequence[_Target], mode: Mode) -> No
         if mode == "replace" and target.stage is not None:
             target.done.update(staging.remove(connection, target.table, target.stage))
     for target in targets:
-        _prove(connection, target, mode)
+        _require_stored(connection, target, mode)
 
 
-def _prove(connection: Connection, target: _Target, mode: Mode) -> None:
-    """Compares what is stored now with the file, before anybody else can see it; raises Unproven."""
+def _require_stored(connection: Connection, target: _Target, mode: Mode) -> None:
+    """Compare the table with the file before the commit.
+
+    Raises:
+        Unproven: they differ.
+    """
     where = None
     if mode == "merge" and target.stage is not None:
         where = target.table.c.id.in_(select(target.stage.c.id))
@@ -226,7 +236,7 @@ def _prove(connection: Connection, target: _Target, mode: Mode) -> None:
 
 
 def _drop(connection: Connection, targets: Sequence[_Target]) -> None:
-    # A lost connection has dropped them already
+    # The server drops temporary tables itself when the connection is lost
     with suppress(DBAPIError):
         for target in targets:
             if target.stage is not None:

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from hiring_api.database.identity import Database
 
-    from .backup import Tell
     from .catalogue import KeptBackup
+    from .export import Tell
     from .file_store import Store
 
 log = logging.getLogger(__name__)

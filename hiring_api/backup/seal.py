@@ -1,11 +1,12 @@
 """The seal of a zip that we wrote: a comment at its end with the SHA-256 of every byte before it.
 
-Each entry of a zip has a checksum, but not what is around the entries: names, times, offsets, and bytes
-before or behind it all could change unnoticed. Other programs show the comment or take no notice of it.
+A zip has a checksum for each entry, but none for what is around the entries: names, times, offsets, and bytes
+before or after them could change unnoticed. Other programs show the comment or ignore it.
 """
 
 from __future__ import annotations
 
+import sys
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
@@ -19,24 +20,23 @@ _MARK: Final = b"hiring-api sha256 "
 _DIGITS: Final = 2 * sha256().digest_size
 EMPTY_SEAL: Final = _MARK + b"0" * _DIGITS
 _PIECE: Final = 1024 * 1024
-_END: Final = (
-    b"PK\x05\x06"  # of the record at the end of every zip; the length of the comment is its last field
-)
+# The record at the end of every zip (APPNOTE.TXT 4.3.16). Its last field is the length of the comment
+_END: Final = b"PK\x05\x06"
 _END_BYTES: Final = 22
 
 
 def seal(file: IO[bytes]) -> None:
-    """Fills in the seal of a whole zip whose comment is `EMPTY_SEAL`."""
+    """Write the seal of a complete zip in the place of `EMPTY_SEAL`, its comment."""
     size = file.seek(0, 2)
-    digest = _digest(file, size - _DIGITS)
+    digest = digest_of(file, size - _DIGITS)
     file.seek(size - _DIGITS)
-    file.write(digest)
+    file.write(digest.encode())
 
 
 def require_intact(file: IO[bytes]) -> bytes:
-    """The record at the end of a zip that is as it was sealed, without the comment.
+    """Compare a zip with its seal; return the record at its end, without the comment.
 
-    A zip without a comment comes from another program, which sealed nothing.
+    A zip without a comment comes from another program, and has no seal.
 
     Raises:
         InvalidFile: bytes of it changed, are missing or were added; or it is no zip.
@@ -48,17 +48,17 @@ def require_intact(file: IO[bytes]) -> bytes:
     end = tail[:_END_BYTES] if sealed else tail[-_END_BYTES:]
     if not end.startswith(_END) or end[-2:] != (len(EMPTY_SEAL) if sealed else 0).to_bytes(2, "little"):
         raise InvalidFile(f"{NOT_READABLE}: it is no zip, or cut short, or has bytes behind its end")
-    if sealed and _digest(file, size - _DIGITS) != tail[-_DIGITS:]:
+    if sealed and digest_of(file, size - _DIGITS).encode() != tail[-_DIGITS:]:
         raise InvalidFile(f"{NOT_READABLE}: its bytes are not those that were saved")
     file.seek(0)
     return end
 
 
-def _digest(file: IO[bytes], size: int) -> bytes:
-    """The SHA-256 of the first `size` bytes, as hexadecimal digits."""
+def digest_of(file: IO[bytes], size: int = sys.maxsize) -> str:
+    """Return the SHA-256 of a file's first `size` bytes, of all by default, as hexadecimal digits."""
     digest = sha256()
     file.seek(0)
     while size and (piece := file.read(min(size, _PIECE))):
         digest.update(piece)
         size -= len(piece)
-    return digest.hexdigest().encode()
+    return digest.hexdigest()

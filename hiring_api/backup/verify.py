@@ -1,4 +1,4 @@
-"""Whether a backup would restore, without restoring it."""
+"""Find out if a backup can be restored, without restoring it."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ LEVELS: Final = ("checksum", "decode", "restore")
 
 
 def verify(engine: Engine | None, files: Sequence[AvroRows], level: Level) -> dict[str, int]:
-    """The number of rows of each table.
+    """Verify the files of a backup; return the number of rows of each table, by its name.
 
     Args:
-        engine: the database whose scratch tables are used; needed for `restore` alone.
-        files: parents before the tables that refer to them.
+        engine: a database in which temporary tables may be created; only the level `restore` needs it.
+        files: a file for each table, parents before the tables that refer to them.
         level: `checksum` compares bytes with checksums; `decode` also validates every row and checks that
-            references within the files resolve; `restore` also loads the rows into temporary tables and
+            references between the files exist; `restore` also loads the rows into temporary tables and
             compares what is stored.
 
     Raises:
-        InvalidFile: a file is damaged, or the rows come back differently.
+        InvalidFile: a file is damaged, or the database returns other rows than it was given.
         InvalidRows: rows break a row rule.
-        Conflict: references between the files do not resolve.
+        Conflict: references between the files do not exist.
     """
     for file in files:
         file.verify()
@@ -46,16 +46,20 @@ def verify(engine: Engine | None, files: Sequence[AvroRows], level: Level) -> di
     if level == "restore":
         if engine is None:
             raise ValueError("the level restore needs a database")
-        transaction(engine, lambda connection: _try(connection, checked))
+        transaction(engine, lambda connection: _load_temporarily(connection, checked))
     return {file.table.name: len(file.ids) for file in checked}
 
 
 def require_whole(files: Sequence[Checked]) -> None:
-    """References to tables among the files resolve there; raises Conflict."""
+    """Require references to tables among the files to exist there.
+
+    Raises:
+        Conflict: some do not.
+    """
     require_references(None, files, replace=True)
 
 
-def _try(connection: Connection, files: Sequence[Checked]) -> None:
+def _load_temporarily(connection: Connection, files: Sequence[Checked]) -> None:
     for file in files:
         stage = staging.create(connection, file.table)
         try:

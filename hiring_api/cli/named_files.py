@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from hiring_api.avro.reader import AvroRows, table_of
 from hiring_api.backup import catalogue
-from hiring_api.backup.archive import manifest_of, open_archive, tables_in
+from hiring_api.backup.archive import open_archive, read_manifest, tables_in
 from hiring_api.backup.file_store import open_store
 
 from .arguments import NEWEST
@@ -62,5 +62,5 @@ def opened(
             yield NamedFile(name, [AvroRows(file, table_of(file, path.name), ignore_extra=tolerant)])
             return
         with open_archive(file, tables_in(file), ignore_extra=tolerant) as files:
-            manifest = manifest_of(file)
+            manifest = read_manifest(file)
             yield NamedFile(name, files, None, manifest.get("time"), manifest.get("database"))
