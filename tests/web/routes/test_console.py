@@ -1,44 +1,82 @@
 """The page for people, and the documentation."""
 
+import html
+import json
 import re
+from pathlib import Path
 
 import pytest
 
+from hiring_api.web.routes import console
 
-def test_the_console_lists_the_tables_and_takes_nothing_from_other_sites(client):
+SCRIPTS = sorted(path.name for path in (Path(console.__file__).parents[1] / "console").glob("*.js"))
+
+
+def test_the_console_knows_the_tables_and_takes_nothing_from_other_sites(client):
     page = client.get("/")
     assert (page.status_code, page.mimetype) == (200, "text/html")
-    assert "default-src 'none'" in page.headers["Content-Security-Policy"]
-    assert re.findall(r'data-list="/(\w+)\?limit=20"', page.text) == [
-        "departments",
-        "jobs",
-        "employees",
-        "rejects",
+    policy = page.headers["Content-Security-Policy"]
+    assert "default-src 'none'; script-src 'self'; style-src 'self';" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert not re.search(r"<script(?![^>]* src=)|<style| style=| on\w+=", page.text)
+    declared = json.loads(html.unescape(re.search(r'data-tables="([^"]*)"', page.text)[1]))
+    assert [table["resource"] for table in declared] == ["departments", "jobs", "employees"]
+    assert [table["label"] for table in declared] == ["department", "job", "name"]
+    assert [column["filters"] for column in declared[2]["columns"] if column["filters"]] == [
+        {"from": "hired_from", "until": "hired_until"},
+        {"eq": "department_id"},
+        {"eq": "job_id"},
     ]
     sources = re.findall(r'(?:src|href)="([^"#]+)"', page.text)
     assert sources
     assert not [source for source in sources if not source.startswith(("/", "data:"))]
 
 
-def test_what_the_page_names_is_there(client):
-    page = client.get("/").text
-    for source in re.findall(r'(?:src|href)="(/console[^"]+)"', page):
+def test_what_the_page_and_its_scripts_name_is_there(client):
+    named = re.findall(r'(?:src|href)="(/console[^"]+)"', client.get("/").text)
+    named += [
+        f"/console/{name}"
+        for script in SCRIPTS
+        for name in re.findall(r'from "\./([^"]+)"', client.get(f"/console/{script}").text)
+    ]
+    assert {name.removeprefix("/console/") for name in named} == {*SCRIPTS, "console.css"}
+    types = {".js": "text/javascript", ".css": "text/css"}
+    for source in named:
         with client.get(source) as answer:
-            assert answer.status_code == 200
+            assert (answer.status_code, answer.mimetype) == (200, types[Path(source).suffix])
+
+
+@pytest.mark.parametrize(
+    "name", ["none.js", "console.html", "__init__.py", "..", "%2e%2e%2fapp.py", ".css", "%00.js"]
+)
+def test_the_console_gives_no_other_file(client, name):
+    assert client.get(f"/console/{name}").status_code == 404
+
+
+def test_a_script_comes_as_nothing_else(client):
+    assert client.get("/console/main.js", headers={"Accept": "text/css"}).status_code == 406
 
 
 def test_the_console_needs_credentials(client):
     assert client.get("/", auth=None).status_code == 401
-    assert client.get("/console.js", auth=None).status_code == 401
+    assert client.get("/console/main.js", auth=None).status_code == 401
+
+
+def test_no_script_makes_markup_of_text(client):
+    for script in SCRIPTS:
+        text = client.get(f"/console/{script}").text
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\b", text), script
 
 
 def test_the_page_works_at_an_address_with_credentials_in_it(client):
     """Chromium, Firefox: fetch refuses addresses that include a password, as relative ones then would."""
-    script = client.get("/console.js").text
-    calls = re.findall(r"fetch\((\w+)", script)
+    calls = [
+        call
+        for script in SCRIPTS
+        for call in re.findall(r"fetch\((.*)", client.get(f"/console/{script}").text)
+    ]
     assert calls
-    assert set(calls) == {"at"}
-    assert "return location.origin + path;" in script
+    assert [call for call in calls if not call.startswith("location.origin + ")] == []
 
 
 @pytest.mark.parametrize("path", ["/docs", "/docs/", "/docs/docs.js", "/docs/swagger-ui-bundle.js"])
