@@ -39,7 +39,8 @@ run: .local/venv/installed.txt  ## load the sample data into SQLite and serve th
 	@API_PORT="$(PORT)" exec $(RUN) -m hiring_api.cli.local
 
 .PHONY: test
-test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server (ARGS="-k name" for some)
+test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server, in a browser too (ARGS="-k name" for some)
+	@$(DEV) -m tests.chromium
 	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
 
 .PHONY: lint

@@ -180,16 +180,25 @@ def _free_port():
 
 
 def install():
-    """Installs MariaDB with apt-get, as root or where sudo asks for no password; True if that was done."""
+    """Installs MariaDB with apt-get; True if that was done."""
+    said = "No MySQL-family server is installed: installing MariaDB's programs with apt-get."
+    return apt_get([_PACKAGES, ["mariadb-server"]], said)
+
+
+def apt_get(choices, said):
+    """Installs packages, as root or where sudo asks for no password; True if that was done.
+
+    The first of `choices`, which are lists of packages, that can be installed is. `said` is told before.
+    """
     sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if shutil.which("apt-get") is None or (sudo and shutil.which("sudo") is None):
         return False
     if sudo and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode:
         return False
-    _say("No MySQL-family server is installed: installing MariaDB's programs with apt-get.")
+    _say(said)
     apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
     subprocess.run([*apt, "update"], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-    for packages in (_PACKAGES, ["mariadb-server"]):
+    for packages in choices:
         command = [*apt, "install", "-y", "--no-install-recommends", *packages]
         if not subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:
             return True

@@ -43,6 +43,12 @@ export function field(label, control, hint) {
   return el("div", { class: "field" }, el("label", { for: control.id }, label), control, about);
 }
 
+/** A checkbox before its label. */
+export function check(label, attributes = {}) {
+  const box = el("input", { type: "checkbox", id: unique("field"), ...attributes });
+  return { box, element: el("div", { class: "check" }, box, el("label", { for: box.id }, label)) };
+}
+
 /** A select of `[value, text]` pairs. */
 export function select(options, attributes = {}) {
   return el("select", attributes, options.map(([value, text]) => el("option", { value }, text)));
@@ -86,13 +92,28 @@ export function announce(text) {
   setTimeout(() => { announcer.textContent = text; }, 50); // an empty region first, or the same text is not read
 }
 
+let pending = null;
+
+/** Say something on top of the page that is gone to next. */
+export function tellThere(text) {
+  pending = text;
+}
+
+/** What `tellThere` left to say. */
+export function told() {
+  const texts = pending ? [pending] : [];
+  pending = null;
+  return texts;
+}
+
 /**
  * A table that becomes cards on a narrow screen.
  *
  * `columns` are `{name, cell(row), number}`; a cell is a text or an element. The first column is the heading of
- * its row. `caption` names the table; `foot` are the cells of a last row.
+ * its row. `caption` names the table; `foot` are the cells of a last row. A `compact` one has few short cells: it
+ * stays a table everywhere, and scrolls where it is long.
  */
-export function table(caption, columns, rows, { empty = "Nothing here.", foot = null, seen = false } = {}) {
+export function table(caption, columns, rows, { empty = "Nothing here.", foot = null, seen = false, compact = false } = {}) {
   if (!rows.length) return el("p", { class: "empty" }, empty);
   const cells = (values, total) => values.map((value, index) => el(
     index ? "td" : "th",
@@ -104,7 +125,7 @@ export function table(caption, columns, rows, { empty = "Nothing here.", foot = 
   // Roles are said, because browsers forget those of tables that are laid out as cards
   return el(
     "div",
-    { class: "list" },
+    compact ? { class: "list compact", tabindex: "0", role: "region", "aria-label": caption } : { class: "list" },
     el(
       "table",
       { role: "table" },

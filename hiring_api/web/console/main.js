@@ -8,7 +8,7 @@
 // `signal` is aborted when the page is left. A page changes its address by `go`.
 
 import { onTrouble } from "./api.js";
-import { announce, el, failure } from "./dom.js";
+import { announce, el, failure, told } from "./dom.js";
 import { follow } from "./address.js";
 import * as backups from "./backups.js";
 import * as metrics from "./metrics.js";
@@ -19,6 +19,7 @@ import * as upload from "./upload.js";
 
 const PAGES = { overview, metrics, tables, upload, rejects, backups };
 const main = document.getElementById("main");
+const notice = document.getElementById("notice");
 const trouble = document.getElementById("trouble");
 let left = new AbortController();
 let shown = null; // the path of the page that is shown
@@ -33,7 +34,8 @@ async function visit({ name, parts, query, path }) {
   const { signal } = left;
   [shown, update] = [path, null];
   trouble.replaceChildren();
-  document.title = `${page.title(parts)} – Hiring`;
+  notice.replaceChildren(...told());
+  document.title = `${page.title(parts)} · Hiring`;
   for (const link of document.querySelectorAll("nav a")) {
     const here = link.getAttribute("href") === `#/${PAGES[name] ? name : "overview"}`;
     if (here) link.setAttribute("aria-current", "page");
@@ -43,21 +45,27 @@ async function visit({ name, parts, query, path }) {
   main.replaceChildren(place);
   const begun = attempt(async () => {
     const found = await page.show(place, { parts, query, signal });
-    if (!signal.aborted) update = found ?? null;
+    if (signal.aborted) return;
+    update = found ?? null;
   }, place, signal);
-  if (!first) (place.querySelector("h1") ?? main).focus();
+  const focus = () => (place.querySelector("h1") ?? main).focus();
+  if (!first) focus();
   window.scrollTo(0, 0);
-  return begun;
+  await begun;
+  if (!first && !signal.aborted && document.activeElement === main) focus();
 }
 
 /** Run what a page does, and say in the page what goes wrong. */
 async function attempt(work, place = main.firstElementChild, signal = left.signal) {
   for (const old of place.querySelectorAll(":scope > .failure")) old.remove();
+  place.setAttribute("aria-busy", "true");
   try {
     await work();
   } catch (error) {
     if (signal.aborted || error.name === "AbortError") return;
     place.append(failure(error, () => { shown = null; follow(visit); }));
+  } finally {
+    place.removeAttribute("aria-busy");
   }
 }
 
@@ -66,6 +74,7 @@ function wait(problem, seconds, signal) {
   if (problem === null) {
     if (trouble.childElementCount) {
       trouble.replaceChildren();
+  notice.replaceChildren(...told());
       announce("The API answers again.");
     }
     return Promise.resolve();

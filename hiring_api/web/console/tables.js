@@ -1,33 +1,130 @@
-// The rows of the tables.
+// The rows of the tables: a list with filters, and the way to each row.
 
-import { get, withQuery } from "./api.js";
-import { address } from "./address.js";
-import { el, heading, table } from "./dom.js";
+import { call, get, send, withQuery } from "./api.js";
+import { address, go } from "./address.js";
+import { announce, ask, button, count, el, field, heading, instant, save, select, table, tellThere } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
+import { forget, namesFor } from "./names.js";
+import { labelOf, rowForm } from "./rowform.js";
+import * as row from "./row.js";
 
-export const title = ([resource]) => words(declared(resource)?.resource ?? TABLES[0].resource);
+const ROWS = 50; // a page
+const trails = new Map(); // where the pages before this one begin, by what is listed
+
+export function title(parts) {
+  return parts.length > 1 ? row.title(parts) : words((declared(parts[0]) ?? TABLES[0]).resource);
+}
 
 export async function show(place, { parts, query, signal }) {
-  const { resource, columns } = declared(parts[0]) ?? TABLES[0];
+  const declaration = declared(parts[0]) ?? TABLES[0];
+  if (parts.length > 1) return row.show(place, declaration, parts[1], signal);
+  const { resource } = declaration;
+  const names = await namesFor(declaration, signal);
+  const filters = filterForm(declaration, names);
   const list = el("div", {});
+  let chosen = {};
+  const csv = async () => {
+    const answer = await call(withQuery(`/${resource}`, chosen), { accept: "text/csv", signal });
+    save(await answer.blob(), `${resource}.csv`);
+  };
   place.append(
-    heading(words(resource)),
+    heading(words(resource), button("CSV", csv), button("Add a row", () => add(declaration, names), { class: "main" })),
     el("nav", { class: "tabs", "aria-label": "Tables" }, TABLES.map((other) => el("a", {
-      href: address("tables", [other.resource]), "aria-current": other.resource === resource && "page",
+      href: address("tables", [other.resource]), "aria-current": other === declaration && "page",
     }, words(other.resource)))),
-    list,
+    filters.element, list,
   );
   const update = async (state) => {
-    const page = await get(withQuery(`/${resource}`, { limit: 50, after: state.get("after") }), { signal });
-    const shown = columns.map(({ name, kind }) => ({
-      name: words(name), cell: (row) => String(row[name]), number: kind === "id",
-    }));
-    list.replaceChildren(table(words(resource), shown, page.items, { empty: "No rows." }));
-    if (page.next) {
-      const after = new URL(page.next, location.origin).searchParams.get("after");
-      list.append(el("p", {}, el("a", { class: "button", href: address("tables", [resource], { after }) }, "Next")));
-    }
+    chosen = filters.read(state);
+    const after = state.get("after");
+    const page = await get(withQuery(`/${resource}`, { ...chosen, limit: ROWS, after }), { signal });
+    list.replaceChildren(rows(declaration, names, page.items), pages(resource, chosen, after, page));
+    announce(told(page, resource));
   };
   await update(query);
   return update;
+}
+
+function rows(declaration, names, items) {
+  const { resource, columns, label } = declaration;
+  const cell = ({ name, kind, refers_to: parent }) => (item) => {
+    const value = item[name];
+    if (name === label) return el("a", { href: address("tables", [resource, item.id]) }, String(value));
+    if (kind === "instant") return instant(value);
+    return parent ? names[name].get(value) ?? `${parent} ${value}` : String(value);
+  };
+  return table(words(resource), columns.map((column) => ({ name: labelOf(column), cell: cell(column) })), items,
+    { empty: "No row is like that." });
+}
+
+/** How many there are, and links to the pages before and after. */
+function pages(resource, chosen, after, page) {
+  const key = withQuery(resource, chosen);
+  const trail = trails.get(key) ?? [];
+  const there = (from) => address("tables", [resource], { ...chosen, after: from });
+  const next = page.next && new URL(page.next, location.origin).searchParams.get("after");
+  const index = trail.indexOf(after);
+  const before = index > 0 ? trail[index - 1] : null; // null is the first page
+  if (next) trails.set(key, [...(after ? [...trail.slice(0, index < 0 ? trail.length : index), after] : []), next]);
+  return el("div", { class: "pages" },
+    el("span", {}, told(page, resource)),
+    el("span", { class: "actions" },
+      after && el("a", { class: "button", href: there(before) }, index < 0 ? "First page" : "Previous"),
+      next && el("a", { class: "button", href: there(next) }, "Next")));
+}
+
+function told({ items, total }, resource) {
+  if (total === undefined) return `${count(items.length, "row")} here`;
+  return `${count(items.length, "row")} of ${count(total, resource.replace(/s$/, ""), resource)}`;
+}
+
+/** Controls for what a table is filtered by; `read` puts the address into them. */
+function filterForm({ resource, columns }, names) {
+  const controls = columns.flatMap((column) => Object.entries(column.filters).map(([operator, name]) => ({
+    name,
+    label: operator === "eq" ? labelOf(column) : words(name),
+    control: operator !== "eq" ? el("input", { type: "date", name }) : chooser(column, name, names),
+  })));
+  const element = el("form", { class: "choices", hidden: !controls.length, on: { submit: (event) => event.preventDefault() } },
+    controls.map(({ label, control }) => field(label, control)));
+  element.addEventListener("change", () => {
+    if (element.reportValidity()) go(address("tables", [resource], Object.fromEntries(new FormData(element))));
+  });
+  const read = (state) => {
+    for (const { name, control } of controls) control.value = state.get(name) ?? "";
+    return Object.fromEntries(controls.map(({ name }) => [name, state.get(name)]).filter(([, value]) => value));
+  };
+  return { element, read };
+}
+
+function chooser(column, name, names) {
+  const known = names[column.name];
+  if (!known?.size) return el("input", { type: "number", min: 1, name });
+  const sorted = [...known].sort(([, one], [, other]) => one.localeCompare(other));
+  return select([["", "All"], ...sorted], { name });
+}
+
+async function add(declaration, names) {
+  const form = rowForm(declaration, {}, names, { withId: true });
+  // Kept while the dialog is open, so that a second try after no answer adds no second row
+  let key = crypto.randomUUID?.() ?? String(Math.random());
+  let sent = "";
+  let id = null;
+  const work = async () => {
+    const values = form.read();
+    if (sent && sent !== JSON.stringify(values)) key = `${key}-`;
+    sent = JSON.stringify(values);
+    const { body } = await send("POST", `/${declaration.resource}`, [values], { headers: { "Idempotency-Key": key } });
+    const [result] = body.results;
+    if (result.status === "failed") {
+      const error = new Error("This row was refused.");
+      form.mark(Object.assign(error, { errors: result.errors }));
+      throw new DOMException("the form says it", "AbortError");
+    }
+    id = result.id;
+  };
+  if (!await ask(`Add to ${declaration.resource}`, form.element, { confirm: "Add", work })) return;
+  forget(declaration.resource);
+  tellThere("The row was added.");
+  go(address("tables", [declaration.resource, id]));
 }
