@@ -3,10 +3,12 @@
 import sys
 
 try:  # a Ctrl-C is no traceback from the first import on, and the imports take half a second
+    from hiring_api.system.output import exit_status
+
     from .main import main
 except KeyboardInterrupt:
     sys.stderr.write("migration_job: stopped before it began\n")
     sys.exit(130)
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

@@ -21,6 +21,7 @@ exit status:
   2  wrong usage: arguments or settings that can never work
   3  more rejects than --max-rejects allows; nothing of that table was kept
 130  stopped by Ctrl-C or SIGTERM; running it again goes on where it was
+141  nobody read the output to its end; the files are loaded
 
 settings are environment variables: DATABASE_URL or MYSQL_HOST and the like, CSV_SOURCE, REJECTS_DIR
 """

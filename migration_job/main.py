@@ -68,6 +68,8 @@ def _print_results(
     try:
         if results:
             _print(summary(results, dry_run=job.dry_run), sys.stderr if report == _STDOUT else sys.stdout)
+    except BrokenPipeError:
+        pass  # nobody reads it any more: `output.exit_status` ends the program when the report is written
     except OSError as refused:
         status = _fail(f"the summary cannot be written: {refused.strerror}", status or FAILED)
     if report is None:
@@ -78,6 +80,8 @@ def _print_results(
             _print(text, sys.stdout)
         else:
             Path(report).write_text(text, encoding="utf-8")
+    except BrokenPipeError:
+        pass
     except OSError as refused:
         what = "the report" if report == _STDOUT else report
         return _fail(f"{what} cannot be written: {refused.strerror}", status or FAILED)

@@ -19,6 +19,7 @@ _STATUSES: Final = """exit status:
   4  the rows do not fit what is in the database, or are another database's; nothing was changed
   5  another restore is under way: try again later
 130  interrupted; nothing was changed
+141  nobody read the output to its end, as in … | head -1; what was asked for is done
 """
 NEWEST: Final = "newest"
 _FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest that was asked for"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,7 +20,7 @@ from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import DatabaseUnavailable, NotFound
 from hiring_api.model.tables import resource, tables
-from hiring_api.settings import SettingsError, read_settings
+from hiring_api.settings import read_settings
 from hiring_api.system.output import bar, on_terminal, show
 
 from .confirm import confirm
@@ -133,20 +133,7 @@ def list_backups(options: argparse.Namespace) -> None:
 
 
 def serve(_options: argparse.Namespace) -> None:
-    """Replace this process by gunicorn. A database file must exist: a request would make an empty one.
-
-    Raises:
-        DatabaseUnavailable: it is not.
-    """
-    with suppress(SettingsError):  # gunicorn's configuration says what is wrong with the settings
-        settings = read_settings()
-        settings.credentials()
-        url = settings.database_url
-        if not dialect_of(url).may_exist(url):
-            raise DatabaseUnavailable(
-                f"there is no database {url.database}: DATABASE_URL names the one to serve; "
-                "`python -m hiring_api migrate` makes an empty one, the migration job one with rows"
-            )
+    """Replace this process by gunicorn, whose configuration says what is wrong with the settings."""
     os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606  # Ctrl-C is its alone
 
 

@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    except BrokenPipeError:  # nobody reads the output any more: `output.exit_status` ends the program
+        raise
     except (OSError, SQLAlchemyError) as error:
         what = getattr(error, "filename", None) or type(error).__name__
         print(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}", file=sys.stderr)

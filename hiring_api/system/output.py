@@ -15,6 +15,31 @@ if TYPE_CHECKING:
 
 
 _MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
+_PIPE_CLOSED: Final = 141  # what a shell says of a program that SIGPIPE ended: 128 + 13
+
+
+def exit_status(main: Callable[[], int]) -> int:
+    """Run a program's `main`, write out all that it printed, and return its exit status.
+
+    If nobody reads the output any more, as in `… | head -1`, the program ends as other Unix programs do:
+    without a word, with the status 141. SIGPIPE itself stays ignored, since it would also end the program
+    when the connection to a database is lost.
+    """
+    status = 0
+    try:
+        try:
+            status = main()
+        finally:
+            print(end="", flush=True)
+    except OSError as error:
+        # Python tries to write the rest when it ends: that must not fail again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):
+            return _PIPE_CLOSED
+        if not status:
+            print(f"standard output: {error.strerror}", file=sys.stderr)
+        return status or 1
+    return status
 
 
 def show(lines: list[dict[str, Any]], items: list[dict[str, Any]], *, as_json: bool) -> None:

@@ -309,17 +309,7 @@ def test_commands_that_read_never_make_a_database(filled, elsewhere, capsys, arg
     assert list(path.parent.iterdir()) == []
 
 
-def test_without_a_database_nothing_is_served_and_none_is_made(filled, elsewhere, capsys, monkeypatch):
-    path = elsewhere()
-    monkeypatch.setenv("API_USER", "ana")
-    monkeypatch.setenv("API_PASS", "secret")
-    monkeypatch.setattr(os, "execv", lambda *_: pytest.fail("it serves"))
-    assert main(["serve"]) == 1
-    told = f"there is no database {path}: DATABASE_URL names the one to serve; "
-    made = "`python -m hiring_api migrate` makes an empty one, the migration job one with rows"
-    assert capsys.readouterr() == ("", f"{told}{made}\n")
-    assert list(path.parent.iterdir()) == []
-    assert main(["migrate"]) == 0
+def test_serve_becomes_gunicorn(filled, monkeypatch):
     served = []
     monkeypatch.setattr(os, "execv", lambda *arguments: served.append(arguments))
     assert main(["serve"]) == 0

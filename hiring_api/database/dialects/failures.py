@@ -7,7 +7,8 @@ from typing import Final
 from hiring_api.errors import DatabaseUnavailable, StorageFull
 
 NO_SCHEMA: Final = (
-    "the database's schema is not up to date: run the migration job, or python -m hiring_api migrate"
+    "the database's schema is missing or of another version: run the migration job, or "
+    "python -m hiring_api migrate, which bring it up to date or say why they cannot and what to do"
 )
 
 

@@ -1,7 +1,8 @@
 """How gunicorn serves the API: `gunicorn -c python:hiring_api.web.server.gunicorn_config`.
 
-Wrong settings end it here, before a worker starts, with one sentence. Without a reverse proxy of its own
-machine in front, nobody's `X-Forwarded-…` headers are believed (gunicorn's default).
+Wrong settings end it here, before a worker starts, with one sentence. So does a database file that does not
+exist: a request would make an empty one. Without a reverse proxy of its own machine in front, nobody's
+`X-Forwarded-…` headers are believed (gunicorn's default).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import resource
 import sys
 from typing import Any
 
+from hiring_api.database.dialects import dialect_of
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.system.temp_files import ScratchFolder
 
@@ -21,6 +23,12 @@ try:
     _user, _password = _settings.credentials()
 except SettingsError as error:
     sys.exit(f"The hiring API does not start: {error}")
+_url = _settings.database_url
+if not dialect_of(_url).may_exist(_url):
+    sys.exit(
+        f"The hiring API does not start: there is no database {_url.database}: DATABASE_URL names the one to "
+        "serve; `python -m hiring_api migrate` makes an empty one, the migration job one with rows"
+    )
 
 wsgi_app = "hiring_api.web.app:create_app()"
 _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host

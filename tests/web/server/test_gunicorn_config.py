@@ -12,6 +12,7 @@ from http.client import HTTPConnection
 
 import pytest
 
+from hiring_api.cli import commands
 from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
 from hiring_api.settings import read_settings
@@ -49,6 +50,22 @@ def test_wrong_settings_end_it_with_one_sentence(root, tmp_path, values, sentenc
     )
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"The hiring API does not start: {sentence}\n"
+
+
+@pytest.mark.parametrize("command", [GUNICORN, [sys.executable, *commands.GUNICORN]])
+def test_without_a_database_file_nothing_is_served_and_none_is_made(root, tmp_path, command):
+    path = tmp_path / "none" / "hiring.db"
+    path.parent.mkdir()
+    values = {"API_USER": "u", "API_PASS": "p", "DATABASE_URL": f"sqlite:///{path}"}
+    ended = subprocess.run(
+        command, env=environment(root, **values), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    told = (
+        f"The hiring API does not start: there is no database {path}: DATABASE_URL names the one to serve; "
+    )
+    made = "`python -m hiring_api migrate` makes an empty one, the migration job one with rows"
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", f"{told}{made}\n")
+    assert list(path.parent.iterdir()) == []
 
 
 @contextmanager
