@@ -16,7 +16,9 @@ from hiring_api.queries.metrics import QUARTERS
 from hiring_api.web.media_types import SVG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
+
+    from hiring_api.queries.metrics import AboveMean, Period
 
 _COLORS: Final = ("#12355b", "#7fb7be", "#8c3b0c", "#f2b84b")
 _TEXT_COLORS: Final = ("#ffffff", "#1d2b33", "#ffffff", "#1d2b33")  # of a figure on each of them
@@ -79,25 +81,28 @@ class _Bar:
         return self.parts[-1].x + self.parts[-1].width if self.parts else float(_NAMES_WIDTH)
 
 
-def by_quarter(rows: Iterable[dict[str, Any]], year: int) -> Response:
-    """A bar for each department, its quarters one behind the other."""
-    hires: dict[str, list[int]] = {}
-    for row in rows:
-        sums = hires.setdefault(row["department"], [0] * len(QUARTERS))
-        for index, quarter in enumerate(QUARTERS):
-            sums[index] += row[quarter]
-    if not hires:
-        return _sentence(f"Nobody was hired in {year}")
-    title = f"Hired in {year}, by department and quarter"
-    return draw(Chart(title, list(hires.items()), [quarter.upper() for quarter in QUARTERS]))
-
-
-def above_mean(rows: Sequence[dict[str, Any]], year: int) -> Response:
-    """A bar for each department, most hires on top."""
+def by_quarter(rows: Sequence[dict[str, Any]], period: Period, *, by_job: bool) -> Response:
+    """A bar for each department, its quarters one behind the other; or for each job of one department."""
     if not rows:
-        return _sentence(f"No department hired more than the mean in {year}")
-    title = f"Departments that hired more than the mean in {year}"
-    return draw(Chart(title, [(row["department"], [row["hired"]]) for row in rows]))
+        return _sentence(f"Nobody was hired {period}")
+    what = "job" if by_job else "department"
+    sums: dict[int, tuple[str, list[int]]] = {}
+    for row in rows:
+        _, hires = sums.setdefault(row[f"{what}_id"], (row[what], [0] * len(QUARTERS)))
+        for index, quarter in enumerate(QUARTERS):
+            hires[index] += row[quarter]
+    hired = f"Hired for {rows[0]['department']}" if by_job else "Hired"
+    title = f"{hired} {period}, by {what} and quarter"
+    return draw(Chart(title, list(sums.values()), [quarter.upper() for quarter in QUARTERS]))
+
+
+def above_mean(found: AboveMean, period: Period) -> Response:
+    """A bar for each department, most hires on top, and a line for the mean."""
+    if not found.rows:
+        return _sentence(f"No department hired more than the mean {period}")
+    title = f"Departments that hired more than the mean {period}"
+    bars = [(row["department"], [row["hired"]]) for row in found.rows]
+    return draw(Chart(title, bars, mean=found.mean))
 
 
 def draw(chart: Chart) -> Response:

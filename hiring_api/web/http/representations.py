@@ -27,12 +27,19 @@ def link(path: str, parameters: dict[str, Any]) -> str:
     return f"{path}?{urlencode(parameters)}" if parameters else path
 
 
-def listing(items: list[dict[str, Any]], following: str | None = None, total: int | None = None) -> Response:
+def listing(
+    items: list[dict[str, Any]],
+    following: str | None = None,
+    total: int | None = None,
+    totals: dict[str, Any] | None = None,
+) -> Response:
     """Answer with a list as JSON, with the path of the next page in the body and in `Link` (RFC 8288).
 
-    `total` is how many there are on all pages, where that was asked for.
+    `total` is how many there are on all pages, where that was asked for; `totals` are sums of a metric.
     """
-    response = jsonify(items=items, next=following, **({} if total is None else {"total": total}))
+    more = {"total": total, "totals": totals}
+    given = {name: value for name, value in more.items() if value is not None}
+    response = jsonify(items=items, next=following, **given)
     if following is not None:
         response.headers["Link"] = f'<{following}>; rel="next"'
     return conditional(response)

@@ -2,66 +2,79 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hiring_api.database.transactions import snapshot
 from hiring_api.queries import metrics
+from hiring_api.queries.metrics import QUARTERS
 from hiring_api.web.http import charts
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import conditional, listing, table
 from hiring_api.web.media_types import CSV, JSON, SVG
-from hiring_api.web.schemas.metrics import AboveMeanSchema, QuartersSchema, list_of
+from hiring_api.web.schemas.metrics import (
+    AboveMeanSchema,
+    MeanSchema,
+    MetricQuery,
+    QuartersQuery,
+    QuartersSchema,
+    QuarterTotalsSchema,
+    list_of,
+)
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED
-from hiring_api.web.schemas.parameters import YearQuery
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import marshmallow
     from flask import Response
-    from sqlalchemy import Connection
 
-    Metric = Callable[[Connection, int], list[dict[str, Any]]]
-    Picture = Callable[[list[dict[str, Any]], int], Response]
+    from hiring_api.queries.metrics import Period
 
 routes = Routes("metrics", __name__, url_prefix="/metrics", description="What the stakeholders ask for")
 
 
 @routes.route("/hired-by-quarter")
-@routes.query(YearQuery, (JSON, CSV, SVG))
-@routes.response(200, list_of(QuartersSchema, "HiredByQuarterPage"))
+@routes.query(QuartersQuery, (JSON, CSV, SVG))
+@routes.response(200, list_of(QuartersSchema, QuarterTotalsSchema, "HiredByQuarterPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(operationId="hired_by_quarter")
-def hired_by_quarter(year: int) -> Response:
+def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) -> Response:
     """Hires of a year for each department and job, by quarter; by department, then job.
 
     JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Names sort
-    case-insensitively.
+    case-insensitively. Of a period of several years, `q1` has the hires of all their first quarters. With
+    `department_id` the picture has a bar for each job of the department.
     """
-    return _answer(metrics.hired_by_quarter, year, QuartersSchema, charts.by_quarter)
+    with snapshot(engine()) as connection:
+        rows = metrics.hired_by_quarter(connection, period, department_id)
+    if form() == SVG:
+        return conditional(charts.by_quarter(rows, period, by_job=department_id is not None))
+    pairs = ("department", "job")
+    names = [name for pair in pairs for name in ([f"{pair}_id", pair] if ids else [pair])]
+    names += QUARTERS
+    if form() == CSV:
+        return table(names, rows, CSV)
+    items = [{name: row[name] for name in names} for row in rows]
+    return listing(items, totals=metrics.totals(rows))
 
 
 @routes.route("/above-mean")
-@routes.query(YearQuery, (JSON, CSV, SVG))
-@routes.response(200, list_of(AboveMeanSchema, "AboveMeanPage"))
+@routes.query(MetricQuery, (JSON, CSV, SVG))
+@routes.response(200, list_of(AboveMeanSchema, MeanSchema, "AboveMeanPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(operationId="above_mean")
-def above_mean(year: int) -> Response:
+def above_mean(period: Period, department_id: int | None) -> Response:
     """The departments that hired more in a year than the mean over all departments, most first.
 
     JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Departments without hires
-    count for the mean.
+    count for the mean. `department_id` leaves one department of the list; the mean stays that over all.
     """
-    return _answer(metrics.above_mean, year, AboveMeanSchema, charts.above_mean)
-
-
-def _answer(metric: Metric, year: int, row: type[marshmallow.Schema], picture: Picture) -> Response:
     with snapshot(engine()) as connection:
-        rows = metric(connection, year)
+        found = metrics.above_mean(connection, period, department_id)
+    if form() == SVG:
+        return conditional(charts.above_mean(found, period))
     if form() == CSV:
-        return table(list(row().fields), rows, CSV)
-    return conditional(picture(rows, year)) if form() == SVG else listing(rows)
+        return table(list(AboveMeanSchema().fields), found.rows, CSV)
+    totals = {"mean": found.mean, "hired": found.hired, "departments": found.departments}
+    return listing(found.rows, totals=totals)

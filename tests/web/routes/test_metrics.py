@@ -37,6 +37,21 @@ ABOVE_MEAN = [  # of 7 / 5 = 1.4
     {"id": 4, "department": "General", "hired": 2},
 ]
 
+TOTALS = {
+    "hired": 7,
+    "q1": 2,
+    "q2": 2,
+    "q3": 1,
+    "q4": 2,
+    "departments": [
+        {"id": 4, "department": "General", "hired": 2, "q1": 0, "q2": 0, "q3": 1, "q4": 1},
+        {"id": 3, "department": "GIS Technical", "hired": 1, "q1": 0, "q2": 1, "q3": 0, "q4": 0},
+        {"id": 1, "department": "sales", "hired": 4, "q1": 2, "q2": 1, "q3": 0, "q4": 1},
+    ],
+}
+NO_HIRES = {"hired": 0, "q1": 0, "q2": 0, "q3": 0, "q4": 0, "departments": []}
+NO_MEAN = {"mean": 0, "hired": 0, "departments": 0}
+
 
 @pytest.fixture
 def hired(client):
@@ -51,15 +66,103 @@ def hired(client):
 
 @pytest.mark.parametrize("path", ["/metrics/hired-by-quarter", "/metrics/hired-by-quarter?year=2021"])
 def test_hires_are_counted_in_their_quarter_in_utc_and_sorted_without_regard_to_case(hired, path):
-    assert hired.get(path).json == {"items": BY_QUARTER, "next": None}
+    assert hired.get(path).json == {"items": BY_QUARTER, "next": None, "totals": TOTALS}
 
 
 def test_the_mean_is_over_all_departments_and_its_equals_are_not_above_it(hired):
-    assert hired.get("/metrics/above-mean").json == {"items": ABOVE_MEAN, "next": None}
-    # 2022: one hire, mean 0.2
-    assert hired.get("/metrics/above-mean?year=2022").json["items"] == [
-        {"id": 2, "department": "Sales", "hired": 1}
+    assert hired.get("/metrics/above-mean").json == {
+        "items": ABOVE_MEAN,
+        "next": None,
+        "totals": {"mean": 1.4, "hired": 7, "departments": 5},
+    }
+    assert hired.get("/metrics/above-mean?year=2022").json == {
+        "items": [{"id": 2, "department": "Sales", "hired": 1}],
+        "next": None,
+        "totals": {"mean": 0.2, "hired": 1, "departments": 5},
+    }
+
+
+def test_one_department_is_left_of_all_and_the_mean_stays_that_of_all(hired):
+    of_sales = hired.get("/metrics/hired-by-quarter?department_id=1").json
+    assert of_sales["items"] == BY_QUARTER[2:]
+    assert of_sales["totals"] == {**NO_HIRES, "hired": 4, "q1": 2, "q2": 1, "q4": 1} | {
+        "departments": TOTALS["departments"][2:]
+    }
+    assert hired.get("/metrics/above-mean?department_id=4").json == {
+        "items": ABOVE_MEAN[1:],
+        "next": None,
+        "totals": {"mean": 1.4, "hired": 7, "departments": 5},
+    }
+    assert hired.get("/metrics/above-mean?department_id=3").json["items"] == []
+
+
+def test_a_department_that_there_is_not_has_no_hires(hired):
+    found = hired.get("/metrics/hired-by-quarter?department_id=99").json
+    assert found == {"items": [], "next": None, "totals": NO_HIRES}
+    assert hired.get("/metrics/above-mean?department_id=99").json["items"] == []
+
+
+def test_rows_tell_ids_where_they_are_asked_for(hired):
+    found = hired.get("/metrics/hired-by-quarter?ids=true&department_id=4").json["items"]
+    assert found == [{**BY_QUARTER[0], "department_id": 4, "job_id": 1}]
+    asked = "/metrics/hired-by-quarter?ids=true&department_id=4"
+    assert hired.get(asked, headers={"Accept": "text/csv"}).text == (
+        "department_id,department,job_id,job,q1,q2,q3,q4\r\n4,General,1,Clerk,0,0,1,1\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("period", "hires"),
+    [
+        ("from=2021-01-01&until=2022-01-01", [2, 2, 1, 2]),
+        ("from=2020-12-31&until=2022-01-02", [3, 2, 1, 3]),
+        ("from=2020-10-01", [3, 2, 1, 3]),
+        ("from=2021-01-01T00:00:00.000001Z&until=2021-10-01", [1, 2, 1, 0]),
+        ("from=2021-10-01&until=2021-10-01T00:00:00.000001Z", [0, 0, 0, 1]),
+        ("until=2021-01-01", [0, 0, 0, 1]),
+        ("from=2021-03-31T23:59:59.999999Z&until=2021-04-01", [1, 0, 0, 0]),
+        ("from=2023-01-01&until=9999-12-31", [0, 0, 0, 0]),
+    ],
+)
+def test_hires_of_any_period_are_counted_in_the_quarter_of_their_year(hired, period, hires):
+    totals = hired.get(f"/metrics/hired-by-quarter?{period}").json["totals"]
+    assert [totals[quarter] for quarter in ("q1", "q2", "q3", "q4")] == hires
+    assert hired.get(f"/metrics/above-mean?{period}").json["totals"]["hired"] == sum(hires)
+
+
+@pytest.mark.parametrize("path", ["/metrics/hired-by-quarter", "/metrics/above-mean"])
+@pytest.mark.parametrize(
+    ("query", "field", "message"),
+    [
+        ("year=2021&from=2021-01-01", "from", "give either a year or a period, not both"),
+        ("until=2021-01-01&year=2021", "until", "give either a year or a period, not both"),
+        ("from=2021-01-01&until=2021-01-01", "until", "must be after from"),
+        ("from=2021-01-02&until=2021-01-01T23:59:59.999999Z", "until", "must be after from"),
+    ],
+)
+def test_a_period_that_is_none_is_refused(client, path, query, field, message):
+    answer = client.get(f"{path}?{query}")
+    assert (answer.status_code, answer.json["errors"]) == (422, [{"field": field, "message": message}])
+    assert answer.json["detail"] == f"query parameter {field}: {message}"
+
+
+def test_departments_of_one_name_are_told_apart(client):
+    client.post("/departments", json=[{"id": 1, "department": "Twin"}, {"id": 2, "department": "Twin"}])
+    client.post("/jobs", json=[{"id": 1, "job": "Twin"}, {"id": 2, "job": "Twin"}])
+    rows = [
+        {"name": "A", "department_id": department, "job_id": job, "datetime": "2021-01-01T00:00:00Z"}
+        for department, job in ((1, 1), (1, 2), (2, 1), (2, 1))
     ]
+    client.post("/employees", json=rows)
+    found = client.get("/metrics/hired-by-quarter?ids=true").json
+    assert [(row["department_id"], row["job_id"], row["q1"]) for row in found["items"]] == [
+        (1, 1, 1),
+        (1, 2, 1),
+        (2, 1, 2),
+    ]
+    assert [(row["id"], row["hired"]) for row in found["totals"]["departments"]] == [(1, 2), (2, 2)]
+    picture = ET.fromstring(client.get("/metrics/hired-by-quarter", headers={"Accept": "image/svg+xml"}).data)
+    assert [text.text for text in picture.iter(f"{SVG}text")].count("Twin") == 2
 
 
 def test_departments_that_all_hired_the_mean_are_none(client):
@@ -73,7 +176,8 @@ def test_departments_that_all_hired_the_mean_are_none(client):
 
 @pytest.mark.parametrize("path", ["/metrics/hired-by-quarter", "/metrics/above-mean"])
 def test_an_empty_database_has_empty_metrics(client, path):
-    assert client.get(path).json == {"items": [], "next": None}
+    totals = NO_HIRES if "quarter" in path else NO_MEAN
+    assert client.get(path).json == {"items": [], "next": None, "totals": totals}
     picture = client.get(path, headers={"Accept": "image/svg+xml"}).text
     assert picture.startswith("<?xml")
     assert re.findall("<text[^>]*>([^<]*)</text>", picture) == [
@@ -150,7 +254,8 @@ def test_a_year_that_is_none_is_refused(client, year):
 
 @pytest.mark.parametrize("year", ["1000", "9999"])
 def test_the_first_and_last_year_are_taken(client, year):
-    assert client.get(f"/metrics/above-mean?year={year}").json == {"items": [], "next": None}
+    answer = client.get(f"/metrics/above-mean?year={year}").json
+    assert answer == {"items": [], "next": None, "totals": NO_MEAN}
 
 
 def test_hires_in_the_last_instant_of_9999_are_counted(hired):

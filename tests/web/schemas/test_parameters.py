@@ -37,8 +37,8 @@ ROUTES = [
     *[("POST", f"/{name}", BATCH) for name in [*NAMES, "batch"]],
     *[("GET", f"/{name}", LIST) for name in NAMES],
     ("GET", "/employees", EMPLOYEES),
-    ("GET", "/metrics/hired-by-quarter", {"year": "2021"}),
-    ("GET", "/metrics/above-mean", {"year": "2021"}),
+    ("GET", "/metrics/hired-by-quarter", {"year": "2021", "ids": "true"}),
+    ("GET", "/metrics/above-mean", {"from": "2021-01-01", "until": "2022-01-01", "department_id": "1"}),
 ]
 
 
@@ -78,6 +78,15 @@ WRONG = [
         "/employees",
         "hired_from",
         ["", "2021", "2021-02-30", "2021-01-01T00:00", "0999-01-01", "yesterday"],
+        "must be a date or a date and time such as 2021-07-27T16:02:08Z",
+    ),
+    ("GET", "/metrics/hired-by-quarter", "ids", ["", "1", "yes"], "must be true or false"),
+    ("GET", "/metrics/hired-by-quarter", "department_id", ["", "0", "1,2"], WHOLE + "1 to 2147483647"),
+    (
+        "GET",
+        "/metrics/above-mean",
+        "until",
+        ["", "2021", "2021-02-30"],
         "must be a date or a date and time such as 2021-07-27T16:02:08Z",
     ),
     ("GET", "/metrics/above-mean", "year", ["", "999", "10000", "2021.0", "MMXXI"], WHOLE + "1000 to 9999"),
