@@ -43,6 +43,11 @@ test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family ser
 	@$(DEV) -m tests.chromium
 	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
 
+.PHONY: pictures
+pictures: .venv/installed.txt  ## make the pictures of the README anew, in a browser
+	@$(DEV) -m tests.chromium
+	@PICTURES=1 REQUIRE_BROWSER=1 $(DEV) -m pytest -q tests/browser/test_pictures.py -k made
+
 .PHONY: lint
 lint: .venv/installed.txt  ## check style, types and imports
 	$(DEV) -m ruff check .

@@ -132,7 +132,7 @@ def test_a_name_that_is_markup_stays_text(visit, site):
     assert site.call("POST", "/employees", [row, {**row, "id": 5001, "job_id": 99999}])[0] == 207
     page = visit("tables/employees?department_id=66")
     expect(page.get_by_role("link", name=MARKUP)).to_be_visible()
-    for path in ("tables/employees/5000", "tables/departments/66", "rejects"):
+    for path in ("tables/employees/5000", "tables/departments/66", "rejects", "metrics"):
         page.goto(f"{site.address}/#/{path}")
         loaded(page)
         shown = page.locator("main :is(h1, dd, .value)").filter(has_text="<script>document")
