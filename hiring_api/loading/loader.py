@@ -11,7 +11,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from pyroaring import BitMap
 from sqlalchemy import func, select
 
 from hiring_api.csv_input.records import read_chunks
@@ -35,6 +34,7 @@ from .task import Loaded, Task
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from pyroaring import BitMap
     from sqlalchemy import Connection, Engine, Table
 
 
@@ -46,6 +46,7 @@ _SHOWN: Final = 100  # refused rows in the result
 
 
 Record = Callable[[ValidatedChunk, dict[int, Reject]], None]
+Tell = Callable[[Progress], None]
 _Turn = Turn[ValidatedChunk, Progress]
 
 
@@ -53,7 +54,7 @@ class _TooMany(Exception):
     """More rejects than the limit: the transaction is to be undone."""
 
 
-def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
+def load(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
     """Loads a file; where an earlier load of the same content was killed, goes on from there.
 
     Args:
@@ -78,7 +79,7 @@ def load(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = N
     return _loaded(task, progress, resumed=begun.at.line)
 
 
-def load_at_once(engine: Engine, task: Task, tell: Callable[[Progress], None] | None = None) -> Loaded:
+def load_at_once(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
     """Loads a file in one transaction: where it has more rejects than its limit, none of its rows is kept.
 
     The rejects are kept in either case.
@@ -99,7 +100,7 @@ def check(
     task: Task,
     record: Record,
     parents: Mapping[str, BitMap] | None = None,
-    tell: Callable[[Progress], None] | None = None,
+    tell: Tell | None = None,
 ) -> Loaded:
     """What `load` would do; nothing is written.
 
@@ -110,20 +111,20 @@ def check(
         parents: ids that count as present in other tables, by the table's name.
         tell: called after each chunk.
     """
-    progress = Progress()
-    first: list[Reject] = []
+    parents = parents or {}
+    of_columns = references(task.table).items()
+    known = {name: parents[parent.name].copy() for name, parent in of_columns if parent.name in parents}
+    target = Target(task.table, task.on_conflict, known)
     with snapshot(engine) as connection:
-        target = Target(task.table, task.on_conflict, _by_column(task.table, parents or {}))
-        with ahead(_validated(task, progress), _AHEAD) as chunks:
-            for validated in chunks:
-                outcomes = decide(connection, target, _held_back(connection, task, validated), progress.taken)
-                found = find_earlier(connection, task, validated)
-                refused = refused_as_told(connection, task, validated, outcomes, found, progress)
-                record(validated, refused)
-                first += list(refused.values())[: _SHOWN - len(first)]
-                progress = progress_after(progress, validated, outcomes, refused, found)
-                if tell is not None:
-                    tell(progress)
+
+        def check_chunk(validated: ValidatedChunk, before: Progress) -> tuple[Progress, list[Reject]]:
+            outcomes = decide(connection, target, _held_back(connection, task, validated), before.taken)
+            found = find_earlier(connection, task, validated)
+            refused = refused_as_told(connection, task, validated, outcomes, found, before)
+            record(validated, refused)
+            return progress_after(before, validated, outcomes, refused, found), list(refused.values())
+
+        progress, first = _each_chunk(task, check_chunk, tell)
     return replace(_loaded(task, progress, first), kept=False)
 
 
@@ -144,26 +145,43 @@ def _loaded(task: Task, progress: Progress, first: Sequence[Reject] = (), *, res
     )
 
 
-def _by_column(table: Table, parents: Mapping[str, BitMap]) -> dict[str, BitMap]:
-    return {name: parents.get(parent.name, BitMap()).copy() for name, parent in references(table).items()}
-
-
-def _load_all(connection: Connection, task: Task, tell: Callable[[Progress], None] | None) -> Loaded:
-    progress = Progress()
-    first: list[Reject] = []
+def _load_all(connection: Connection, task: Task, tell: Tell | None) -> Loaded:
     target = Target(task.table, task.on_conflict)
-    with ahead(_validated(task, progress), _AHEAD) as chunks:
-        for validated in chunks:
-            progress, refused = _apply_chunk(connection, task, target, validated, progress)
-            first += refused[: _SHOWN - len(first)]
-            if task.limit.exceeded(progress.counts, ended=False):
-                raise _TooMany
-            if tell is not None:
-                tell(progress)
+
+    def load_chunk(validated: ValidatedChunk, before: Progress) -> tuple[Progress, list[Reject]]:
+        outcomes = apply_chunk(connection, target, _held_back(connection, task, validated), before.taken)
+        prove(connection, target, outcomes)
+        after, refused = keep_outcomes(connection, task, validated, outcomes, before)
+        if task.limit.exceeded(after.counts, ended=False):
+            raise _TooMany
+        return after, refused
+
+    progress, first = _each_chunk(task, load_chunk, tell)
     if task.limit.exceeded(progress.counts, ended=True):
         raise _TooMany
     _prove(connection, task, progress)
     return _loaded(task, progress, first)
+
+
+def _each_chunk(
+    task: Task,
+    step: Callable[[ValidatedChunk, Progress], tuple[Progress, list[Reject]]],
+    tell: Tell | None,
+) -> tuple[Progress, list[Reject]]:
+    """Take `step` for each chunk of a file; it gets the progress so far, and returns the new one and rejects.
+
+    Returns:
+        The progress after the last chunk, and the first rejects of the file.
+    """
+    progress = Progress()
+    first: list[Reject] = []
+    with ahead(_validated(task, progress), _AHEAD) as chunks:
+        for validated in chunks:
+            progress, refused = step(validated, progress)
+            first += refused[: _SHOWN - len(first)]
+            if tell is not None:
+                tell(progress)
+    return progress, first
 
 
 def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
@@ -213,14 +231,6 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 def _depends(table: Table, validated: ValidatedChunk, before: ValidatedChunk) -> bool:
     """Whether what comes of a chunk depends on what comes of the one before it."""
     return table in references(table).values() or bool(validated.ids & before.ids)
-
-
-def _apply_chunk(
-    connection: Connection, task: Task, target: Target, validated: ValidatedChunk, before: Progress
-) -> tuple[Progress, list[Reject]]:
-    outcomes = apply_chunk(connection, target, _held_back(connection, task, validated), before.taken)
-    prove(connection, target, outcomes)
-    return keep_outcomes(connection, task, validated, outcomes, before)
 
 
 def _held_back(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:

@@ -56,13 +56,7 @@ def get(purpose: str | None = None, **parameters: Any) -> Response:
     parameters["table"] = _TABLES.get(parameters.get("table", ""))
     if purpose is not None:
         return _to_repair(parameters)
-    bom, count = parameters.pop("bom"), parameters.pop("count")
-    if form() == CSV:
-        _refuse(count, "count", "the total is part of a page in JSON")
-        rows = _stream(partial(rejects_stream, chosen=Chosen(**parameters)))
-        return csv_file(CSV_COLUMNS, ([row[name] for name in CSV_COLUMNS] for row in rows), bom=bom)
-    _refuse(bom, "bom", "JSON has none: ask for text/csv")
-    return _page(parameters, count=count)
+    return _as_csv(**parameters) if form() == CSV else _page(**parameters)
 
 
 def _refuse(given: object, name: str, why: str) -> None:
@@ -70,8 +64,14 @@ def _refuse(given: object, name: str, why: str) -> None:
         raise UnprocessableEntity(f"query parameter {name}: {why}")
 
 
-def _page(parameters: dict[str, Any], *, count: bool) -> Response:
-    limit = parameters.pop("limit", None) or _DEFAULT_LIMIT
+def _as_csv(*, bom: bool, count: bool, **parameters: Any) -> Response:
+    _refuse(count, "count", "the total is part of a page in JSON")
+    rows = _stream(partial(rejects_stream, chosen=Chosen(**parameters)))
+    return csv_file(CSV_COLUMNS, ([row[name] for name in CSV_COLUMNS] for row in rows), bom=bom)
+
+
+def _page(*, bom: bool, count: bool, limit: int = _DEFAULT_LIMIT, **parameters: Any) -> Response:
+    _refuse(bom, "bom", "JSON has none: ask for text/csv")
     chosen = Chosen(**parameters, limit=limit + 1)
     with snapshot(engine()) as connection:
         found = rejects_page(connection, chosen)
