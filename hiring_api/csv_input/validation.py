@@ -111,7 +111,7 @@ def _add(validated: ValidatedChunk, rows: RowLines, indexes: Indexes) -> None:
     validated.rows, validated.indexes = joined([validated.rows, rows]).take(order), every[order]
 
 
-def kept_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
+def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
     """The fields of a refused record, as its reject keeps them.
 
     Those of the table's columns come first, in the table's order, then the others; with too few or too many

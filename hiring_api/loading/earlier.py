@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from hiring_api.csv_input.validation import kept_fields
+from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.tables import kinds
 from hiring_api.rejects.record import stored_reject
@@ -69,7 +69,7 @@ def earlier(
         if old.resolved_at is not None:
             found.resolved.setdefault(index, []).append(old)
         elif _is_same_row(
-            table, layout, old.reject, kept_fields(table, layout, validated.chunk.fields[index])
+            table, layout, old.reject, raw_fields(table, layout, validated.chunk.fields[index])
         ):
             found.open[index] = old
     return found

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap64
 
-from hiring_api.csv_input.validation import kept_fields
+from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.transactions import transaction
 from hiring_api.rejects.record import Reject, keep
 from hiring_api.rejects.record import log as refusals
@@ -115,7 +115,7 @@ def _rejects(task: Task, validated: ValidatedChunk, outcomes: ChunkOutcomes) -> 
     chunk = validated.chunk
     return {
         index: Reject(
-            kept_fields(task.table, task.file.layout, chunk.fields[index]),
+            raw_fields(task.table, task.file.layout, chunk.fields[index]),
             errors,
             chunk.lines[index],
             chunk.first + index,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyroaring import BitMap
 from sqlalchemy import bindparam, update
 
-from hiring_api.csv_input.validation import kept_fields
+from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.database.lookup import present, rows_of
 from hiring_api.model.tables import kinds
@@ -187,7 +187,7 @@ def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) 
     *shown, surplus = [str(text).strip() for text in line_of(table, "", old)]
     if not surplus and {error.code for error in old.errors} == {"column_count"}:
         return False
-    came = [text.strip() for text in kept_fields(table, layout, fields)]
+    came = [text.strip() for text in raw_fields(table, layout, fields)]
     left = fields[layout.surplus].strip() if layout.surplus is not None else ""
     return came == shown[: len(came)] and left == surplus
 
