@@ -49,7 +49,7 @@ def find(connection: Connection, scope: str, hours: int) -> Answer | None:
 
 
 def keep(connection: Connection, scope: str, answer: Answer, hours: int) -> None:
-    """Keeps an answer, to be committed with the rows it is about; now and then clears old ones away.
+    """Store an answer, to be committed with its rows; now and then delete old ones.
 
     Raises:
         Busy: another request kept an answer under `scope` meanwhile.

@@ -45,7 +45,7 @@ def take(
     origin: Origin,
     finish: Callable[[Connection, list[BatchReport]], None] | None = None,
 ) -> list[BatchReport]:
-    """Takes validated rows into tables in one transaction; what is refused is kept on record with them.
+    """Write validated rows to their tables in one transaction, and record the refused ones in it.
 
     The reports can tell the log what was refused: that is left to the caller, since nobody waits for it.
 
@@ -107,7 +107,7 @@ def _write_at_once(connection: Connection, batches: Sequence[Batch], options: Op
 
 
 def _refused(reports: Iterable[BatchReport], options: Options) -> bool:
-    """Whether an atomic batch must not go in."""
+    """True if an atomic batch must not be written."""
     return options.mode == "atomic" and any(report.counts()["failed"] for report in reports)
 
 

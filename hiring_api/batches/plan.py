@@ -46,7 +46,7 @@ class RequestRows:
 
     @property
     def ids_differ(self) -> bool:
-        """Whether no two rows bring the same id."""
+        """True if no two rows bring the same id."""
         return len(self._ids) == len(self.batch.rows.values("id"))
 
     def distinct(self, column: str) -> BitMap:

@@ -113,7 +113,7 @@ def migrate(options: argparse.Namespace) -> None:
 
 
 def reset_ids(options: argparse.Namespace) -> None:
-    """Sets the counters of ids back; prints the next id of each table, before and now."""
+    """Set the counters of ids back, and print the next id of each table before and after."""
     chosen = [_table(name) for name in options.tables] or tables()
     with _engine() as engine:
         done = [next_ids.reset(engine, table).to_json() for table in tables() if table in chosen]

@@ -28,7 +28,7 @@ FOLDER = Path(".local")
 
 
 def main(environ: MutableMapping[str, str] = os.environ) -> int:
-    """Prepares what is missing, loads the CSV files, and becomes gunicorn; answers only when that fails.
+    """Prepare what is missing, load the CSV files, and become gunicorn; return only if that fails.
 
     The status is 1, or that of the migration job.
     """
@@ -50,7 +50,7 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
 
 
 def _complete(environ: MutableMapping[str, str]) -> None:
-    """Sets what has no value yet."""
+    """Set what has no value yet."""
     if not environ.get("API_PASS_FILE"):
         for name, value in credentials(FOLDER / "credentials").items():
             environ[name] = environ.get(name) or value
@@ -73,7 +73,11 @@ def credentials(path: Path) -> dict[str, str]:
 
 
 def _check_port(host: str, port: int) -> None:
-    """Raises SettingsError where gunicorn could not listen."""
+    """Require an address that gunicorn can listen on.
+
+    Raises:
+        SettingsError: it cannot.
+    """
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -87,7 +91,7 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _load_samples() -> int:
-    """Makes the sample data if any file is missing, and loads them; answers an exit status.
+    """Make the sample data if any file is missing, and load them; return an exit status.
 
     The log of the refused rows is for a file: a newcomer would take seventy warnings for a failure.
     """

@@ -1,4 +1,4 @@
-"""Files that are given as CSV and are none: what they are instead, and what to do with them."""
+"""Recognise files that are not CSV: what they are instead, and what the user can do."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ _KNOWN: Final = {
 
 
 def no_csv(sample: bytes) -> str | None:
-    """What a file that begins with `sample` is instead of CSV, as the rest of a sentence, and what to do.
+    """Return what a file is instead of CSV, as the rest of a sentence, and what to do; None if it may be CSV.
 
-    None where it may be CSV. Many NUL bytes in a row count as one, and those at its end not at all: files
-    from tapes or crashed disks have them.
+    `sample` are its first bytes. Several NUL bytes in a row count as one, and those at its end do not count:
+    files from tapes or crashed disks have them.
     """
     for magic, what in _KNOWN.items():
         if sample.startswith(magic):
@@ -50,7 +50,7 @@ def no_csv(sample: bytes) -> str | None:
 
 
 def _utf_16(sample: bytes) -> str | None:
-    """What to do with UTF-16 that has no mark: nearly all of it is ASCII, so that every other byte is NUL."""
+    """Recognise UTF-16 without a byte order mark: most of it is ASCII, so that every other byte is NUL."""
     for encoding, high in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
         if 2 * high.count(0) > len(high) > 0:
             return _encoded(encoding)

@@ -104,7 +104,7 @@ def _matches(table: Table, cells: Sequence[str]) -> dict[str, list[int]]:
 
 
 def _is_header(table: Table, cells: Sequence[str]) -> bool:
-    """Whether a first record is meant as a header: it names columns, or numbers them as pandas does."""
+    """True if a first record is meant as a header: it names columns, or numbers them as pandas does."""
     if [cell.strip() for cell in cells] == [str(index) for index in range(len(cells))]:
         return True
     numbers = any(cell.strip().replace(".", "", 1).isdigit() for cell in cells)

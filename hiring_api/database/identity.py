@@ -51,7 +51,7 @@ def database_of(engine: Engine) -> Database:
 
 
 def is_other(here: Database | None, there: Mapping[str, Any] | None) -> bool:
-    """Whether what a backup says of its database shows that it is not this one; else nobody knows better."""
+    """True if a backup is known to be of another database; False if both ids are equal, or one is unknown."""
     said = there.get("id") if there else None
     return here is not None and None not in (here.id, said) and here.id != said
 

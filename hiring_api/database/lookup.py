@@ -107,7 +107,7 @@ def checksum_of(connection: Connection, table: Table, ids: BitMap) -> Checksum:
 
 
 def holds(connection: Connection, rows: RowLines) -> bool:
-    """Whether the table has all these rows, as they are, by SHA-256; where it cannot be asked so, no.
+    """True if the table has all these rows with the same values, by SHA-256; False if it lacks SHA-256.
 
     The ids of the rows must differ.
     """

@@ -22,5 +22,5 @@ def config(connection: Connection) -> Config:
 
 
 def upgrade(connection: Connection) -> None:
-    """Runs the revisions that the database has not had yet; to be committed."""
+    """Run the revisions that the database lacks; the caller commits."""
     command.upgrade(config(connection), "head")

@@ -54,12 +54,16 @@ def revision(connection: Connection) -> str | None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the schema that this program needs. Raises as `revision`."""
+    """True if the database has the schema that this program needs.
+
+    Raises:
+        DatabaseUnavailable: as `revision` does.
+    """
     return revision(connection) == newest()
 
 
 def upgrade(engine: Engine) -> None:
-    """Brings the schema up to date. Two programs at once: the second waits, then finds nothing to do.
+    """Bring the schema up to date. A second program that does so waits, and then has nothing to do.
 
     Raises:
         Busy: another program is still changing the schema after a minute.
@@ -86,7 +90,11 @@ def upgrade(engine: Engine) -> None:
 
 
 def make(engine: Engine) -> None:
-    """Makes the schema where there is none; one that is there stays as it is. Raises as `upgrade`."""
+    """Create the schema in an empty database; leave any other as it is.
+
+    Raises:
+        Busy, DatabaseUnavailable: as `upgrade` does.
+    """
     with translated(engine), engine.connect() as connection:
         empty = revision(connection) is None
     if empty:

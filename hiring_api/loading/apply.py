@@ -1,8 +1,8 @@
-"""A validated chunk of a file -> the table, within the caller's transaction, and the proof of what is stored.
+"""Write a validated chunk to its table in the caller's transaction, and verify what is stored.
 
-Where another writer got in between, what was tried is undone, looked at again and tried in smaller parts,
-which take less time and are seldom hit again. Rows that are in stay locked until all are: others would wait
-for minutes if thousands were tried one by one.
+If another writer gets in between, the attempt is undone, and the chunk is planned again and written in
+smaller parts, which take less time and are seldom hit again. Rows that were written stay locked until the
+end of the transaction: other writers would wait for minutes if thousands were written one by one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _MORE: Final = 4  # a fourth more after each that went well
 
 
 def _free() -> None:
-    """For rows that need not wait for others."""
+    """Do nothing: there is no other step to wait for."""
 
 
 def apply_chunk(
@@ -84,7 +84,11 @@ def apply_chunk(
 def _write(
     connection: Connection, target: Target, outcomes: ChunkOutcomes, hold: Callable[[], None] = _free
 ) -> None:
-    """Inserts and overwrites all of it, or raises an IntegrityError and has done nothing."""
+    """Insert and overwrite all planned rows.
+
+    Raises:
+        IntegrityError: another writer got in between; nothing was written.
+    """
     table = target.table
     # The load undoes itself what it has done
     with connection.begin_nested() if outcomes.changed else nullcontext():
@@ -109,7 +113,7 @@ def prove(connection: Connection, target: Target, outcomes: ChunkOutcomes) -> No
 
 
 def _look_again(target: Target, validated: ValidatedChunk) -> None:
-    """Another writer was faster, perhaps in deleting parents: forgets that this chunk's were seen."""
+    """Forget the parents of a chunk that were seen: another writer may have deleted them."""
     for name in references(target.table):
         target.parents[name].difference_update(validated.rows.distinct(name))
 
@@ -124,14 +128,14 @@ def _part(validated: ValidatedChunk, first: int, end: int) -> ValidatedChunk:
 
 
 def _refused(target: Target, one: ValidatedChunk) -> ChunkOutcomes:
-    """A row that others wrote or took the parents of, each time it was tried."""
+    """Refuse a single row: others wrote it, or deleted its parents, at each attempt."""
     error = being_written(int(one.rows.whole("id")[0]), target.table, "file")
     none = one.rows.take([])
     return ChunkOutcomes(none, none, refused={int(one.indexes[0]): (error,)})
 
 
 def _together(validated: ValidatedChunk, parts: list[ChunkOutcomes]) -> ChunkOutcomes:
-    """What came of all the parts of a chunk."""
+    """Join the outcomes of the parts of a chunk."""
     if len(parts) == 1:
         return parts[0]
     none = validated.rows.take([])

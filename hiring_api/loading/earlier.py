@@ -113,7 +113,7 @@ def _stored(connection: Connection, table: Table, condition: ColumnElement[bool]
 
 
 def _is_same_row(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
-    """Whether a record differs from a rejected one in nothing but the fields that were wrong.
+    """True if a record differs from a rejected one in nothing but the fields that were wrong.
 
     A file of other content may have been given the same name: its rows repair nothing. Of a line that was
     wrong as a whole nothing is known but its first fields: the one where the id should be is compared.

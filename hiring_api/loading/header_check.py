@@ -1,5 +1,6 @@
-"""Does a file's content contradict its header? Where the labels of two columns are exchanged, rows go in with
-the wrong values, or all of them are refused.
+"""Find files whose content contradicts their header.
+
+If the labels of two columns are exchanged, rows are stored with wrong values, or all of them are refused.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _NEARLY_ALL: Final = 0.9
 def refuse_mislabelled(
     connection: Connection, table: Table, file: CsvFile, parents: Mapping[str, BitMap] | None = None
 ) -> None:
-    """Looks at the first rows of a file with a header.
+    """Refuse a file whose first rows contradict its header; one without a header passes.
 
     Args:
         connection: the database.

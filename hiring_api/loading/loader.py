@@ -1,6 +1,6 @@
-"""A CSV file -> its table, chunk by chunk; each chunk's rows, rejects and progress are committed together.
+"""Load a CSV file into its table in chunks; rows, rejects and progress of each are committed together.
 
-Chunks are committed in their order, but two of them are on their way at a time.
+Chunks are committed in their order, but two of them are written at a time.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from hiring_api.system.prefetch import ahead
 from . import progress as stored_progress
 from . import repairs
 from .apply import apply_chunk, prove
-from .outcomes import find_earlier, keep_outcomes, keep_rejects_alone, progress_after, refused_as_told
+from .outcomes import find_earlier, keep_outcomes, keep_rejects_alone, progress_after, rejects_of
 from .plan import Target, decide
 from .progress import Progress
 from .task import Loaded, Task
@@ -55,7 +55,7 @@ class _TooMany(Exception):
 
 
 def load(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
-    """Loads a file; where an earlier load of the same content was killed, goes on from there.
+    """Load a file; go on where an earlier load of the same content was killed.
 
     Args:
         engine: the database.
@@ -80,9 +80,9 @@ def load(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
 
 
 def load_at_once(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
-    """Loads a file in one transaction: where it has more rejects than its limit, none of its rows is kept.
+    """Load a file in one transaction: if it has more rejects than its limit, none of its rows is stored.
 
-    The rejects are kept in either case.
+    The rejects are recorded in either case.
 
     Raises:
         DatabaseUnavailable: nothing was kept.
@@ -102,7 +102,7 @@ def check(
     parents: Mapping[str, BitMap] | None = None,
     tell: Tell | None = None,
 ) -> Loaded:
-    """What `load` would do; nothing is written.
+    """Tell what `load` would do; write nothing.
 
     Args:
         engine: the database.
@@ -118,9 +118,11 @@ def check(
     with snapshot(engine) as connection:
 
         def check_chunk(validated: ValidatedChunk, before: Progress) -> tuple[Progress, list[Reject]]:
-            outcomes = decide(connection, target, _held_back(connection, task, validated), before.taken)
+            outcomes = decide(
+                connection, target, _refuse_unchanged(connection, task, validated), before.taken
+            )
             found = find_earlier(connection, task, validated)
-            refused = refused_as_told(connection, task, validated, outcomes, found, before)
+            refused = rejects_of(connection, task, validated, outcomes, found, before)
             record(validated, refused)
             return progress_after(before, validated, outcomes, refused, found), list(refused.values())
 
@@ -149,7 +151,9 @@ def _load_all(connection: Connection, task: Task, tell: Tell | None) -> Loaded:
     target = Target(task.table, task.on_conflict)
 
     def load_chunk(validated: ValidatedChunk, before: Progress) -> tuple[Progress, list[Reject]]:
-        outcomes = apply_chunk(connection, target, _held_back(connection, task, validated), before.taken)
+        outcomes = apply_chunk(
+            connection, target, _refuse_unchanged(connection, task, validated), before.taken
+        )
         prove(connection, target, outcomes)
         after, refused = keep_outcomes(connection, task, validated, outcomes, before)
         if task.limit.exceeded(after.counts, ended=False):
@@ -209,7 +213,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
     def work(connection: Connection) -> Progress:
         turn.begin()
-        validated = _held_back(connection, task, turn.item)
+        validated = _refuse_unchanged(connection, task, turn.item)
         outcomes = apply_chunk(connection, target, validated, turn.latest().taken, turn.enter, turn.hold)
         turn.hold()
         prove(connection, target, outcomes)
@@ -229,12 +233,12 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
 
 
 def _depends(table: Table, validated: ValidatedChunk, before: ValidatedChunk) -> bool:
-    """Whether what comes of a chunk depends on what comes of the one before it."""
+    """True if a chunk's outcomes depend on those of the chunk before: same ids, or parents loaded by it."""
     return table in references(table).values() or bool(validated.ids & before.ids)
 
 
-def _held_back(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:
-    return repairs.held_back(connection, task.table, task.file.layout, validated)
+def _refuse_unchanged(connection: Connection, task: Task, validated: ValidatedChunk) -> ValidatedChunk:
+    return repairs.refuse_unchanged(connection, task.table, task.file.layout, validated)
 
 
 def _finish(connection: Connection, key: int, task: Task, progress: Progress) -> None:
@@ -243,7 +247,13 @@ def _finish(connection: Connection, key: int, task: Task, progress: Progress) ->
 
 
 def _prove(connection: Connection, task: Task, progress: Progress) -> None:
-    """All was read and is accounted for, no reference dangles; each chunk was compared when it was stored."""
+    """Require that all of the file was read and counted, and that every stored reference exists.
+
+    Each chunk was compared when it was stored.
+
+    Raises:
+        Unproven: it is not so.
+    """
     if progress.at.offset != task.file.size:
         raise Unproven(f"{task.origin.source} was not read to its end: did it change meanwhile?")
     if not progress.counts.add_up():

@@ -1,4 +1,4 @@
-"""What came of a chunk: new rejects on record, earlier ones settled, and the counts so far."""
+"""Record the outcomes of a chunk: new rejects, earlier rejects that came again, and the counts so far."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _LOGGED: Final = 100  # refused rows of a file; all of them are kept
 
 
 def find_earlier(connection: Connection, task: Task, validated: ValidatedChunk) -> Earlier:
-    """The earlier rejects of a chunk's records, of the same file where its name says so."""
+    """Return the earlier rejects of a chunk's records; those by line only if `task.replaces`."""
     source = task.origin.source if task.replaces else None
     return earlier(connection, task.table, source, task.file.layout, validated)
 
 
-def refused_as_told(
+def rejects_of(
     connection: Connection,
     task: Task,
     validated: ValidatedChunk,
@@ -42,18 +42,18 @@ def refused_as_told(
     found: Earlier,
     before: Progress,
 ) -> dict[int, Reject]:
-    """What is refused of a chunk, by index, without what was repaired since, in the words of the first time.
+    """Return the rejects of a chunk by index: without rows repaired since, and with their first reasons.
 
     `before` is the progress before the chunk.
     """
     accepted = before.taken | outcomes.accepted
-    return repairs.as_told(connection, task.table, found, _rejects(task, validated, outcomes), accepted)
+    return repairs.as_before(connection, task.table, found, _rejects(task, validated, outcomes), accepted)
 
 
 def keep_outcomes(
     connection: Connection, task: Task, validated: ValidatedChunk, outcomes: ChunkOutcomes, before: Progress
 ) -> tuple[Progress, list[Reject]]:
-    """Puts on record what came of a chunk, in the transaction that applied it.
+    """Record the outcomes of a chunk, in the transaction that applied it.
 
     New rejects are kept and logged, earlier ones resolved or renewed.
 
@@ -61,7 +61,7 @@ def keep_outcomes(
         The progress after the chunk, and the rows refused.
     """
     found = find_earlier(connection, task, validated)
-    refused = refused_as_told(connection, task, validated, outcomes, found, before)
+    refused = rejects_of(connection, task, validated, outcomes, found, before)
     new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused)
     resolve_by_id(connection, task.table, outcomes.accepted, task.origin, same_file=task.replaces)
     keep(connection, task.table, task.origin, new, max(0, _LOGGED - before.counts.rejected))()
@@ -74,7 +74,7 @@ def keep_outcomes(
 def keep_rejects_alone(
     engine: Engine, task: Task, validated: ValidatedChunk, refused: dict[int, Reject]
 ) -> None:
-    """Keeps rejects of a file whose rows are not kept."""
+    """Record the rejects of a chunk whose rows are not stored."""
 
     def work(connection: Connection) -> None:
         found = find_earlier(connection, task, validated)
@@ -91,7 +91,7 @@ def progress_after(
     refused: dict[int, Reject],
     found: Earlier,
 ) -> Progress:
-    """The progress after a chunk: `refused` and `found` are what `refused_as_told` and `find_earlier` say."""
+    """The progress after a chunk: `refused` and `found` are what `rejects_of` and `find_earlier` say."""
     counts = Counts(
         read=len(validated.chunk.fields) - validated.blank,
         inserted=len(outcomes.new),

@@ -1,7 +1,4 @@
-"""What becomes of a validated chunk of a file: the shared planner, asked about its records.
-
-Outcomes are told as what is to be done with the chunk's rows: insert these, overwrite those, refuse the rest.
-"""
+"""Plan a validated chunk of a file with the shared planner: rows to insert, to overwrite and to refuse."""
 
 from __future__ import annotations
 
@@ -82,7 +79,7 @@ class ChunkRows:
 
     @property
     def ids_differ(self) -> bool:
-        """Whether no two records have the same id."""
+        """True if no two records have the same id."""
         wrong = sum("id" in row.values for row in self.validated.refused.values())
         return len(self.validated.ids) == len(self.validated.rows) + wrong
 
@@ -126,7 +123,7 @@ class ChunkRows:
 
 
 def decide(connection: Connection, target: Target, validated: ValidatedChunk, taken: BitMap) -> ChunkOutcomes:
-    """What will come of a chunk if nobody else writes meanwhile; nothing is written.
+    """Plan a chunk, as if nobody else wrote meanwhile; write nothing.
 
     Args:
         connection: in a transaction.

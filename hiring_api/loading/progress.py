@@ -1,6 +1,6 @@
-"""How far each load of a CSV file has come, committed with the rows it belongs to.
+"""The progress of each load of a CSV file, committed with the rows it belongs to.
 
-A load that was killed goes on where it was, with the ids it had taken; one that ended is kept as a record.
+A load that was killed goes on where it was, with the ids it had accepted; one that ended stays as a record.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What came of the records so far. Every one read is inserted, updated, unchanged, rejected or repaired.
+    """Numbers of records by outcome. Each record read is inserted, updated, unchanged, rejected or repaired.
 
     `repaired` records are as wrong as they were when they were rejected, but the rows that repaired them are
     in the table. `blank` ones hold nothing but separators and are not among those read. `doubtful` counts
@@ -51,7 +51,7 @@ class Counts:
         return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     def add_up(self) -> bool:
-        """Whether nothing that was read is unaccounted for."""
+        """True if every record that was read has one outcome."""
         told = self.inserted + self.updated + self.unchanged + self.rejected + self.repaired
         return self.read == told
 
@@ -60,7 +60,7 @@ NAMES: Final = tuple(one.name for one in fields(Counts))
 
 
 def astuple(counts: Counts) -> tuple[int, ...]:
-    """The figures in their declared order."""
+    """Return the numbers in their declared order."""
     return tuple(getattr(counts, name) for name in NAMES)
 
 
@@ -85,7 +85,7 @@ def _now() -> datetime:
 def unfinished(
     connection: Connection, table: Table, origin: Origin, fingerprint: str
 ) -> tuple[int, str, Progress] | None:
-    """The key, the run and the progress of a load of the same content that was killed, if there is one."""
+    """Return key, run and progress of a killed load of the same content, or None."""
     same = (
         (loads.c.fingerprint == fingerprint)
         & (loads.c.table_name == table.name)
@@ -111,7 +111,7 @@ def _taken(connection: Connection, key: int) -> BitMap:
 
 
 def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str) -> int:
-    """Records that a load begins; its key."""
+    """Record that a load begins; return its key."""
     values = {
         "run": origin.run,
         "table_name": table.name,
@@ -125,7 +125,7 @@ def begin(connection: Connection, table: Table, origin: Origin, fingerprint: str
 
 
 def advance(connection: Connection, key: int, progress: Progress, accepted: BitMap) -> None:
-    """Records how far the load has come; `accepted` are the ids that it has taken since the last time."""
+    """Record how far the load has come; `accepted` are the ids that it accepted since the last call."""
     connection.execute(update(loads).where(loads.c.id == key).values(progress=_written(progress)))
     if accepted:
         accepted.run_optimize()
@@ -133,14 +133,14 @@ def advance(connection: Connection, key: int, progress: Progress, accepted: BitM
 
 
 def end(connection: Connection, key: int, progress: Progress) -> None:
-    """Records that the load has ended."""
+    """Record that the load has ended."""
     done = {"progress": _written(progress), "ended_at": _now()}
     connection.execute(update(loads).where(loads.c.id == key).values(done))
     connection.execute(delete(load_ids).where(load_ids.c.load_id == key))
 
 
 def _written(progress: Progress) -> str:
-    """All but the ids taken."""
+    """Return the progress as JSON, without the accepted ids."""
     return json.dumps(
         {"at": asdict(progress.at), "counts": asdict(progress.counts), "proven": asdict(progress.proven)}
     )

@@ -1,4 +1,4 @@
-"""What a load has refused, written to a CSV file of its own that can be corrected and loaded."""
+"""Write the rejects of a load to a CSV file that can be corrected and loaded."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FETCHED: Final = 20  # rejects at a time: each may be a million characters long
 
 
 def write_rejects(engine: Engine, task: Task, loaded: Loaded, folder: Path, when: datetime) -> Path | None:
-    """Writes what a load has refused, and is still open, to a file of its own, by source and line.
+    """Write the open rejects of a load to a CSV file, ordered by source and line.
 
     Args:
         engine: the database, which has it on record.

@@ -1,4 +1,4 @@
-"""What becomes of earlier rejects when their rows come again: resolved, still refused, or told as before."""
+"""Decide about earlier rejects whose rows come again: resolved, still open, or refused as before."""
 
 from __future__ import annotations
 
@@ -29,13 +29,16 @@ if TYPE_CHECKING:
     from .earlier import Earlier
 
 
-def held_back(
+def refuse_unchanged(
     connection: Connection, table: Table, layout: Layout, validated: ValidatedChunk
 ) -> ValidatedChunk:
-    """The chunk, in which a row given back as it was is refused again for what was wrong with its line.
+    """Refuse again rows of a rejects file that came back unchanged, if their whole line had been wrong.
 
     Of a line with too many fields, stray quotes or bytes that are not UTF-8, a rejects file shows fields that
-    may each be right, and yet are not what the line said.
+    may each be valid, and yet are not what the line said.
+
+    Returns:
+        The chunk with these rows among its refused ones.
     """
     same = {
         index: ValidatedRow(validated.chunk.fields[index], {}, list(old.reject.errors))
@@ -49,39 +52,39 @@ def held_back(
     return replace(validated, rows=rows, indexes=validated.indexes[others], refused=validated.refused | same)
 
 
-def as_told(
+def as_before(
     connection: Connection,
     table: Table,
     found: Earlier,
     refused: dict[int, Reject],
     accepted: BitMap,
 ) -> dict[int, Reject]:
-    """What is refused, as it was told of before: without the rows that were repaired since, and with the
-    reasons that they had then.
+    """Return a chunk's rejects by index, as in earlier runs: without rows repaired since, with old reasons.
 
-    A wrong row's id may by now be in the table, through another row of the same file: that is no new reason.
+    The id of a wrong row may by now be in the table, through another row of the same file: that is no new
+    reason.
 
     Args:
         connection: the database.
         table: where the rows go.
         found: the earlier rejects of the chunk's records; notes those that were repaired by their ids.
         refused: what is refused of it, by index.
-        accepted: the ids that were taken from this file, until the chunk's end.
+        accepted: the ids that were accepted from this file, this chunk included.
     """
     found.since.update(_stored_since(connection, table, found, refused, accepted))
     repaired = _repaired(connection, table, found, refused) | found.since.keys()
-    told = {}
+    rejects_now = {}
     for index, reject in refused.items():
         if index in repaired:
             continue
         old = found.open.get(index)
         same = old is not None and old.reject.raw == reject.raw and _only_taken(old.reject, reject)
-        told[index] = reject._replace(errors=old.reject.errors) if old is not None and same else reject
-    return told
+        rejects_now[index] = reject._replace(errors=old.reject.errors) if old is not None and same else reject
+    return rejects_now
 
 
 def _only_taken(old: Reject, new: Reject) -> bool:
-    """Whether there is nothing new but that the id is in the table."""
+    """True if the only new error is that the id is in the table."""
     return [error for error in new.errors if error.code != "already_exists"] == list(old.errors)
 
 
@@ -136,7 +139,7 @@ def settle(
     *,
     kept: bool = True,
 ) -> list[Reject]:
-    """Marks the earlier rejects whose rows were accepted now, and renews those whose rows were refused again.
+    """Resolve the earlier rejects whose rows were accepted now; renew those whose rows were refused again.
 
     Args:
         connection: in the transaction that applies the chunk.
@@ -145,10 +148,10 @@ def settle(
         validated: the chunk.
         found: the earlier rejects of its records.
         refused: what was refused of it, by index.
-        kept: whether the rows that were not refused went in.
+        kept: True if the other rows of the chunk were stored.
 
     Returns:
-        What was refused for the first time.
+        The rejects that are new.
     """
     accepted = _accepted(validated) if kept and found.open.keys() - refused.keys() else {}
     resolved: dict[int, int] = {}
@@ -177,7 +180,7 @@ def _accepted(validated: ValidatedChunk) -> dict[int, int]:
 
 
 def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:
-    """Whether a line that was wrong as a whole is given back with the fields that the rejects file shows.
+    """True if a line that was wrong as a whole comes back with the fields that the rejects file shows.
 
     Where nothing but empty fields was too much, those that are shown are all of it. Of a JSON row, members
     that are no columns and letters that no CSV file can hold are such wrongs, too.
@@ -193,7 +196,7 @@ def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) 
 
 
 def _renew(connection: Connection, table: Table, renewed: dict[int, Reject]) -> None:
-    """Writes what was refused now over open rejects, by id; what another writer has resolved stays so."""
+    """Overwrite open rejects, by id; those that another writer has resolved meanwhile stay resolved."""
     still_open = (rejects.c.id == bindparam("reject_id")) & rejects.c.resolved_at.is_(None)
     now = [{"reject_id": key, **content(table, renewed[key])} for key in sorted(renewed)]
     if now:

@@ -1,4 +1,4 @@
-"""What there is to load, how many refused rows are too many, and what came of it."""
+"""A file to load, its limit of rejects, and the result of the load."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ class Limit:
     share: float | None = None
 
     def exceeded(self, counts: Counts, *, ended: bool) -> bool:
-        """Whether `counts` are too many. A share is known only when the file has ended."""
+        """True if there are more rejects than the limit. A share is only compared when the file has ended."""
         if self.rows is not None and counts.rejected > self.rows:
             return True
         return ended and self.share is not None and counts.rejected > self.share * counts.read
 
 
 def limit_of(text: str) -> Limit | None:
-    """The limit that `100` or `5%` spells; None where it spells none."""
+    """Parse a limit such as `100` or `5%`; return None for any other text."""
     match = _LIMIT.fullmatch(text)
     if match is None:
         return None

@@ -123,7 +123,7 @@ def plan(
 
 
 def _refuse_unknown(rows: Rows, name: str, unknown: BitMap, planned: Plan) -> None:
-    """Refuses the rows whose reference `name` is one of the unknown ids."""
+    """Refuse the rows whose reference `name` is one of the unknown ids."""
     if not unknown:
         return
     parent = references(rows.table)[name]
@@ -141,7 +141,7 @@ def _settle(
     doubtful: BitMap,
     planned: Plan,
 ) -> None:
-    """Decides the rows whose ids are `doubtful`, by the rules 2 to 5."""
+    """Decide about the rows whose ids are `doubtful`, by the rules 2 to 5."""
     if rows.ids_differ and len(planned.refused) == len(rows.errors):
         same = rows.all_stored(connection, stored - seen)
         planned.unchanged = list(same)

@@ -1,1 +1,1 @@
-"""Questions to the tables: lists by page or as a stream (`lists`), and the two metrics (`metrics`)."""
+"""Queries: rows of a table by page or as a stream (`lists`), and the two metrics (`metrics`)."""

@@ -1,5 +1,5 @@
-"""Refused rows: put on record, resolved by their repairs, listed, and given back for repair.
+"""Refused rows: recorded, listed, exported for repair, and resolved when they are repaired.
 
-Reading order: `record` (keep and log them), `resolve` (what a repair marks), `listing` (pages and streams),
-`csv_file` (as a CSV that can be corrected).
+Reading order: `record` (store and log them), `resolve` (mark what a stored row repairs), `listing` (pages and
+streams), `csv_file` (as a CSV that can be corrected).
 """

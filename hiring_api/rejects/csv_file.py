@@ -33,7 +33,7 @@ EXTRA: Final = (REJECT, "file", "line", "record", "codes", "reasons", SURPLUS)
 
 @dataclass(slots=True)
 class RejectsFile:
-    """A file under way: `add` takes lines, and `path` is where it is when it is complete."""
+    """A rejects file that is being written: `add` takes lines, `path` is its path when it is complete."""
 
     add: Callable[[Iterable[Sequence[Any]]], None]
     path: Path | None = None
@@ -41,10 +41,10 @@ class RejectsFile:
 
 @contextmanager
 def rejects_file(folder: Path, table: Table, when: datetime) -> Iterator[RejectsFile]:
-    """The file `folder/TABLE-<when>.csv` of the rows of `table` that a run refused.
+    """Write the file `folder/TABLE-<when>.csv` with the rejects of a run.
 
-    It is there, complete, when the block is left; without any line there is none. A file that is there
-    already is never replaced: somebody may be correcting it.
+    It appears, complete, when the block is left; without any line there is none. An existing file is never
+    replaced: somebody may be correcting it.
 
     Raises:
         StorageUnavailable: nothing can be written there.
@@ -71,7 +71,7 @@ def rejects_file(folder: Path, table: Table, when: datetime) -> Iterator[Rejects
 
 
 def _new_name(folder: Path, stem: str) -> Path:
-    """The path of an empty file that was not there before, for two runs may begin in one second."""
+    """Create an empty file and return its path; two runs may begin in one second."""
     for number in count(2):
         path = folder / f"{stem}.csv"
         try:
@@ -84,7 +84,11 @@ def _new_name(folder: Path, stem: str) -> Path:
 
 
 def require_writable(folder: Path, table: Table) -> None:
-    """Finds out before a long load whether `rejects_file` could write afterwards; raises as it does."""
+    """Find out before a long load if `rejects_file` can write afterwards.
+
+    Raises:
+        StorageUnavailable: it cannot.
+    """
     descriptor, path = _new_file(folder, table)
     path.unlink()
     os.close(descriptor)
@@ -101,19 +105,19 @@ def _new_file(folder: Path, table: Table) -> tuple[int, Path]:
 
 
 def _umask() -> int:
-    """What the user wants others not to have; mkstemp shuts everybody out."""
+    """Return the umask of the process; mkstemp ignores it, and lets only the owner read."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
 
 
 def header_of(table: Table) -> list[str]:
-    """The names of the fields of `line_of`."""
+    """Return the names of the fields that `line_of` returns."""
     return [*kinds(table), *EXTRA]
 
 
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
-    """The line of a reject: its fields, its key, where it was, its codes and reasons, its surplus fields."""
+    """Return the fields of a reject's line: raw fields, key, origin, codes, reasons, surplus fields."""
     width = len(table.columns)
     came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
     fields = [*came, *[""] * width][:width]

@@ -1,4 +1,4 @@
-"""Reading the refused rows, newest first: pages by keyset, and whole selections as a stream."""
+"""Read rejects, newest first: pages by keyset, or a whole selection as a stream."""
 
 from __future__ import annotations
 
@@ -40,8 +40,10 @@ CSV_COLUMNS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which rejects: those that have all that is given; refused at `since` or later and before `until` (naive
-    instants in UTC); below the id `before`, at most `limit`.
+    """A selection of rejects: those that meet all filters that are given.
+
+    `since` (included) and `until` (excluded) are naive instants in UTC; `before` is an id (excluded); `limit`
+    is the greatest number of rejects.
     """
 
     table: Table | None = None
@@ -55,12 +57,12 @@ class Chosen:
 
 
 def rejects_page(connection: Connection, chosen: Chosen) -> list[dict[str, Any]]:
-    """Rejects as JSON shows them, newest first."""
+    """Return rejects as JSON shows them, newest first."""
     return [_to_json(row) for row in _rows(connection, chosen)]
 
 
 def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
-    """Rejects as CSV shows them, newest first, one at a time with flat memory."""
+    """Yield rejects as CSV shows them, newest first, in memory that does not grow with their number."""
     for row in _rows(connection, chosen):
         shown = _to_json(row)
         errors = shown.pop("errors")
@@ -73,7 +75,7 @@ def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str,
 
 
 def rejects_count(connection: Connection, chosen: Chosen) -> int:
-    """How many rejects there are, on all pages."""
+    """Count the rejects of a selection, on all pages."""
     count = select(func.count()).select_from(rejects).where(*_conditions(replace(chosen, before=None)))
     return int(connection.execute(count).scalar_one())
 
@@ -89,7 +91,7 @@ class Figures:
 
 
 def reject_figures(connection: Connection) -> list[Figures]:
-    """The figures of every table."""
+    """Return the figures of every table."""
     column = rejects.c
     # All of it is in one index, that of open rejects
     figures = select(column.table_name, func.count(), func.count(column.resolved_at), func.max(column.id))
@@ -101,9 +103,9 @@ def reject_figures(connection: Connection) -> list[Figures]:
 
 
 def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterator[list[Any]]:
-    """Rejects of `table` as lines of a rejects file, in the order in which they were refused.
+    """Yield rejects of `table` as lines of a rejects file, in the order in which they were refused.
 
-    `before` and `limit` are not looked at.
+    `before` and `limit` are ignored.
     """
     chosen = replace(chosen, table=table, before=None, limit=None)
     for row in _rows(connection, chosen, newest_first=False):
@@ -112,7 +114,7 @@ def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterat
 
 
 def _rows(connection: Connection, chosen: Chosen, *, newest_first: bool = True) -> Iterator[Row[Any]]:
-    """Rows of `rejects`, some at a time: who reads them may be slow, and a server does not wait for ever."""
+    """Yield rows of `rejects`, with a query for each hundred: readers may be slow, and servers time out."""
     key = rejects.c.id
     query = select(rejects).where(*_conditions(chosen)).order_by(key.desc() if newest_first else key)
     left = sys.maxsize if chosen.limit is None else chosen.limit

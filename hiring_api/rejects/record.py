@@ -77,14 +77,14 @@ def stored_reject(row: Row[Any]) -> StoredReject:
 def keep(
     connection: Connection, table: Table, origin: Origin, refused: Sequence[Reject], logged: int | None = None
 ) -> Callable[[], None]:
-    """Puts refused rows of `table` on record. Returns a function that writes them into the log.
+    """Insert refused rows of `table` into `rejects`. Return a function that writes them into the log.
 
     Args:
         connection: in a transaction.
         table: which refused them.
         origin: where they came from.
         refused: the rows, in the order of their new ids.
-        logged: at most so many are logged.
+        logged: the greatest number of rows to log; None for all.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
     of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
@@ -105,9 +105,10 @@ def keep(
 
 
 def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Inserts rejects, in their order. Driver and SQLAlchemy take longer to bind a thousand wrong rows than a
-    server to store them; JSON has no control character, so that they can go in as lines.
-    """  # one thought
+    """Insert rejects in their order, as lines: JSON holds no control character.
+
+    Driver and SQLAlchemy need more time to bind a thousand rows than a server to store them.
+    """
     if not rows[0]["source"].isprintable():
         connection.execute(insert(rejects), rows)
         return

@@ -1,4 +1,4 @@
-"""Repairs: which open rejects a stored row resolves, and how they are marked."""
+"""Resolve open rejects whose corrected rows were stored."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ def resolve_by_id(
     *,
     same_file: bool = False,
 ) -> None:
-    """Resolves the open rejects that came in again, corrected, under nothing but their row's id.
+    """Resolve the open rejects whose rows were stored now, corrected, under the same id.
 
-    Where no reject of the table is open it costs one look at the two ends of an index.
+    If no reject of the table is open, this costs one query of the two ends of an index.
 
     Args:
         connection: in the transaction that has stored the rows.
         table: which stored them.
-        accepted: the ids that these rows brought.
+        accepted: the ids of these rows.
         origin: where the rows come from: other rows of the same run repair nothing, since a file that has an
             id twice, once right and once wrong, must tell the same story each time.
         same_file: True if `origin.source` names a file whose earlier rejects are those of this one: then they
@@ -72,7 +72,7 @@ def resolve_by_id(
 
 
 def _with_row_ids(ids: BitMap) -> Iterator[ColumnElement[bool]]:
-    """Conditions that hold for all rejects of rows with these ids; perhaps for some others between them."""
+    """Yield conditions that select all rejects of rows with these ids, and perhaps others between them."""
     column = rejects.c.row_id
     if ids and ids.max() - ids.min() < _SPARSE * len(ids):
         yield column.between(ids.min(), ids.max())
@@ -83,7 +83,7 @@ def _with_row_ids(ids: BitMap) -> Iterator[ColumnElement[bool]]:
 
 
 def _repaired(connection: Connection, table: Table, found: Mapping[int, int]) -> dict[int, int]:
-    """Those of the rejects (id -> row id) whose stored rows repair them."""
+    """Return those of the rejects (id -> row id) that their stored rows repair."""
     repaired = {}
     every = sorted(found)
     for start in range(0, len(every), _TOGETHER):
@@ -118,7 +118,7 @@ def is_repaired_by(table: Table, reject: Reject, row: Values) -> bool:
 
 
 def mark_resolved(connection: Connection, resolved_by: Mapping[int, int]) -> None:
-    """Marks rejects as resolved by rows (reject id -> row id); what another writer has resolved stays so."""
+    """Mark rejects as resolved by rows (reject id -> row id), unless another writer has done so already."""
     now = datetime.now(UTC).replace(tzinfo=None)
     every = sorted(resolved_by)  # one order for all writers: no two wait for each other
     for start in range(0, len(every), _TOGETHER):

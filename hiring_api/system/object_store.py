@@ -202,7 +202,7 @@ def _aws_section(variable: str, usual: str, section: str) -> dict[str, str]:
 
 @contextmanager
 def explained() -> Iterator[None]:
-    """Turns obstore's errors into ObjectStoreError.
+    """Turn obstore's errors into ObjectStoreError.
 
     The cause is dropped: obstore's messages are a page long and show whole requests.
     """

@@ -1,6 +1,6 @@
-"""Steps that run side by side in threads, and take effect one after the other.
+"""Run steps in parallel threads that commit one after the other.
 
-While one step waits for the database to commit, the next one has its rows loaded already.
+While one step waits for its commit, the next one writes its rows.
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ _PATIENCE: Final = 10.0  # seconds for steps to end after an error or Ctrl-C
 
 
 class StepBack(Exception):
-    """What this step holds may be in the way of the one before, which begins anew or takes too long."""
+    """This step must release its locks: the one before begins anew, or takes too long."""
 
 
 class Turn(Generic[I, T]):
-    """A step's place in the order: between the one before it and the one after.
+    """One step among the others: it knows the step before.
 
-    A step that keeps rows locked must not wait for the one before while that waits for these rows, perhaps
-    behind another client who waits for them: the database cannot see such a circle. So a step takes locks
-    when the one before has all of its own, and steps back when that has to begin anew. A step whose last
-    locks hardly anybody wants may `hold` before it has these, if the next one waits with patience only.
+    Two steps could wait for each other for ever: this one for the commit of the one before, and that one for
+    rows that this one has locked, perhaps through another client. The database cannot see such a deadlock,
+    because half of it is in this program. So a step takes locks only when the one before has all of its own
+    (`enter`), and steps back (`StepBack`) if that one has to begin anew. A step whose last locks hardly
+    anybody wants may call `hold` before it has them, if the next one waits for a limited time only.
     """
 
     def __init__(self, item: I, latest: T, before: Turn[I, T] | None = None) -> None:
@@ -42,28 +43,28 @@ class Turn(Generic[I, T]):
         self.done: Future[T] = Future()
 
     def latest(self) -> T:
-        """The last result known: that of the step before, if that is done, else that of the one before it."""
+        """Return the last known result: that of the step before if it is done, else of an earlier one."""
         if self.before is None or not self.before.done.done():
             return self._latest
         return self.before.done.result()
 
     def begin(self) -> None:
-        """To be called when the step begins, and when it begins anew."""
+        """Call this when the step begins, and each time it begins anew."""
         if self._begun:
             self.news.set()
         self._begun = True
 
     def enter(self) -> None:
-        """To be called before the step takes locks: waits until the one before has its own."""
+        """Call this before the step takes locks: it waits until the step before has all of its own."""
         if self.before is not None:
             self.before.holding.wait()
 
     def hold(self) -> None:
-        """To be called when the step needs no more locks that the next one, or who waits for it, may have."""
+        """Call this when the step needs no more locks that the next step could have."""
         self.holding.set()
 
     def previous(self, patience: float | None = None) -> T:
-        """The result of the step before, once it is done; its error, if it failed.
+        """Wait for the result of the step before, and return it; raise its error if it failed.
 
         Raises:
             StepBack: it begins anew, or is not done after `patience` seconds; undo what was done, `wait`, and
@@ -77,11 +78,11 @@ class Turn(Generic[I, T]):
         return self.before.done.result()
 
     def wait(self) -> T:
-        """As `previous`, for a step that holds nothing."""
+        """Wait as `previous` does, for a step that holds no locks."""
         return self._latest if self.before is None else self.before.done.result()
 
     def run(self, step: Callable[[Turn[I, T]], T]) -> None:
-        """Takes the step."""
+        """Run the step in this thread, and tell the next step its result."""
         try:
             self.done.set_result(step(self))
         except BaseException as error:  # noqa: BLE001  # handed over to the thread that waits for it
@@ -91,15 +92,15 @@ class Turn(Generic[I, T]):
         self.before = None  # or every chunk would be kept by the one after it
 
     def result(self) -> T:
-        """What came of the step, once it is done."""
+        """Wait for the result of the step, and return it."""
         return self.done.result()
 
 
 def in_order(items: Iterable[I], first: T, step: Callable[[Turn[I, T]], T], most: int) -> Iterator[T]:
-    """Takes a step for each item, at most `most` at a time, and yields the results in the items' order.
+    """Run a step for each item, at most `most` at a time, and yield the results in the items' order.
 
-    `first` counts as the result before the first step. The error of a step is raised where its result would
-    come; the steps after it fail as well.
+    `first` is the result before the first step. The error of a step is raised in place of its result; the
+    steps after it fail as well.
     """
     turn: Turn[I, T] | None = None
     latest = first

@@ -49,12 +49,12 @@ class _Refused(Exception):
 
 
 def is_web(source: str) -> bool:
-    """Whether `source` is an address of the web."""
+    """True if `source` is an address of the web."""
     return source.lower().startswith(("https://", "http://"))
 
 
 def from_web(source: str, target: Path) -> None:
-    """Copies what is at an address to `target`.
+    """Copy what is at an address to `target`.
 
     Raises:
         InvalidFile: it is not there, or ended early.

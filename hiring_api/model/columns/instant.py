@@ -33,7 +33,7 @@ _ISO: Final = re.compile(
     r"(?:Z|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?)?"
 )
 
-# The usual spelling, 2021-07-27T16:02:08Z: as text and as bytes
+# The usual form, 2021-07-27T16:02:08Z: as text and as bytes
 _USUAL_LENGTH: Final = 20
 _USUAL: Final = b"0000-00-00T00:00:00Z"
 _T: Final = _USUAL.index(b"T")
@@ -145,7 +145,7 @@ class Instant(Kind):
         return found
 
     def respell(self, column: ByteColumn, which: Mask) -> None:
-        """Writes them as SQL does: 2021-07-27 16:02:08."""
+        """Write them as SQL does: 2021-07-27 16:02:08."""
         column.data[column.starts[which] + _T] = _BLANK
         column.kept[column.ends[which] - 1] = False
 

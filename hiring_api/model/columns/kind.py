@@ -57,8 +57,8 @@ class Kind(ABC):
     def check_bytes(self, column: ByteColumn) -> Mask:
         """Which CSV fields of a column are plainly right as they are, but for what `respell` changes."""
 
-    def respell(self, column: ByteColumn, which: Mask) -> None:  # noqa: B027  # most are spelled so
-        """Brings plain CSV fields into the spelling of `str()`."""
+    def respell(self, column: ByteColumn, which: Mask) -> None:  # noqa: B027  # most have it already
+        """Change plain CSV fields in place to the form that `str()` gives their values."""
 
     @abstractmethod
     def from_line(self, texts: Sequence[str]) -> Sequence[Any]:

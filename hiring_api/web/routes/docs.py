@@ -48,7 +48,7 @@ _FORMS = {"/openapi.json": JSON, "/docs": HTML, "/docs/": HTML}
 
 
 def register(app: Flask, api: Api) -> None:
-    """Serves the documentation of `app`."""
+    """Serve the documentation of `app`."""
     app.register_blueprint(_swagger)
     app.before_request(_refuse_parameters)
     app.before_request(_refuse_forms)

@@ -29,7 +29,7 @@ _DEFAULT_LIMIT = 100
 
 
 def add_routes(blueprint: Routes, table: Table) -> None:
-    """Adds the routes that read `table` to those that write it."""
+    """Add the routes that read `table` to those that write it."""
     name = resource(table)
     row = schema(table, id_required=True)
 

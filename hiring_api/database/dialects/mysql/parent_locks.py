@@ -44,7 +44,7 @@ def references_held(connection: Connection, rows: RowLines) -> Iterator[bool]:
 
 
 def _one_writer(connection: Connection) -> bool:
-    """Whether no other server takes writes: there is no Galera and no group that takes them on any member."""
+    """True if no other server takes writes: there is no Galera and no group that takes them on any member."""
     known = connection.exec_driver_sql(_CLUSTER).all()
     return ("wsrep_on", "ON") not in known and ("group_replication_single_primary_mode", "OFF") not in known
 

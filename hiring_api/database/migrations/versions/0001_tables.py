@@ -28,7 +28,7 @@ def _long_text() -> sa.types.TypeEngine[str]:
 
 
 def upgrade() -> None:
-    """Creates the tables, parents first.
+    """Create the tables, parents first.
 
     MySQL commits each table at once. Where an upgrade was killed before all were there, those are made anew.
     """
@@ -79,7 +79,7 @@ def _reference(column: str, table: str) -> sa.Column[int]:
 
 
 def _bookkeeping(metadata: sa.MetaData) -> sa.Table:
-    """Adds the other tables; the one that is to have a row."""
+    """Add the other tables; the one that is to have a row."""
     sa.Table(
         "rejects",
         metadata,
@@ -153,7 +153,7 @@ def _bookkeeping(metadata: sa.MetaData) -> sa.Table:
 
 
 def downgrade() -> None:
-    """Drops the tables, children first."""
+    """Drop the tables, children first."""
     metadata = sa.MetaData()
     _hiring_records(metadata)
     _bookkeeping(metadata)
