@@ -42,7 +42,6 @@ _UNKNOWN: Final = "S3 does not take the credentials: check AWS_ACCESS_KEY_ID and
 _FORBIDDEN: Final = "the credentials do not allow it: they need to list the bucket and read its objects"
 _AWAY: Final = "no S3 can be reached: check the network, AWS_ENDPOINT_URL and AWS_DEFAULT_REGION"
 _SETTINGS: Final = "AWS's settings do not work: check AWS_ENDPOINT_URL, AWS_PROFILE and AWS_DEFAULT_REGION"
-_NO_BUNDLE: Final = "the file that AWS_CA_BUNDLE or SSL_CERT_FILE names cannot be read"
 _REGION: Final = "the bucket is in another region: set AWS_DEFAULT_REGION"
 _NO_KEYS: Final = (
     "the AWS profile has no keys: the command `aws configure export-credentials --format env` prints them"

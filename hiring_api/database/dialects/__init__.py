@@ -16,14 +16,12 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.engine import URL
 
 from .mysql import MySQL
-from .sqlite import SQLite, open_scratch_engine
+from .sqlite import SQLite
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from .dialect import Dialect
-
-__all__ = ["dialect_of", "open_scratch_engine"]
 
 # By the names that SQLAlchemy gives them
 _DIALECTS: Final[dict[str, Dialect]] = {"sqlite": SQLite(), "mysql": MySQL(), "mariadb": MySQL()}

@@ -11,7 +11,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from sqlalchemy import create_engine, event, func, select
+from sqlalchemy import event, func, select
 
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.model.columns import Instant
@@ -157,19 +157,6 @@ class SQLite(Dialect):
             connection.exec_driver_sql(
                 f"UPDATE sqlite_sequence SET seq = {highest} WHERE name = ?", (table.name,)
             )
-
-
-def open_scratch_engine(path: Path) -> Engine:
-    """An engine for a new file whose content is thrown away: nothing needs to be safe on disk."""
-    engine = create_engine(f"sqlite:///{path}", connect_args={"isolation_level": None})
-    event.listen(engine, "connect", _set_scratch_pragmas)
-    event.listen(engine, "begin", _begin)
-    return engine
-
-
-def _set_scratch_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
-    for pragma in ("journal_mode=OFF", "synchronous=OFF"):
-        connection.execute(f"PRAGMA {pragma}")
 
 
 def _microseconds(column: str) -> str:

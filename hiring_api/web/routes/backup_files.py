@@ -10,9 +10,9 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import backup
 from hiring_api.backup.archive import open_archive
 from hiring_api.model.tables import resource, tables
+from hiring_api.web.http.backup_folder import restore_files
 from hiring_api.web.http.downloads import new_file
 from hiring_api.web.http.extensions import Routes, engine
-from hiring_api.web.http.restoring import restore_files
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import AVRO, ZIP
 from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored

@@ -13,11 +13,10 @@ from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
-from hiring_api.web.http.backup_folder import retention, store
+from hiring_api.web.http.backup_folder import restore_files, retention, store
 from hiring_api.web.http.downloads import whole_file
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import conditional, link, listing
-from hiring_api.web.http.restoring import restore_files
 from hiring_api.web.media_types import JSON, ZIP
 from hiring_api.web.schemas.backup import (
     CodecQuery,
