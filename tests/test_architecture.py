@@ -18,7 +18,7 @@ def test_every_function_that_the_page_names_is_where_it_says(root):
     assert len(found) > 30
     missing = []
     for place, name in sorted(found):
-        path = root / "hiring_api" / place
+        path = (root if place.startswith("migration_job/") else root / "hiring_api") / place
         module = path.with_suffix(".py")
         if not (path.is_dir() or module.is_file()) or (name and name not in names_of(module)):
             missing.append(f"{place}.{name}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 from pyroaring import BitMap
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from hiring_api.model.row_lines import RowLines, Values
 
     from .chunks import Chunk, Layout
-
-_LONGEST: Final = 10_000  # characters of a refused field that are kept
-_MOST: Final = 1000  # fields of a refused record that are kept
 
 
 @dataclass
@@ -109,21 +106,3 @@ def _add(validated: ValidatedChunk, rows: RowLines, indexes: Indexes) -> None:
     every = np.concatenate([validated.indexes, indexes])
     order = np.argsort(every)
     validated.rows, validated.indexes = joined([validated.rows, rows]).take(order), every[order]
-
-
-def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
-    """The fields of a refused record, as its reject keeps them.
-
-    Those of the table's columns come first, in the table's order, then the others; with too few or too many
-    fields, all stay in the order of the line. At most 1000 fields of 10,000 characters are kept. In a rejects
-    file, the fields that say where a row came from are no part of the row.
-    """
-    width = len(layout.names)
-    if len(without_empty_surplus(fields, width)) == width:
-        own = [layout.names.index(name) for name in kinds(table)]
-        others = [] if layout.reject is not None else sorted(set(range(len(fields))) - set(own))
-        fields = [fields[index] for index in own + others]
-    return [
-        text if len(text) <= _LONGEST else f"{text[:_LONGEST]}… ({len(text)} characters)"
-        for text in fields[:_MOST]
-    ]

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import select
 
-from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.tables import kinds
-from hiring_api.rejects.record import stored_reject
+from hiring_api.rejects.record import raw_fields, stored_reject
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from pyroaring import BitMap64
 
-from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.transactions import transaction
-from hiring_api.rejects.record import Reject, keep
+from hiring_api.rejects.record import Reject, keep, raw_fields
 from hiring_api.rejects.record import log as refusals
 from hiring_api.rejects.resolve import resolve_by_id
 

@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 from pyroaring import BitMap
 from sqlalchemy import bindparam, update
 
-from hiring_api.csv_input.validation import raw_fields
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.database.lookup import present, rows_of
 from hiring_api.model.tables import kinds
 from hiring_api.model.validation import ValidatedRow
 from hiring_api.rejects.csv_file import line_of
-from hiring_api.rejects.record import content
+from hiring_api.rejects.record import content, raw_fields
 from hiring_api.rejects.resolve import is_repaired_by, mark_resolved
 
 from .earlier import by_key

@@ -16,18 +16,22 @@ from hiring_api.database.bulk_load import NULL, insert_lines
 from hiring_api.model.row_errors import RowError
 from hiring_api.model.row_lines import line_format
 from hiring_api.model.tables import kinds
+from hiring_api.model.validation import without_empty_surplus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from sqlalchemy import Connection, Row, Table
 
+    from hiring_api.csv_input.chunks import Layout
     from hiring_api.model.columns import Kind
 
 log = logging.getLogger(__name__)
 
 _TOGETHER: Final = 500  # rejects inserted at a time, which bounds the memory for their text
 _LARGEST: Final = 1_000_000  # characters of a raw row's JSON: the column holds 16 MB, a statement may hold 4
+_LONGEST_FIELD: Final = 10_000  # characters of a refused CSV field that are kept
+_MOST_FIELDS: Final = 1000  # fields of a refused CSV record that are kept
 _LOGGED: Final = 1000  # characters of a raw row in the log; the record has all of it
 _ENCODER: Final = json.JSONEncoder()  # ASCII: its escapes keep what UTF-8 cannot hold, a lone surrogate
 
@@ -118,6 +122,24 @@ def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     line = line_format(rows[0])
     lines = [line % tuple([NULL if value is None else value for value in row]) for row in values]
     insert_lines(connection, rejects, list(rows[0]), "".join(lines).encode())
+
+
+def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
+    """Return the fields of a refused CSV record for `Reject.raw`, to the byte as they came, blanks included.
+
+    Those of the table's columns come first, in the table's order, then the others; with too few or too many
+    fields, all stay in the order of the line. At most 1000 fields of 10,000 characters are kept. In a rejects
+    file, the fields that say where a row came from are no part of the row.
+    """
+    width = len(layout.names)
+    if len(without_empty_surplus(fields, width)) == width:
+        own = [layout.names.index(name) for name in kinds(table)]
+        others = [] if layout.reject is not None else sorted(set(range(len(fields))) - set(own))
+        fields = [fields[index] for index in own + others]
+    return [
+        text if len(text) <= _LONGEST_FIELD else f"{text[:_LONGEST_FIELD]}… ({len(text)} characters)"
+        for text in fields[:_MOST_FIELDS]
+    ]
 
 
 def content(table: Table, reject: Reject) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hiring_api.csv_input.chunks import Chunk, Layout, Position
 from hiring_api.csv_input.plain_lines import plain_rows
 from hiring_api.csv_input.records import read_chunks
-from hiring_api.csv_input.validation import raw_fields, validate_chunk
+from hiring_api.csv_input.validation import validate_chunk
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Department, Employee, kinds, references
 from hiring_api.model.validation import validate_fields
@@ -192,22 +192,6 @@ def test_any_records(records):
 )
 def test_any_records_of_reordered_columns(records):
     assert_equal_to_slow(departments, Layout((None, "department", "id"), ";"), records)
-
-
-FIELDS = [
-    pytest.param(("department", "id"), [" a", "x"], ["x", " a"], id="in the table's order, with blanks"),
-    pytest.param(
-        (None, "department", "id"), ["n, \n", "a", "x"], ["x", "a", "n, \n"], id="ignored ones come last"
-    ),
-    pytest.param(("id", "department"), ["x", "a", "", " "], ["x", "a", "", " "], id="empty ones too many"),
-    pytest.param(("department", "id"), ["a", "x", "y"], ["a", "x", "y"], id="too many, as they came"),
-    pytest.param(("department", "id"), ["a"], ["a"], id="too few, as they came"),
-]
-
-
-@pytest.mark.parametrize(("names", "fields", "kept"), FIELDS)
-def test_all_fields_of_a_refused_record_are_kept(names, fields, kept):
-    assert raw_fields(departments, Layout(names, ","), fields) == kept
 
 
 def test_empty_fields_beyond_the_last_column_are_no_error():

@@ -3,10 +3,11 @@
 import pytest
 from sqlalchemy import select
 
+from hiring_api.csv_input.chunks import Layout
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.row_errors import RowError
-from hiring_api.model.tables import tables
-from hiring_api.rejects.record import Origin, Reject, keep
+from hiring_api.model.tables import Department, tables
+from hiring_api.rejects.record import Origin, Reject, keep, raw_fields
 from hiring_api.rejects.resolve import mark_resolved
 from tests.conftest import on_record
 
@@ -120,3 +121,19 @@ def test_each_refused_row_has_a_line_in_the_log(engine, caplog):
     assert first.startswith(start + '{"id": 1, "name": "tab \\t line\\n')
     assert "[required: name is required: it is empty; column_count: tab \\t line\\n" in first
     assert second.startswith('refused line 2 of departments from POST /jobs: ["tab \\t line')
+
+
+FIELDS = [
+    pytest.param(("department", "id"), [" a", "x"], ["x", " a"], id="in the table's order, with blanks"),
+    pytest.param(
+        (None, "department", "id"), ["n, \n", "a", "x"], ["x", "a", "n, \n"], id="ignored ones come last"
+    ),
+    pytest.param(("id", "department"), ["x", "a", "", " "], ["x", "a", "", " "], id="empty ones too many"),
+    pytest.param(("department", "id"), ["a", "x", "y"], ["a", "x", "y"], id="too many, as they came"),
+    pytest.param(("department", "id"), ["a"], ["a"], id="too few, as they came"),
+]
+
+
+@pytest.mark.parametrize(("names", "fields", "kept"), FIELDS)
+def test_all_fields_of_a_refused_record_are_kept(names, fields, kept):
+    assert raw_fields(Department.__table__, Layout(names, ","), fields) == kept
