@@ -224,9 +224,21 @@ def test_no_name_leads_out_of_the_store(store, name):
         store.open(name)
 
 
-def test_a_place_of_an_unknown_kind_is_told():
+@pytest.mark.parametrize("address", ["nowhere://x", "s3://", "s3://x/backups"])
+def test_a_place_of_an_unknown_kind_is_told(address):
     with pytest.raises(StorageUnavailable, match="no place"):
-        open_store("nowhere://x")
+        open_store(address)
+
+
+def test_a_backup_folder_that_is_a_file_is_told(tmp_path):
+    (tmp_path / "backups").write_text("")
+    store = open_store(str(tmp_path / "backups"))
+    with pytest.raises(StorageUnavailable, match="the backup folder cannot be read"):
+        store.names()
+    with pytest.raises(StorageUnavailable, match="the backup folder cannot be read"):
+        store.open("20211107T160208Z-00000000.zip")
+    with pytest.raises(StorageUnavailable, match="the backup folder cannot be written"):
+        store.delete("20211107T160208Z-00000000.zip")
 
 
 def test_backups_of_one_second_are_listed_newest_first(engine, store):

@@ -10,10 +10,12 @@ from sqlalchemy.exc import OperationalError
 from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import restore
 from hiring_api.backup.backup import backup_table
+from hiring_api.backup.verify import verify
 from hiring_api.database import bulk_load, staging
 from hiring_api.database.dialects import dialect_of
+from hiring_api.database.locks import named_lock
 from hiring_api.database.transactions import transaction
-from hiring_api.errors import Conflict, Unproven
+from hiring_api.errors import Busy, Conflict, InvalidFile, Unproven
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.rows_of_all import EMPLOYEES as STAFF
 from tests.rows_of_all import fill
@@ -94,6 +96,23 @@ def test_an_empty_table_beside_a_full_one_is_proven_as_well(engine, file, monkey
     with pytest.raises(Unproven, match=UNPROVEN):
         restore.restore(engine, [file, jobs])
     assert stored(engine) == []
+
+
+def test_a_restore_while_another_one_is_under_way_changes_nothing(engine, file):
+    put(engine, DEPARTMENTS, [(9, "Other")])
+    with named_lock(engine, "restore") as held:
+        assert held
+        with pytest.raises(Busy, match="another restore is under way"):
+            restore.restore(engine, [file])
+    assert stored(engine) == [*OLD, (9, "Other")]
+
+
+def test_a_backup_that_the_database_gives_back_otherwise_is_not_verified(engine, file, monkeypatch):
+    assert verify(engine, [file], "restore") == {"departments": 3}
+    damage(monkeypatch)
+    with pytest.raises(InvalidFile, match="the rows of departments come back differently from the database"):
+        verify(engine, [file], "restore")
+    assert stored(engine) == OLD
 
 
 def damage_departments(monkeypatch):

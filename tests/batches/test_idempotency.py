@@ -14,8 +14,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select, update
 
+from hiring_api.batches import idempotency
 from hiring_api.database.bookkeeping import answers
 from hiring_api.database.locks import named_lock
+from hiring_api.database.transactions import transaction
+from hiring_api.errors import Busy
 from hiring_api.model.tables import Department, Employee
 from tests.conftest import on_record
 from tests.server import Server, installed
@@ -158,6 +161,13 @@ def age(engine, **time_):
     with engine.begin() as connection:
         kept = connection.execute(select(answers.c.kept_at)).scalar()
         connection.execute(update(answers).values(kept_at=kept - timedelta(**time_)))
+
+
+def test_a_key_that_another_request_has_kept_meanwhile_is_busy(engine):
+    answer = idempotency.Answer("what is asked for", 201, "{}")
+    transaction(engine, lambda connection: idempotency.keep(connection, "scope", answer, 24))
+    with pytest.raises(Busy, match="another request with this Idempotency-Key was faster"):
+        transaction(engine, lambda connection: idempotency.keep(connection, "scope", answer, 24))
 
 
 def test_an_answer_is_kept_for_a_day(client, engine):

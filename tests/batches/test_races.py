@@ -9,7 +9,9 @@ from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import event, func, select, text, update
+from sqlalchemy.exc import IntegrityError
 
+from hiring_api.batches import insert as batch_insert
 from hiring_api.database import transactions
 from hiring_api.database.dialects.mysql import sessions
 from hiring_api.model.tables import Base, Department, Job
@@ -378,6 +380,23 @@ def test_where_no_id_is_left_to_give_the_rows_that_need_one_fail(client, engine,
         assert client.post("/jobs", json=[{"id": 6, "job": "b"}]).status_code == 201
     finally:
         execute(engine, Job.__table__.delete())
+
+
+def test_a_row_that_others_write_each_time_it_is_tried_fails_alone(client, engine, monkeypatch):
+    real = batch_insert.write
+
+    def write(connection, batch, outcomes):
+        if 7 in batch.rows.columns["id"]:
+            raise IntegrityError("INSERT", {}, Exception("a rival was faster"))
+        real(connection, batch, outcomes)
+
+    monkeypatch.setattr(batch_insert, "write", write)
+    response = client.post("/jobs", json=[{"id": key, "job": "a"} for key in range(1, 31)])
+    message = "id 7 is being written into jobs by others"
+    failed = ("failed", [{"field": "id", "code": "already_exists", "message": message}])
+    assert response.status_code == 207
+    assert outcomes(response) == [failed if key == 7 else ("inserted", None) for key in range(1, 31)]
+    assert count(engine, "jobs") == 29
 
 
 @pytest.mark.parametrize(("same", "outcome"), [(True, "skipped"), (False, "failed")])

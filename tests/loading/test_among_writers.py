@@ -134,6 +134,31 @@ def test_races_that_do_not_end_cost_a_few_tries_and_not_one_for_each_row(engine,
     assert len(tries) < 100
 
 
+def test_a_row_that_others_write_each_time_it_is_tried_is_refused_alone(engine, task, tmp_path, monkeypatch):
+    text = "".join(f"{key},Ana,2021-07-27T12:00:00Z,1,1\n" for key in range(1, 31))
+    (tmp_path / "few.csv").write_text(text)
+    file = inspect(on_disk(tmp_path / "few.csv", "few.csv"), employees, Choices())
+    real, alone = apply._write, []
+
+    def write(connection, target, outcomes, *given):
+        if 7 in outcomes.new.ids:
+            alone.append(len(outcomes.new) == 1)
+            raise IntegrityError("INSERT", {}, Exception("a rival was faster"))
+        real(connection, target, outcomes, *given)
+
+    monkeypatch.setattr(apply, "_write", write)
+    counts = loader.load(engine, replace(task, file=file)).counts
+    assert (counts.inserted, counts.rejected) == (29, 1)
+    [reject] = on_record(engine)
+    message = "id 7 is being written into hired_employees by others"
+    assert (reject["line"], reject["errors"]) == (
+        7,
+        [{"field": "id", "code": "already_exists", "message": message}],
+    )
+    assert set(all_of(engine, select(employees.c.id))) == {(key,) for key in range(1, 31)} - {(7,)}
+    assert alone.count(True) == 3
+
+
 @pytest.mark.parametrize("many", [True, False])
 def test_a_parent_that_others_delete_is_there_or_its_rows_are_refused(engine, task, monkeypatch, many):
     if many:  # the server looks up each reference
