@@ -66,11 +66,15 @@ class InvalidFile(HiringError):
 
 
 class InvalidRows(HiringError):
-    """A file is readable but rows of it break a row rule; `details` has the first of them and the total."""
+    """Rows of a readable file, or a row that is to be changed, break row rules; `details` has the errors."""
 
 
 class Conflict(HiringError):
     """The rows are right, but what is in the database forbids the change."""
+
+
+class Changed(HiringError):
+    """What is stored is not what the caller has seen and wants to change."""
 
 
 class Busy(HiringError):

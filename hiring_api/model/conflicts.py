@@ -37,5 +37,10 @@ def being_written(row_id: int, table: Table, source: Source) -> RowError:
     return RowError("id", "already_exists", message)
 
 
+def other_id(row_id: int) -> RowError:
+    """A change of a row brings another id than the row has."""
+    return RowError("id", "read_only", f"id is {row_id} by the address and cannot be changed")
+
+
 def _name(table: Table, source: Source) -> str:
     return resource(table) if source == "request" else table.name

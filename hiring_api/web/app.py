@@ -22,6 +22,7 @@ from hiring_api.web.routes import (
     health,
     lists,
     metrics,
+    one_row,
     rejects,
     uploads,
 )
@@ -78,6 +79,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     for table in tables():
         blueprint = batch.routes(table)
         lists.add_routes(blueprint, table)
+        one_row.add_routes(blueprint, table)
         api.register_blueprint(blueprint)
     for blueprint in (
         batch.all_routes(),

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
 
 from hiring_api import errors
+from hiring_api.web.media_types import PROBLEM
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -21,6 +22,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
     errors.NotFound: 404,
     errors.Conflict: 409,
     errors.Busy: 409,
+    errors.Changed: 412,
     errors.InvalidFile: 422,
     errors.InvalidRows: 422,
     errors.DatabaseUnavailable: 503,
@@ -36,7 +38,7 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     title = {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, HTTP_STATUS_CODES[status])
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body |= {"request_id": g.get("request_id"), **members}
-    return Response(json.dumps(body), status, headers, mimetype="application/problem+json")
+    return Response(json.dumps(body), status, headers, mimetype=PROBLEM)
 
 
 def register(app: Flask) -> None:
@@ -60,7 +62,7 @@ def _hiring_problem(error: errors.HiringError) -> Response:
 
 def _unmet(response: Response) -> Response:
     """Answer 412 as a problem: Werkzeug raises no error for it, and sends the body that was not asked for."""
-    if response.status_code != 412:  # noqa: PLR2004
+    if response.status_code != 412 or response.mimetype == PROBLEM:  # noqa: PLR2004
         return response
     response.close()
     return problem(412, "the content is not, or no longer, what If-Match or If-Unmodified-Since asks for")

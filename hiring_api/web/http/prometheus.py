@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _REQUESTS = Counter("hiring_http_requests", "Requests answered", ["method", "route", "status"])
 _SECONDS = Histogram("hiring_http_request_seconds", "Time to the answer's first byte", ["route"])
 _ROWS = Counter("hiring_rows", "Rows that came over HTTP, by what came of them", ["table", "status"])
-_METHODS = {"GET", "HEAD", "POST", "DELETE", "OPTIONS"}
+_METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"}
 
 
 def register(app: Flask) -> None:
@@ -40,7 +40,7 @@ def register(app: Flask) -> None:
 
 
 def count_rows(table: str, counts: Mapping[str, int]) -> None:
-    """Count the rows of a batch, an upload or a restore that was no dry run.
+    """Count the rows of a batch, an upload, a restore or a single change that was no dry run.
 
     Args:
         table: its name in URLs.

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from flask import Response, jsonify, request
+from werkzeug.http import parse_etags
 
 from hiring_api.web.media_types import CSV
 
@@ -54,6 +55,14 @@ def conditional(response: Response) -> Response:
     response.add_etag()
     response.make_conditional(_preconditions())
     return response
+
+
+def is_expected(value: dict[str, Any]) -> bool:
+    """False if `If-Match` asks for another content than that of `jsonify(value)`, by its ETag."""
+    sent = _preconditions().get("HTTP_IF_MATCH")
+    response = jsonify(value)
+    response.add_etag()
+    return sent is None or parse_etags(sent).contains(response.get_etag()[0] or "")
 
 
 def _preconditions() -> WSGIEnvironment:

@@ -1,24 +1,21 @@
-"""`GET /departments`, `/jobs`, `/employees` and one row of each."""
+"""`GET /departments`, `/jobs`, `/employees`: pages, and whole selections as a stream."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, jsonify, request
+from flask import Response, request
 
 from hiring_api.database.transactions import snapshot
-from hiring_api.errors import NotFound
-from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import kinds, resource
-from hiring_api.model.validation import schema
 from hiring_api.queries import lists
 from hiring_api.queries.lists import Selection
 from hiring_api.web.http.extensions import Routes, engine, form
-from hiring_api.web.http.representations import conditional, link, listing
+from hiring_api.web.http.representations import link, listing
 from hiring_api.web.http.representations import table as as_table
 from hiring_api.web.media_types import CSV, JSON, NDJSON
 from hiring_api.web.schemas.lists import list_page, list_query
-from hiring_api.web.schemas.operations import TEXT, UNCHANGED, problems
+from hiring_api.web.schemas.operations import TEXT, UNCHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,9 +26,8 @@ _DEFAULT_LIMIT = 100
 
 
 def add_routes(blueprint: Routes, table: Table) -> None:
-    """Add the routes that read `table` to those that write it."""
+    """Add the route that lists `table` to the one that takes its rows."""
     name = resource(table)
-    row = schema(table, id_required=True)
 
     @blueprint.route(f"/{name}", methods=["GET"])
     @blueprint.query(list_query(table), (JSON, CSV, NDJSON))
@@ -49,24 +45,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
             return as_table(list(kinds(table)), _stream(table, parameters), form())
         return _page(table, parameters)
 
-    @blueprint.route(f"/{name}/<int(max={MAX_ID}):row_id>", methods=["GET"])
-    @blueprint.query()
-    @blueprint.response(200, row)
-    @blueprint.alt_response(304, description=UNCHANGED)
-    @problems(blueprint, 404)
-    @blueprint.doc(
-        summary=f"Get one row of {name}",
-        description="The row with this id; 404 where there is none.",
-        operationId=f"get_row_of_{name}",
-    )
-    def one(row_id: int) -> Response:
-        with snapshot(engine()) as connection:
-            found = lists.find(connection, table, row_id)
-        if found is None:
-            raise NotFound(f"there is no id {row_id} in {name}")
-        return conditional(jsonify(found))
-
-    _ = rows, one
+    _ = rows
 
 
 _DESCRIPTION = (

@@ -38,7 +38,13 @@ _UNCHANGED, _UNMET = 304, 412
 TEXT = {"type": "string"}
 BINARY = {"type": "string", "format": "binary"}
 UNCHANGED = "What the client has under `If-None-Match` is what would be answered"
-_ETAG = {"ETag": {"schema": TEXT, "description": "For `If-None-Match` and `If-Match`"}}
+ETAG = {"ETag": {"schema": TEXT, "description": "For `If-None-Match` and `If-Match`"}}
+IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "schema": TEXT,
+    "description": "An ETag: 412 where it is no longer so",
+}
 _PRECONDITIONS = [
     {
         "in": "header",
@@ -46,12 +52,7 @@ _PRECONDITIONS = [
         "schema": TEXT,
         "description": "An ETag: 304 where it is still so",
     },
-    {
-        "in": "header",
-        "name": "If-Match",
-        "schema": TEXT,
-        "description": "An ETag: 412 where it is no longer so",
-    },
+    IF_MATCH,
 ]
 _SECONDS = {"type": "integer", "minimum": 0}
 _HEADERS = {
@@ -99,8 +100,8 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
     if _UNCHANGED in responses:
         statuses.add(_UNMET)
         doc["parameters"] += _PRECONDITIONS
-        responses[200]["headers"] = responses[200].get("headers", {}) | _ETAG
-        responses[_UNCHANGED]["headers"] = _ETAG
+        responses[200]["headers"] = responses[200].get("headers", {}) | ETAG
+        responses[_UNCHANGED]["headers"] = ETAG
     for status in sorted(statuses):
         responses[status] = _with_problem(status, responses.get(status))
     return doc
@@ -110,7 +111,7 @@ def _statuses(method: str, manual: dict[str, Any]) -> set[int]:
     statuses = set(_OF_ALL)
     if manual.get("security") != []:
         statuses |= _OF_USERS
-    if method in {"post", "delete"}:
+    if method in {"post", "patch", "delete"}:
         statuses |= _OF_CHANGES
     if "requestBody" in manual:
         statuses |= _OF_BODIES
