@@ -76,6 +76,26 @@ def test_hires_of_a_department_by_quarter_and_a_picture_for_a_slide_take_three_s
     assert totals_of_bars(page, 0) == list(map(str, expected))
 
 
+@on_one_database
+def test_the_picture_can_be_had_by_the_keyboard_alone(visit):
+    page = loaded(visit("metrics"))
+
+    def tab_to(what):
+        for _ in range(60):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name || document.activeElement.textContent") == what:
+                return
+        raise AssertionError(what)
+
+    tab_to("department_id")
+    page.keyboard.type("Engin")
+    expect(page.get_by_role("heading", name="Hires of Engineering in 2021 by quarter")).to_be_visible()
+    tab_to("PNG for a slide")
+    with page.expect_download() as download:
+        page.keyboard.press("Enter")
+    assert download.value.suggested_filename == "hires-of-engineering-2021-by-quarter.png"
+
+
 def test_a_click_on_a_department_leads_to_its_jobs_and_the_address_back_to_them(visit, site):
     page = loaded(visit("metrics?year=2022"))
     page.locator(".chart").first.get_by_text("Legal").click()

@@ -41,7 +41,7 @@ async function visit({ name, parts, query, path }) {
     if (here) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  const place = el("div", { class: "page" });
+  const place = el("div", { class: "page", "data-path": path });
   main.replaceChildren(place);
   const begun = attempt(async () => {
     const found = await page.show(place, { parts, query, signal });
