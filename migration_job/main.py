@@ -64,27 +64,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _print_results(
     job: Job, results: list[Result], status: int, error: str | None, report: str | None
 ) -> int:
-    """Print the summary, write the report to `report` if it is given, and return the exit status."""
+    """Print the summary, write the report to `report` if it is given, and return the exit status.
+
+    Raises:
+        BrokenPipeError: nobody reads the output any more; a report to a file is written nevertheless.
+    """
+    unread: BrokenPipeError | None = None
     try:
         if results:
             _print(summary(results, dry_run=job.dry_run), sys.stderr if report == _STDOUT else sys.stdout)
-    except BrokenPipeError:
-        pass  # nobody reads it any more: `output.exit_status` ends the program when the report is written
+    except BrokenPipeError as closed:
+        unread = closed
     except OSError as refused:
         status = _fail(f"the summary cannot be written: {refused.strerror}", status or FAILED)
-    if report is None:
-        return status
     text = report_text(job, results, status, error)
     try:
         if report == _STDOUT:
             _print(text, sys.stdout)
-        else:
+        elif report is not None:
             Path(report).write_text(text, encoding="utf-8")
-    except BrokenPipeError:
-        pass
+    except BrokenPipeError as closed:
+        unread = closed
     except OSError as refused:
         what = "the report" if report == _STDOUT else report
         return _fail(f"{what} cannot be written: {refused.strerror}", status or FAILED)
+    if unread is not None:
+        raise unread  # `output.exit_status` ends the program
     return status
 
 

@@ -1,5 +1,6 @@
 """What the commands write, and how they end where it cannot be written."""
 
+import json
 import os
 import subprocess
 import sys
@@ -33,10 +34,10 @@ def run(tmp_path, root):
         [sys.executable, "-m", "hiring_api", "migrate"], env=environ, check=True, capture_output=True
     )
 
-    def run(command, output):
+    def run(command, output, **values):
         return subprocess.run(
             [sys.executable, "-m", *command],
-            env=environ,
+            env={**environ, **values},
             stdout=output,
             stderr=subprocess.PIPE,
             text=True,
@@ -47,14 +48,26 @@ def run(tmp_path, root):
     return run
 
 
-@pytest.mark.parametrize("command", PROGRAMS.values(), ids=PROGRAMS)
-def test_a_program_whose_output_nobody_reads_ends_without_a_word(run, command):
+@pytest.mark.parametrize(
+    ("command", "unbuffered"),
+    [*((command, "") for command in PROGRAMS.values()), (PROGRAMS["backups"], "1"), (PROGRAMS["job"], "1")],
+)
+def test_a_program_whose_output_nobody_reads_ends_without_a_word(run, command, unbuffered):
     reading, writing = os.pipe()
     os.close(reading)
-    done = run(command, writing)
+    done = run(command, writing, PYTHONUNBUFFERED=unbuffered)
     os.close(writing)
     told = f"there are no backups in {run.folder}/backups: the command backup keeps one\n"
     assert (done.returncode, done.stderr) == (141, told if "backups" in command else "")
+
+
+def test_a_report_is_written_though_nobody_reads_the_summary(run):
+    reading, writing = os.pipe()
+    os.close(reading)
+    report = run.folder / "report.json"
+    assert run(["migration_job", "--report", str(report)], writing).returncode == 141
+    os.close(writing)
+    assert json.loads(report.read_text())["exit_status"] == 0
 
 
 @pytest.mark.parametrize("command", [PROGRAMS["backups"], PROGRAMS["help"], PROGRAMS["help of the job"]])
