@@ -18,7 +18,7 @@ from hiring_api.database import schema
 from hiring_api.database.dialects import dialect_of
 from hiring_api.database.driver_errors import translated
 from hiring_api.database.engine import open_engine
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import Lease, leased
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
 from hiring_api.loading.header_check import refuse_mislabelled
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RETRY_PAUSE: Final = 1.0  # seconds between two attempts to reach the database
-_LOCK_SECONDS: Final = 3  # seconds in which a server notices that a job which held the lock was killed
 _WAIT_SECONDS: Final = 24 * 60 * 60  # how long --wait waits for another run
 
 
@@ -97,7 +96,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
             (one, inspect(on_disk(one.path, one.name), one.table, job.choices_for(one.table)))
             for one in found
         ]
-        with _ready(job, settings) as engine:
+        with _ready(job, settings) as (engine, lease):
             for one in found:
                 require_writable(settings.rejects_dir, one.table)
             run_id = f"migration-{uuid4().hex}"
@@ -106,38 +105,43 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
             for one, file in files:
                 task = Task(one.table, file, Origin(one.name, run_id), job.on_conflict, job.limit or Limit())
                 begun = time.monotonic()
-                loaded, rejects = _load(engine, job, task, accepted, settings.rejects_dir, when)
+                loaded, rejects = _load(engine, lease, job, task, accepted, settings.rejects_dir, when)
                 accepted[one.table.name] = loaded.accepted
                 yield Result(one.table, one.name, file, loaded, rejects, time.monotonic() - begun)
 
 
 @contextmanager
-def _ready(job: Job, settings: Settings) -> Iterator[Engine]:
-    """An engine of the database, its schema up to date, locked against other runs of the job."""
+def _ready(job: Job, settings: Settings) -> Iterator[tuple[Engine, Lease]]:
+    """An engine of the database, its schema up to date, and the lease that keeps other runs away."""
     engine = open_engine(settings.database_url)
     try:
         wait_for(engine, settings.database_wait)
-        with named_lock(engine, "migration", _LOCK_SECONDS) as first:
-            if first:
-                schema.upgrade(engine)
-                yield engine
+        schema.upgrade(engine)
+        with leased(engine, "migration", wait=None) as lease:
+            if lease is not None:
+                yield engine, lease
                 return
         if not job.wait:
             raise Busy(
                 "another migration is running on this database: try again when it has finished, or --wait"
             )
         log.info("waiting for another migration on this database to finish")
-        with named_lock(engine, "migration", _WAIT_SECONDS) as held:
-            if not held:
+        with leased(engine, "migration", _WAIT_SECONDS) as lease:
+            if lease is None:
                 raise Busy("another migration is still running on this database after a day")
-            schema.upgrade(engine)
-            yield engine
+            yield engine, lease
     finally:
         engine.dispose()
 
 
 def _load(
-    engine: Engine, job: Job, task: Task, accepted: dict[str, BitMap], folder: Path, when: datetime
+    engine: Engine,
+    lease: Lease,
+    job: Job,
+    task: Task,
+    accepted: dict[str, BitMap],
+    folder: Path,
+    when: datetime,
 ) -> tuple[Loaded, Path | None]:
     if job.choices.columns is None:
         with snapshot(engine) as connection:
@@ -145,7 +149,7 @@ def _load(
     with shown(task) as tell:
         if job.dry_run:
             return _check(engine, task, accepted, folder, when, tell)
-        loaded = load(engine, task, tell) if job.limit is None else load_at_once(engine, task, tell)
+        loaded = (load if job.limit is None else load_at_once)(engine, task, tell, lease)
     return loaded, write_rejects(engine, task, loaded, folder, when)
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 
 import hypothesis
 import pytest
 from flask import Flask
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, update
 
 from hiring_api.database import schema
-from hiring_api.database.bookkeeping import identity
+from hiring_api.database.bookkeeping import identity, leases
 from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.model.tables import Base
@@ -105,6 +106,13 @@ def empty(engine):
             connection.exec_driver_sql(_NO_OLD_FIGURES)
             for name in connection.exec_driver_sql(_GAVE_IDS).scalars().all():
                 connection.exec_driver_sql(f"ALTER TABLE {name} AUTO_INCREMENT = 1")
+
+
+def expire(engine):
+    """As if so much time had gone by that the leases of processes which are dead or frozen have expired."""
+    held = leases.c.expires_at.is_not(None)
+    with engine.begin() as connection:
+        connection.execute(update(leases).where(held).values(expires_at=datetime(2000, 1, 1)))
 
 
 def on_record(engine):

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from hiring_api.database import bulk_load, schema, staging
 from hiring_api.database.dialects import dialect_of
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import Lease, leased
 from hiring_api.database.next_ids import replenish
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import Busy, InvalidRows, Unproven
@@ -95,39 +95,49 @@ def restore(
         StorageFull: nothing was committed.
         Unproven: the stored rows differ from those of the files; nothing was committed.
     """
-    with named_lock(engine, "restore") as held:
-        if not held:
+    if not dry_run:
+        schema.make(engine)
+    with leased(engine, "restore") as lease:
+        if lease is None:
             raise Busy("another restore is under way: try again when it is done")
         if dry_run:
-            return _restore_checked(engine, [check(file) for file in files], mode, dry_run=True)
-        schema.make(engine)
-        reports = _restore_empty(engine, files, mode) or _restore_over(engine, files, mode, keeping)
+            return _restore_checked(engine, lease, [check(file) for file in files], mode, dry_run=True)
+        reports = _restore_empty(engine, lease, files, mode) or _restore_over(
+            engine, lease, files, mode, keeping
+        )
         # After the commit: on MySQL it would be one
         replenish(engine, [file.table for file in files])
     return reports
 
 
 def _restore_over(
-    engine: Engine, files: Sequence[AvroRows], mode: Mode, keeping: Keeping | None
+    engine: Engine, lease: Lease, files: Sequence[AvroRows], mode: Mode, keeping: Keeping | None
 ) -> list[RestoreReport]:
     checked = [check(file) for file in files]
     if mode == "merge" or keeping is None:
-        return _restore_checked(engine, checked, mode, dry_run=False)
+        return _restore_checked(engine, lease, checked, mode, dry_run=False)
     with keeping([file.table for file in checked]) as name:
-        reports = _restore_checked(engine, checked, mode, dry_run=False)
+        reports = _restore_checked(engine, lease, checked, mode, dry_run=False)
     return [replace(report, kept=name) for report in reports]
 
 
 def _restore_checked(
-    engine: Engine, files: Sequence[Checked], mode: Mode, *, dry_run: bool
+    engine: Engine, lease: Lease, files: Sequence[Checked], mode: Mode, *, dry_run: bool
 ) -> list[RestoreReport]:
+    def work(connection: Connection) -> list[RestoreReport]:
+        reports = _restore(connection, files, mode, dry_run=dry_run)
+        lease.confirm(connection)
+        return reports
+
     try:
-        return transaction(engine, lambda connection: _restore(connection, files, mode, dry_run=dry_run))
+        return transaction(engine, work)
     except IntegrityError:
         raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
 
 
-def _restore_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> list[RestoreReport] | None:
+def _restore_empty(
+    engine: Engine, lease: Lease, files: Sequence[AvroRows], mode: Mode
+) -> list[RestoreReport] | None:
     """Load backups of ours into empty tables; return None if that is not possible, and nothing was done.
 
     Their checksums are verified before a row is written. So the rows can be validated while they are loaded,
@@ -141,7 +151,9 @@ def _restore_empty(engine: Engine, files: Sequence[AvroRows], mode: Mode) -> lis
     def work(connection: Connection) -> list[RestoreReport] | None:
         if any(dialect_of(connection).lock_tables(connection, [file.table for file in files])):
             return None
-        return [_report(_load_empty(connection, file), mode, dry_run=False) for file in files]
+        reports = [_report(_load_empty(connection, file), mode, dry_run=False) for file in files]
+        lease.confirm(connection)
+        return reports
 
     try:
         return transaction(engine, work)

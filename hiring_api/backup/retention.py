@@ -1,23 +1,33 @@
 """How many backups are kept, and which ones go.
 
-Old ones go after a new one was kept (`prune`), and to make room where the disk is full (`keep`). These always
-stay: the newest that somebody asked for, the newest that was verified, and those of other databases.
+Old ones go after a new one was kept (`prune_old`), and to make room where the disk is full (`keep`). These
+always stay: the newest that somebody asked for, the newest that was verified, and those of other databases.
 """
 
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from hiring_api.database.identity import database_of, is_other
-from hiring_api.errors import BackupsFull, CommitUnsure, Conflict, HiringError
+from hiring_api.database.lease import leased
+from hiring_api.database.transactions import transaction
+from hiring_api.errors import (
+    BackupsFull,
+    Busy,
+    CommitUnsure,
+    Conflict,
+    DatabaseUnavailable,
+    HiringError,
+    NotFound,
+)
 
 from .catalogue import BEFORE_RESTORE, REQUESTED, add, listed, remove, remove_leftovers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Engine, Table
 
@@ -28,6 +38,8 @@ if TYPE_CHECKING:
     from .file_store import Store
 
 log = logging.getLogger(__name__)
+
+_WAIT_SECONDS: Final = 20  # for another process that deletes old backups
 
 
 class Retention(NamedTuple):
@@ -75,16 +87,44 @@ def keep(
             if not may_go:
                 raise
             log.warning("there is no room for a backup: the oldest one, %s, is deleted", may_go[-1])
-            remove(store, may_go[-1])
+            with suppress(NotFound):  # another process has made room meanwhile
+                remove(store, may_go[-1])
+
+
+def prune_old(engine: Engine, store: Store, retention: Retention, spare: str = "") -> None:
+    """`prune` by one process at a time; what the database does not allow is logged and left to the next one.
+
+    Raises:
+        StorageUnavailable: the store cannot be reached.
+    """
+    try:
+        with leased(engine, "retention", _WAIT_SECONDS) as lease:
+            if lease is None:
+                log.warning("old backups are left to another process, which is deleting some")
+                return
+            here = database_of(engine)
+            prune(store, *retention, here, spare, lambda: transaction(engine, lease.confirm))
+    except (Busy, DatabaseUnavailable) as error:
+        log.warning("old backups were not deleted: %s", error.message)
+
+
+def _sure() -> None:
+    """Nobody else deletes backups."""
 
 
 def prune(
-    store: Store, most: int, days: int | None, here: Database | None = None, spare: str = ""
+    store: Store,
+    most: int,
+    days: int | None,
+    here: Database | None = None,
+    spare: str = "",
+    confirm: Callable[[], None] = _sure,
 ) -> list[str]:
     """Delete all but the newest `most` backups, and those older than `days`; return the names of the deleted.
 
     Backups that restores kept count as well. Never deleted: the newest, the newest that was asked for, the
-    newest verified one, the one named `spare`, and those of other databases than `here`.
+    newest verified one, the one named `spare`, and those of other databases than `here`. `confirm` is called
+    before each is deleted, and may raise an error instead.
     """
     entries = _of_database(store, here)
     asked, whole = _always_kept(entries)
@@ -98,7 +138,9 @@ def prune(
         if entry.name not in stays and (index >= most or entry.time < limit)
     ]
     for name in gone:
-        remove(store, name)
+        confirm()
+        with suppress(NotFound):  # somebody has deleted it meanwhile
+            remove(store, name)
     remove_leftovers(store)
     return gone
 
@@ -140,9 +182,10 @@ def kept_before(
         log.warning("what the restore replaced, if it did, is kept as %s", kept.name)
         raise
     except BaseException:
-        remove(store, kept.name)
+        with suppress(NotFound):
+            remove(store, kept.name)
         raise
     try:
-        prune(store, *retention, database_of(engine), restored)
+        prune_old(engine, store, retention, restored)
     except HiringError as error:  # the rows are restored, whatever becomes of old backups
         log.warning("old backups were not deleted: %s", error.message)

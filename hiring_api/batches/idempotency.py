@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import delete, insert, select, update
 
 from hiring_api.database.bookkeeping import answers
+from hiring_api.database.dialects.failures import Retry
+from hiring_api.database.driver_errors import translated
 from hiring_api.errors import Busy
 
 if TYPE_CHECKING:
@@ -48,20 +49,48 @@ def find(connection: Connection, scope: str, hours: int) -> Answer | None:
     return None if row is None else Answer(row.fingerprint, row.status, row.body)
 
 
-def keep(connection: Connection, scope: str, answer: Answer, hours: int) -> None:
-    """Store an answer, to be committed with its rows; now and then delete old ones.
+class AlreadyAnswered(Exception):
+    """An equal request was faster: its answer is committed by now."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def claim(connection: Connection, scope: str, fingerprint: str, hours: int) -> None:
+    """Take `scope` for the caller's transaction, as the first thing in it; `keep` fills in the answer.
+
+    The row of a request that is under way is locked. Where a server does not know of it (another one of a
+    cluster), only one of the two transactions can commit the same row.
 
     Raises:
-        Busy: another request kept an answer under `scope` meanwhile.
+        AlreadyAnswered: a request under `scope` has ended.
+        Busy: one is under way.
+        IntegrityError: one has begun at the same moment; try again.
     """
-    old = answers.c.kept_at <= _cutoff(hours)
-    every = random.randrange(_CLEAN_EVERY) == 0  # noqa: S311  # no secret
-    connection.execute(delete(answers).where(old if every else (answers.c.scope == scope) & old))
-    values = {"scope": scope, "fingerprint": answer.fingerprint, "status": answer.status, "body": answer.body}
+    row = answers.c.scope == scope
     try:
-        connection.execute(insert(answers), {**values, "kept_at": datetime.now(UTC).replace(tzinfo=None)})
-    except IntegrityError as error:
-        raise Busy("another request with this Idempotency-Key was faster: send it again") from error
+        with translated(connection.engine):
+            found = connection.execute(select(answers).where(row).with_for_update(nowait=True)).one_or_none()
+    except Retry:
+        raise Busy("a request with this Idempotency-Key is under way: ask again when it has ended") from None
+    cutoff = _cutoff(hours)
+    if found is not None and found.kept_at > cutoff:
+        raise AlreadyAnswered(Answer(found.fingerprint, found.status, found.body))
+    old = answers.c.kept_at <= cutoff
+    if random.randrange(_CLEAN_EVERY) == 0:  # noqa: S311  # no secret
+        connection.execute(delete(answers).where(old))
+    elif found is not None:
+        connection.execute(delete(answers).where(row))
+    now = datetime.now(UTC).replace(tzinfo=None)
+    values = {"scope": scope, "fingerprint": fingerprint, "status": 0, "body": "", "kept_at": now}
+    connection.execute(insert(answers), values)
+
+
+def keep(connection: Connection, scope: str, status: int, body: str) -> None:
+    """Fill in the answer under a scope that the same transaction has claimed."""
+    row = answers.c.scope == scope
+    connection.execute(update(answers).where(row).values(status=status, body=body))
 
 
 def _cutoff(hours: int) -> datetime:

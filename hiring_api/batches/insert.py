@@ -43,6 +43,7 @@ def take(
     batches: Sequence[Batch],
     options: Options,
     origin: Origin,
+    begin: Callable[[Connection], None] | None = None,
     finish: Callable[[Connection, list[BatchReport]], None] | None = None,
 ) -> list[BatchReport]:
     """Write validated rows to their tables in one transaction, and record the refused ones in it.
@@ -54,6 +55,7 @@ def take(
         batches: the rows for each table, parents before the tables that refer to them.
         options: mode, conflicts, dry run.
         origin: where the rows came from, for the record.
+        begin: what else belongs into the transaction, before all; not called for a dry run.
         finish: what else belongs into the transaction, given the reports; not called for a dry run.
 
     Raises:
@@ -61,6 +63,8 @@ def take(
     """
 
     def work(attempt: Attempt, connection: Connection) -> list[BatchReport]:
+        if begin is not None and not options.dry_run:
+            begin(connection)
         reports = attempt(connection, batches, options)
         if not options.dry_run:
             for batch, report in zip(batches, reports, strict=True):

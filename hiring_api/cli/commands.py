@@ -50,7 +50,7 @@ def backup(options: argparse.Namespace) -> None:
         total = _count(engine, in_order or tables()) if on_terminal() else None
         with bar("backing up", total) as tell:
             kept = retention.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
-        retention.prune(store, *_retention(settings), identity.database_of(engine))
+        retention.prune_old(engine, store, _retention(settings))
     show([_line(kept)], [kept.to_json()], as_json=options.json)
 
 

@@ -2,7 +2,7 @@
 
 Reading order: `dialects/` (all that differs between databases), `engine` (connections), `transactions` (which
 are tried again, and snapshots), `driver_errors` (into errors of the program), `bulk_load` (rows in, and the
-proof that they arrived), `lookup` (which ids are there), `locks` (between processes, and on parents),
-`staging` (temporary tables), `schema`, `revisions` and `migrations/`, `bookkeeping` (the program's own
-tables), `identity`, `next_ids`, `wrong_passwords`.
+proof that they arrived), `lookup` (which ids are there), `lease` (what one process does at a time), `locks`
+(on parents), `staging` (temporary tables), `schema`, `revisions` and `migrations/`, `bookkeeping` (the
+program's own tables), `identity`, `next_ids`, `wrong_passwords`.
 """

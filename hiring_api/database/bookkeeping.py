@@ -97,6 +97,19 @@ answers = Table(
     **OPTIONS_WITHOUT_IDS,
 )
 
+# What one process may do at a time. `fence` counts how often it was taken, `confirmed` how often it was
+# renewed since then; `expires_at` is NULL where it was given back
+leases = Table(
+    "leases",
+    Base.metadata,
+    Column("name", String(64), primary_key=True),
+    Column("owner", String(255), nullable=False),
+    Column("fence", BigInteger, nullable=False),
+    Column("confirmed", BigInteger, nullable=False),
+    Column("expires_at", Moment),
+    **OPTIONS_WITHOUT_IDS,
+)
+
 # How many wrong passwords each process of the API had from an address in a minute since 1970
 wrong_passwords = Table(
     "wrong_passwords",

@@ -1,29 +1,18 @@
-"""Locks: by name, across processes; and on the rows that new rows refer to."""
+"""Locks on the rows that new rows refer to."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from .dialects import dialect_of
-from .driver_errors import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import Connection, Table
 
     from hiring_api.model.row_lines import RowLines
-
-
-@contextmanager
-def named_lock(engine: Engine, name: str, wait: int = 0) -> Iterator[bool]:
-    """Hold the lock `name` of this database; yield False where another holds it after `wait` seconds.
-
-    It is free again when its holder leaves the block, or dies.
-    """
-    with translated(engine), dialect_of(engine).named_lock(engine, name, wait) as held:
-        yield held
 
 
 def references_held(connection: Connection, rows: RowLines, into: Table) -> AbstractContextManager[bool]:

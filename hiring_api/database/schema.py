@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from sqlalchemy import inspect, text
+from sqlalchemy.schema import CreateTable
 
 from hiring_api.errors import Busy, DatabaseUnavailable
 
-from .bookkeeping import identity
+from .bookkeeping import identity, leases
 from .driver_errors import translated
-from .locks import named_lock
+from .lease import leased
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 REVISIONS: Final = Path(__file__).parent / "migrations"
 _LOCK_SECONDS = 60
 # What became one revision, 0001, when the program was first released; its first one had that number as well
-_BEFORE_RELEASE: Final = {"0002", "0003", "0004", "0005"}
+_FIRST, _BEFORE_RELEASE = "0001", {"0002", "0003", "0004", "0005"}
 _TOO_OLD: Final = (
     "a version of this program from before its first release has made the database's schema ({}), which "
     "cannot be brought up to date: back it up with that version (python -m hiring_api backup), and "
@@ -48,7 +49,7 @@ def revision(connection: Connection) -> str | None:
     found: str | None = connection.execute(
         text("SELECT version_num FROM alembic_version")
     ).scalar_one_or_none()
-    if found in _BEFORE_RELEASE or (found == newest() and not inspect(connection).has_table(identity.name)):
+    if found in _BEFORE_RELEASE or (found == _FIRST and not inspect(connection).has_table(identity.name)):
         raise DatabaseUnavailable(_TOO_OLD.format(found))
     return found
 
@@ -81,11 +82,14 @@ def upgrade(engine: Engine) -> None:
         )
     from . import revisions  # mostly not needed, and Alembic takes a fifth of the job's start
 
-    with named_lock(engine, "schema", _LOCK_SECONDS) as held:
-        if not held:
+    with translated(engine), engine.begin() as connection:  # before all others: the upgrade needs it
+        connection.execute(CreateTable(leases, if_not_exists=True))
+    with leased(engine, "schema", _LOCK_SECONDS) as lease:
+        if lease is None:
             raise Busy("another program is changing the schema: try again when it has finished")
         with translated(engine), engine.connect() as connection:
             revisions.upgrade(connection)
+            lease.confirm(connection)
             connection.commit()
 
 

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pyroaring import BitMap
     from sqlalchemy import Connection, Engine, Table
 
+    from hiring_api.database.lease import Lease
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ _SHOWN: Final = 100  # refused rows in the result
 
 Record = Callable[[ValidatedChunk, dict[int, Reject]], None]
 Tell = Callable[[Progress], None]
+Confirm = Callable[["Connection"], None]
 _Turn = Turn[ValidatedChunk, Progress]
 
 
@@ -54,43 +56,54 @@ class _TooMany(Exception):
     """More rejects than the limit: the transaction is to be undone."""
 
 
-def load(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
+def load(engine: Engine, task: Task, tell: Tell | None = None, lease: Lease | None = None) -> Loaded:
     """Load a file; go on where an earlier load of the same content was killed.
 
     Args:
         engine: the database.
         task: what to load; its limit is not looked at.
         tell: called after each chunk that is committed.
+        lease: what must still be held when a chunk is committed.
 
     Raises:
+        Busy: the lease is lost; as `DatabaseUnavailable`.
         DatabaseUnavailable: what was committed before stays, and running it again goes on from there.
         InvalidFile: the file cannot be read any further.
         Unproven: what is stored is not what was read.
     """
-    key, task, begun = transaction(engine, lambda connection: _begin(connection, task))
+    confirm = _nothing if lease is None else lease.confirm
+    key, task, begun = transaction(engine, lambda connection: _begin(connection, task, confirm))
     progress = begun
     target = Target(task.table, task.on_conflict)
     with ahead(_validated(task, progress), _AHEAD) as chunks:
-        step = partial(_commit_chunk, engine, key, task, target)
+        step = partial(_commit_chunk, engine, key, task, target, confirm)
         for progress in in_order(chunks, begun, step, dialect_of(engine).writers):
             if tell is not None:
                 tell(progress)
-    transaction(engine, lambda connection: _finish(connection, key, task, progress))
+    transaction(engine, lambda connection: _finish(connection, key, task, progress, confirm))
     return _loaded(task, progress, resumed=begun.at.line)
 
 
-def load_at_once(engine: Engine, task: Task, tell: Tell | None = None) -> Loaded:
+def load_at_once(engine: Engine, task: Task, tell: Tell | None = None, lease: Lease | None = None) -> Loaded:
     """Load a file in one transaction: if it has more rejects than its limit, none of its rows is stored.
 
-    The rejects are recorded in either case.
+    The rejects are recorded in either case. The arguments are those of `load`.
 
     Raises:
+        Busy: the lease is lost; nothing was kept.
         DatabaseUnavailable: nothing was kept.
         InvalidFile: the file cannot be read to its end; nothing was kept.
         Unproven: what would be stored is not what was read; nothing was kept.
     """
+    confirm = _nothing if lease is None else lease.confirm
+
+    def work(connection: Connection) -> Loaded:
+        loaded = _load_all(connection, task, tell)
+        confirm(connection)
+        return loaded
+
     try:
-        return transaction(engine, lambda connection: _load_all(connection, task, tell))
+        return transaction(engine, work)
     except _TooMany:
         return check(engine, task, partial(keep_rejects_alone, engine, task))
 
@@ -188,7 +201,12 @@ def _each_chunk(
     return progress, first
 
 
-def _begin(connection: Connection, task: Task) -> tuple[int, Task, Progress]:
+def _nothing(_connection: Connection) -> None:
+    """Confirms the lease of a load that needs none."""
+
+
+def _begin(connection: Connection, task: Task, confirm: Confirm) -> tuple[int, Task, Progress]:
+    confirm(connection)
     fingerprint = task.file.fingerprint()
     found = stored_progress.unfinished(connection, task.table, task.origin, fingerprint)
     if found is None:
@@ -204,7 +222,9 @@ def _validated(task: Task, progress: Progress) -> Iterator[ValidatedChunk]:
             yield validate_chunk(task.table, task.file.layout, chunk)
 
 
-def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _Turn) -> Progress:
+def _commit_chunk(
+    engine: Engine, key: int, task: Task, target: Target, confirm: Confirm, turn: _Turn
+) -> Progress:
     """Apply a chunk while the one before it is applied, and commit it after that one.
 
     Two chunks insert their rows at a time until another client who writes the same ids is seen to be in the
@@ -220,6 +240,7 @@ def _commit_chunk(engine: Engine, key: int, task: Task, target: Target, turn: _T
         before = turn.previous(None if target.contended else _PATIENCE)
         after, _ = keep_outcomes(connection, task, turn.item, outcomes, before)
         stored_progress.advance(connection, key, after, outcomes.accepted)
+        confirm(connection)
         return after
 
     if turn.before is not None and _depends(task.table, turn.item, turn.before.item):
@@ -241,9 +262,10 @@ def _refuse_unchanged(connection: Connection, task: Task, validated: ValidatedCh
     return repairs.refuse_unchanged(connection, task.table, task.file.layout, validated)
 
 
-def _finish(connection: Connection, key: int, task: Task, progress: Progress) -> None:
+def _finish(connection: Connection, key: int, task: Task, progress: Progress, confirm: Confirm) -> None:
     _prove(connection, task, progress)
     stored_progress.end(connection, key, progress)
+    confirm(connection)
 
 
 def _prove(connection: Connection, task: Task, progress: Progress) -> None:

@@ -15,12 +15,13 @@ import pytest
 from hiring_api.backup.backup import backup_all
 from hiring_api.database import bulk_load, schema
 from hiring_api.database.engine import open_engine
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import leased
 from hiring_api.database.transactions import transaction
 from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import Employee, tables
 from hiring_api.settings import read_settings
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
+from tests.conftest import expire
 from tests.server import Server, installed
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "2"))
@@ -70,13 +71,10 @@ def restoring(engine, path):
 
 
 def wait_until_free(engine):
-    """The database may need a moment to notice that its client is gone."""
-    for _ in range(200):
-        with named_lock(engine, "restore") as held:
-            if held:
-                return
-        time.sleep(0.05)
-    raise AssertionError("the lock of the killed restore is still held")
+    """The lease of the killed restore expires."""
+    expire(engine)
+    with leased(engine, "restore", 10) as held:
+        assert held is not None
 
 
 def two_files(engine, tmp_path):

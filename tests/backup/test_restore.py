@@ -13,7 +13,7 @@ from hiring_api.backup.backup import backup_table
 from hiring_api.backup.verify import verify
 from hiring_api.database import bulk_load, staging
 from hiring_api.database.dialects import dialect_of
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import leased
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import Busy, Conflict, InvalidFile, Unproven
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
@@ -100,7 +100,7 @@ def test_an_empty_table_beside_a_full_one_is_proven_as_well(engine, file, monkey
 
 def test_a_restore_while_another_one_is_under_way_changes_nothing(engine, file):
     put(engine, DEPARTMENTS, [(9, "Other")])
-    with named_lock(engine, "restore") as held:
+    with leased(engine, "restore") as held:
         assert held
         with pytest.raises(Busy, match="another restore is under way"):
             restore.restore(engine, [file])

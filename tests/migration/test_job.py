@@ -13,7 +13,7 @@ from sqlalchemy import delete, make_url, update
 from hiring_api import __version__
 from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import leased
 from hiring_api.database.transactions import transaction
 from hiring_api.model.tables import Department, Employee
 from migration_job.__main__ import main
@@ -144,9 +144,9 @@ def test_a_file_of_zero_bytes_is_an_empty_table(job):
 
 
 def test_a_second_job_says_that_one_is_running(job, monkeypatch):
-    monkeypatch.setattr("migration_job.job._LOCK_SECONDS", 0)
+    monkeypatch.setattr("hiring_api.database.lease._RENEWED_EVERY", 0.2)
     job.files()
-    with named_lock(job.engine, "migration"):
+    with leased(job.engine, "migration"):
         status, output, error = job()
     assert (status, output) == (1, "")
     assert "another migration is running on this database" in error

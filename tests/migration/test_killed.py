@@ -13,7 +13,7 @@ from operator import itemgetter
 import pytest
 
 from migration_job.__main__ import main
-from tests.conftest import empty, on_record
+from tests.conftest import empty, expire, on_record
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "3"))
 ROWS = int(os.environ.get("KILL_ROWS", "20000"))
@@ -63,6 +63,7 @@ def test_killed_at_random_points_and_run_again(files):
             time.sleep(dice.uniform(0.2, 0.9) * took)
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
+            expire(files.engine)
         assert main([str(files.folder)]) == 0
         assert left(files) == undisturbed
     assert killed > 0

@@ -7,10 +7,11 @@ import subprocess
 import sys
 
 import pytest
-from sqlalchemy import MetaData, func, select
+from sqlalchemy import func, select
 
 from hiring_api.database.bookkeeping import loads, rejects
 from hiring_api.model.tables import tables
+from tests.conftest import expire
 from tests.migration.test_job import employee, figures
 
 # Stays where it may write and has written nothing yet, until a line comes on its standard input
@@ -117,14 +118,18 @@ def test_with_wait_the_second_goes_on_where_the_first_was_killed(job, first, sec
     assert stored(job) == ALL
 
 
-def test_with_wait_the_second_brings_the_schema_up_to_date_that_the_first_did_not(job, first, second):
-    """The first is killed while nothing is there yet."""
-    present = MetaData()
-    with job.engine.begin() as connection:
-        present.reflect(connection)
-        present.drop_all(connection)
-    first.kill()
+def test_a_job_that_was_frozen_while_another_took_over_commits_nothing_more(job, first, second):
+    first.send_signal(signal.SIGSTOP)
+    expire(job.engine)
     assert ended(second) == (0, (3, 2, 0, 0, 1))
+    first.send_signal(signal.SIGCONT)
+    _, error = first.communicate("\n" * 3, timeout=60)
+    assert first.returncode == 1
+    assert error.endswith(
+        "migration_job: this took a break for so long that another process has taken over: what was not "
+        "committed before is undone; try again\n"
+    )
+    assert "Traceback" not in error
     assert stored(job) == ALL
 
 

@@ -171,14 +171,6 @@ class Dialect(ABC):
 
     # --- Locks ---
 
-    @abstractmethod
-    def named_lock(self, engine: Engine, name: str, wait: int) -> AbstractContextManager[bool]:
-        """Hold the lock `name` of this database, across processes, until the block or this process ends.
-
-        Give False where another holds it after `wait` seconds. PostgreSQL: pg_try_advisory_lock() on a
-        connection of its own, tried again until then.
-        """
-
     def references_held(self, connection: Connection, rows: RowLines) -> AbstractContextManager[bool]:
         """Within the block the parents of `rows` are proven and locked, so that the server need not look up
         each of them while the rows are loaded: gives True. False where the server checks each row itself.

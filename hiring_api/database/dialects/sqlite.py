@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import os
 import sqlite3
-import time
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import event, func, select
 
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
-from hiring_api.system.temp_files import is_the_file
 
 from . import failures
 from .dialect import NULL, Address, Dialect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine, Table
@@ -30,9 +26,6 @@ if TYPE_CHECKING:
 
     from hiring_api.errors import HiringError
     from hiring_api.model.row_lines import RowLines, Values
-
-
-_PAUSE: Final = 0.1  # seconds between two tries to take a lock
 
 
 class SQLite(Dialect):
@@ -102,27 +95,6 @@ class SQLite(Dialect):
         assign = ", ".join(f'"{name}" = excluded."{name}"' for name in columns if name != "id")
         upsert = f"{_insert_into(table, columns)} ON CONFLICT (id) DO UPDATE SET {assign}"
         connection.exec_driver_sql(upsert, _stored(table, columns, rows))
-
-    @contextmanager
-    def named_lock(self, engine: Engine, name: str, wait: int) -> Iterator[bool]:
-        deadline = time.monotonic() + wait
-        path = Path(f"{engine.url.database}.{hashlib.sha256(name.encode()).hexdigest()[:32]}.lock")
-        while True:
-            with path.open("ab") as file:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    if time.monotonic() < deadline:
-                        time.sleep(_PAUSE)
-                        continue
-                    yield False
-                    return
-                if is_the_file(path, file.fileno()):
-                    try:
-                        yield True
-                    finally:
-                        path.unlink()  # while it is held: who opened it meanwhile sees that it is gone
-                    return
 
     def references_held(self, connection: Connection, rows: RowLines) -> AbstractContextManager[bool]:
         return nullcontext(True)  # the one writer is this one

@@ -10,10 +10,8 @@ from flask import Response, request
 from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.batches import idempotency
-from hiring_api.batches.idempotency import Answer, digest
-from hiring_api.database.locks import named_lock
+from hiring_api.batches.idempotency import AlreadyAnswered, Answer, digest
 from hiring_api.database.transactions import snapshot
-from hiring_api.errors import Busy
 
 from .bodies import settings
 from .extensions import engine
@@ -28,7 +26,7 @@ _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class Keeper:
-    """Keeps the answer to the present request in the transaction of its rows.
+    """Keeps the answer to the present request in the transaction of its rows, which is the first to `claim`.
 
     Attributes:
         scope: the digest of the user and the key.
@@ -38,17 +36,20 @@ class Keeper:
     scope: str
     fingerprint: str
 
+    def claim(self, connection: Connection) -> None:
+        """Let no other request with the key be done: the first thing in the transaction."""
+        idempotency.claim(connection, self.scope, self.fingerprint, settings().idempotency_hours)
+
     def keep(self, connection: Connection, response: Response) -> None:
         """Keep the answer; to be called within the transaction."""
-        answer = Answer(self.fingerprint, response.status_code, response.get_data(as_text=True))
-        idempotency.keep(connection, self.scope, answer, settings().idempotency_hours)
+        idempotency.keep(connection, self.scope, response.status_code, response.get_data(as_text=True))
 
 
 def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Response:
     """Answer with what `handle` answers, or with what was kept for the same request under the same key.
 
-    `handle` is given None where the request has no key. The named lock is held until its answer is committed,
-    over all processes: two equal requests at the same time would else both find nothing kept.
+    `handle` is given None where the request has no key. Two equal requests at the same time may both find
+    nothing kept, and only one of them can claim the key.
 
     Raises:
         UnprocessableEntity: the key is malformed, or was used for another request.
@@ -60,11 +61,13 @@ def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Re
     if not _KEY.fullmatch(key):
         raise UnprocessableEntity("Idempotency-Key must be 1 to 255 visible ASCII characters without blanks")
     keeper = Keeper(_scope(key), _fingerprint(body))
-    with named_lock(engine(), f"idempotency {keeper.scope}") as acquired:
-        if not acquired:
-            raise Busy("a request with this Idempotency-Key is under way: ask again when it has ended")
-        kept = _find(keeper)
-        return handle(keeper) if kept is None else _replay(kept, keeper)
+    kept = _find(keeper)
+    if kept is not None:
+        return _replay(kept, keeper)
+    try:
+        return handle(keeper)
+    except AlreadyAnswered as other:
+        return _replay(other.answer, keeper)
 
 
 def _find(keeper: Keeper) -> Answer | None:

@@ -8,7 +8,7 @@ from flask import Response, jsonify
 
 from hiring_api.backup import catalogue
 from hiring_api.backup.retention import keep as keep_backup
-from hiring_api.backup.retention import prune
+from hiring_api.backup.retention import prune_old
 from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
@@ -50,7 +50,7 @@ def keep(codec: str) -> Response:
     one, the newest that was asked for and the newest verified one always stay.
     """
     kept = keep_backup(engine(), store(), codec=codec)
-    prune(store(), *retention(), identity.database_of(engine()))
+    prune_old(engine(), store(), retention())
     response = jsonify(_described(kept))
     response.status_code = 201
     response.headers["Location"] = f"/backups/{kept.name}"

@@ -141,7 +141,8 @@ def _respond(
             if keeper is not None:
                 keeper.keep(connection, respond(reports))
 
-        reports = take(engine(), read(body), options, _origin(), finish)
+        begin = None if keeper is None else keeper.claim
+        reports = take(engine(), read(body), options, _origin(), begin, finish)
         if not options.dry_run:
             for report in reports:
                 count_rows(resource(report.table), report.counts())

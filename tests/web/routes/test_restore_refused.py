@@ -8,7 +8,7 @@ import zipfile
 import fastavro
 import pytest
 
-from hiring_api.database.locks import named_lock
+from hiring_api.database.lease import leased
 from tests.rows_of_all import DEPARTMENTS, EMPLOYEES, everything, fill
 
 AVRO = {"content_type": "application/avro"}
@@ -216,7 +216,7 @@ def test_a_file_over_the_limit(settings, engine):
 
 def test_a_second_restore_at_the_same_time_is_told_to_wait(filled, engine):
     saved = filled.get("/backup/jobs").data
-    with named_lock(engine, "restore") as held:
+    with leased(engine, "restore") as held:
         assert held
         response = filled.post("/restore/jobs", data=saved, **AVRO)
     assert response.status_code == 409

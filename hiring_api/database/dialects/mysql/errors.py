@@ -16,9 +16,9 @@ from hiring_api.errors import DatabaseUnavailable, HiringError, NotPermitted, Tr
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-# Deadlock, lock wait, error during commit, changed since the snapshot, not certified by the group; and "no
-# such savepoint", which is how a deadlock within a savepoint comes out
-_RETRIED: Final = {1213, 1205, 1180, 1020, 1305, 3101}
+# Deadlock, lock wait, a lock not waited for (NOWAIT), error during commit, changed since the snapshot, not
+# certified by the group; and "no such savepoint", which is how a deadlock within a savepoint comes out
+_RETRIED: Final = {1213, 1205, 3572, 1180, 1020, 1305, 3101}
 # A server, a transaction or a mode that may only read; a node of Galera that is cut off or not ready
 READ_ONLY: Final = {1290, 1792, 1836, 1047}
 _READ_ONLY_SECONDS: Final = 3

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy.exc import IntegrityError, InternalError, OperationalError
 
 from hiring_api.database.dialects.dialect import NULL
+from hiring_api.database.dialects.failures import busy
 from hiring_api.model.columns import Id, Reference
 from hiring_api.model.row_lines import line_format
 from hiring_api.model.tables import kinds
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _STATEMENT_BYTES: Final = 1_000_000  # of an INSERT: the smallest max_allowed_packet in use is 4 MiB
 _SURELY_ONE_STATEMENT: Final = 900_000  # bytes, as they are counted below
+_STEP: Final = "SELECT @@auto_increment_increment"
 _NO_ID_LEFT: Final = {167, 1467}  # MariaDB says "out of range", MySQL "cannot read"
 
 
@@ -91,14 +93,17 @@ def insert_generated(
 
     InnoDB gives consecutive ids to an INSERT whose number of rows is known beforehand, in every
     innodb_autoinc_lock_mode, and LAST_INSERT_ID() is the first of them (MySQL manual, "AUTO_INCREMENT
-    Handling in InnoDB"). So each part goes in as one statement.
+    Handling in InnoDB"). So each part goes in as one statement. Galera changes the step when a node comes or
+    goes: then nobody knows which one the statement took, and the transaction is run again.
     """
     ids: list[int] = []
-    step = connection.exec_driver_sql("SELECT @@auto_increment_increment").scalar_one()
+    step = connection.exec_driver_sql(_STEP).scalar_one()
     for part in _parts(rows):
         with _exhaustion():
             first = insert(connection, table, columns, part)
         ids.extend(range(first, first + step * len(part), step))
+    if len(rows) > 1 and connection.exec_driver_sql(_STEP).scalar_one() != step:
+        raise busy()
     return ids
 
 

@@ -80,9 +80,6 @@ class MySQL(Dialect):
     def digest(self, connection: Connection, table: Table, where: Where) -> str | None:
         return checksums.digest(connection, table, where)
 
-    def named_lock(self, engine: Engine, name: str, wait: int) -> AbstractContextManager[bool]:
-        return locks.named_lock(engine, name, wait)
-
     def references_held(self, connection: Connection, rows: RowLines) -> AbstractContextManager[bool]:
         return parent_locks.references_held(connection, rows)
 

@@ -30,8 +30,7 @@ def engine_options() -> dict[str, Any]:
         "connect_args": connect,
         "pool_pre_ping": True,
         "pool_recycle": 1800,
-        # The server's threads are the bound. A lower one could be used up by requests that hold a named
-        # lock on one connection while all of them wait for a second
+        # The server's threads are the bound
         "max_overflow": -1,
         # Each statement sees what others committed: a second look-up finds who won a race
         "isolation_level": "READ COMMITTED",
