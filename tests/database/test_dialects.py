@@ -88,9 +88,10 @@ def test_ids_that_the_database_gives_are_those_of_the_rows_in_their_order(engine
     assert [(stored[row_id],) for row_id in given] == rows
 
 
-def test_lines_hold_any_text_and_null(engine):
+@pytest.mark.parametrize("times", [1, 500])
+def test_lines_hold_any_text_and_null(engine, times):
     columns = [column.name for column in loads.columns]
-    texts = ["It's", "a\\b", "日本 é 😀", "NULL", ""]
+    texts = ["It's", "a\\b", "\\N", "C:\\", "日本 é 😀", "NULL", ""] * times
     lines = "".join(
         f"{key}\tr\tjobs\t{value}\tf\tp\t{NOON}\t{NULL}\n" for key, value in enumerate(texts, start=1)
     )

@@ -68,7 +68,9 @@ def test_what_is_on_record_is_what_was_refused(engine, refused, count, source):
     put_on_record(engine, given, source)
     found = on_record(engine)
     assert len({reject.pop("refused_at") for reject in found}) == 1
-    assert found == [shown(number, reject, source[:512]) for number, reject in enumerate(given, start=1)]
+    ids = [reject["id"] for reject in found]
+    assert ids == sorted(set(ids))  # a server may leave some out between two parts of many
+    assert found == [shown(key, reject, source[:512]) for key, reject in zip(ids, given, strict=True)]
 
 
 def test_a_row_that_is_very_long_is_on_record_by_its_beginning(engine):

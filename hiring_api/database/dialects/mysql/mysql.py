@@ -64,7 +64,7 @@ class MySQL(Dialect):
     def insert_lines(
         self, connection: Connection, table: Table, columns: Sequence[str], lines: bytes
     ) -> None:
-        inserts.insert_lines(connection, table, columns, lines)
+        load_data.load_lines(connection, table, columns, lines)
 
     def insert_generated(
         self, connection: Connection, table: Table, columns: Sequence[str], rows: Sequence[Values]
