@@ -25,10 +25,13 @@ if TYPE_CHECKING:
 
     from hiring_api.csv_input.chunks import Layout
     from hiring_api.model.columns import Kind
+    from hiring_api.model.row_lines import Values
 
 log = logging.getLogger(__name__)
 
-_TOGETHER: Final = 500  # rejects inserted at a time, which bounds the memory for their text
+_CONTENT: Final = ("raw", "errors", "row_id")
+_COLUMNS: Final = ("table_name", "source", "run", "refused_at", "line", "record", *_CONTENT)
+_TOGETHER: Final = 1000  # rejects inserted at a time, which bounds the memory for their text
 _LARGEST: Final = 1_000_000  # characters of a raw row's JSON: the column holds 16 MB, a statement may hold 4
 _LONGEST_FIELD: Final = 10_000  # characters of a refused CSV field that are kept
 _MOST_FIELDS: Final = 1000  # fields of a refused CSV record that are kept
@@ -91,37 +94,42 @@ def keep(
         logged: the greatest number of rows to log; None for all.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    of_all = {"table_name": table.name, "source": origin.source[:512], "run": origin.run, "refused_at": now}
+    of_all = (table.name, origin.source[:512], origin.run, now)
+    shown: list[str] = []  # the raw rows as the log shows them, so that their JSON is made once
     for start in range(0, len(refused), _TOGETHER):
         part = refused[start : start + _TOGETHER]
+        raws = [_ENCODER.encode(reject.raw) for reject in part]
+        shown += map(_shortened, raws[: None if logged is None else max(0, logged - start)])
         rows = [
-            {**of_all, "line": reject.line, "record": reject.record, **content(table, reject)}
-            for reject in part
+            (*of_all, reject.line, reject.record, *_content(table, reject, raw))
+            for reject, raw in zip(part, raws, strict=True)
         ]
         _insert(connection, rows)
 
     def tell() -> None:
-        lines = [_log_line(table, origin.source, reject) for reject in refused[:logged]]
+        lines = [
+            _log_line(table, origin.source, reject, raw) for reject, raw in zip(refused, shown, strict=False)
+        ]
         if lines:
             log.warning("%s", "\n".join(lines), extra={"request_id": origin.run})
 
     return tell
 
 
-def _insert(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rejects in their order, as lines: JSON holds no control character.
+def _insert(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert rejects (values of `_COLUMNS`) in their order, as lines: JSON holds no control character.
 
     Driver and SQLAlchemy need more time to bind a thousand rows than a server to store them.
     """
-    if not rows[0]["source"].isprintable():
-        connection.execute(insert(rejects), rows)
+    _, source, _, now, *_ = rows[0]
+    if not source.isprintable():
+        connection.execute(insert(rejects), [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
         return
     # `str` would leave out a fraction of zero, and SQLite compares instants as texts
-    moment = {"refused_at": rows[0]["refused_at"].isoformat(" ", "microseconds")}
-    values = [{**row, **moment}.values() for row in rows]
-    line = line_format(rows[0])
-    lines = [line % tuple([NULL if value is None else value for value in row]) for row in values]
-    insert_lines(connection, rejects, list(rows[0]), "".join(lines).encode())
+    text = {None: NULL, now: now.isoformat(" ", "microseconds")}
+    line = line_format(_COLUMNS)
+    lines = [line % tuple([text.get(value, value) for value in row]) for row in rows]
+    insert_lines(connection, rejects, _COLUMNS, "".join(lines).encode())
 
 
 def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
@@ -144,10 +152,14 @@ def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
 
 def content(table: Table, reject: Reject) -> dict[str, Any]:
     """The columns of `rejects` that say what was refused: `raw` and `errors` as JSON text, and `row_id`."""
-    raw = _ENCODER.encode(reject.raw)
+    return dict(zip(_CONTENT, _content(table, reject, _ENCODER.encode(reject.raw)), strict=True))
+
+
+def _content(table: Table, reject: Reject, raw: str) -> Values:
+    """The values of `_CONTENT`; `raw` is the JSON text of the raw row."""
     if len(raw) > _LARGEST:  # such a row is an attack or an accident
         raw = _ENCODER.encode(f"{raw[:_LARGEST]}… ({len(raw)} characters)")
-    return {"raw": raw, "errors": _errors_json(tuple(reject.errors)), "row_id": _row_id(table, reject)}
+    return raw, _errors_json(tuple(reject.errors)), _row_id(table, reject)
 
 
 @lru_cache(1000)
@@ -173,9 +185,11 @@ def _id_column(table: Table) -> tuple[Kind, int]:
     return kinds(table)["id"], list(kinds(table)).index("id")
 
 
-def _log_line(table: Table, source: str, reject: Reject) -> str:
-    raw = _ENCODER.encode(reject.raw)
-    shown = raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
+def _shortened(raw: str) -> str:
+    return raw if len(raw) <= _LOGGED else f"{raw[:_LOGGED]}… ({len(raw)} characters)"
+
+
+def _log_line(table: Table, source: str, reject: Reject, shown: str) -> str:
     position = f"line {reject.line}" if reject.line is not None else f"row {reject.record}"
     return f"refused {position} of {table.name} from {source}: {shown} [{_reasons(tuple(reject.errors))}]"
 
