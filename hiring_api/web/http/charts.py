@@ -1,14 +1,16 @@
 """The metrics as bar charts: SVG, filled into a template.
 
 Colours are told apart by lightness (neighbours by 3:1, WCAG 2.2, 1.4.11), so also by colour-blind people and
-in print; every figure stands in or behind its bar.
+in print; parts of bars have labels where there is room. All figures are in the description, too.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any, Final
+from unicodedata import east_asian_width
 
 from flask import Response, render_template
 
@@ -25,17 +27,19 @@ _TEXT_COLORS: Final = ("#ffffff", "#1d2b33", "#ffffff", "#1d2b33")  # of a figur
 # Valid texts hold no control character; these two are no characters of XML 1.0 either (2.2)
 _NOT_XML: Final = re.compile("[\ufffe\uffff]")
 _MOST_BARS: Final = 60
-_LONGEST_NAME: Final = 32  # characters
+_LONGEST_NAME: Final = 52  # letters
+_LONGEST_TITLE: Final = 44  # letters a line
 _GRID_LINES: Final = 5  # about
-# Pixels
-_WIDTH: Final = 960
-_NAMES_WIDTH: Final = 250
-_FIGURES_WIDTH: Final = 70  # room behind the longest bar
-_HEAD: Final = 76
-_ROW: Final = 28
-_FOOT: Final = 34
-_DIGIT: Final = 8
-_PLOT: Final = _WIDTH - _NAMES_WIDTH - _FIGURES_WIDTH
+# Pixels. On a telephone 390 wide, the letters are still 12 high
+_WIDTH: Final = 560
+_LEFT: Final = 12
+_FIGURES_WIDTH: Final = 76  # room behind the longest bar
+_LINE: Final = 26  # of the title
+_LEGEND: Final = 34
+_AXIS: Final = 34
+_ROW: Final = 58
+_LETTER: Final = 9.5
+_PLOT: Final = _WIDTH - _LEFT - _FIGURES_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,18 +61,18 @@ class Chart:
 
 @dataclass(slots=True)
 class _Part:
-    """A part of a bar: where it begins and how wide it is, in pixels; its figure where there is room."""
+    """A part of a bar: where it begins and how wide it is, in pixels; its label as far as there is room."""
 
     x: float
     width: float
     color: str
     text_color: str
-    figure: str
+    label: str
 
 
 @dataclass(slots=True)
 class _Bar:
-    """A bar at `y` pixels with its name and, behind its end, the sum of its parts."""
+    """A bar at `y` pixels below its name, with the sum of its parts behind its end."""
 
     y: int
     name: str
@@ -78,7 +82,7 @@ class _Bar:
     @property
     def end(self) -> float:
         """Where the bar ends, in pixels."""
-        return self.parts[-1].x + self.parts[-1].width if self.parts else float(_NAMES_WIDTH)
+        return self.parts[-1].x + self.parts[-1].width if self.parts else float(_LEFT)
 
 
 def by_quarter(rows: Sequence[dict[str, Any]], period: Period, *, by_job: bool) -> Response:
@@ -91,15 +95,16 @@ def by_quarter(rows: Sequence[dict[str, Any]], period: Period, *, by_job: bool) 
         _, hires = sums.setdefault(row[f"{what}_id"], (row[what], [0] * len(QUARTERS)))
         for index, quarter in enumerate(QUARTERS):
             hires[index] += row[quarter]
-    hired = f"Hired for {rows[0]['department']}" if by_job else "Hired"
+    hired = f"Hired into {rows[0]['department']}" if by_job else "Hired"
     title = f"{hired} {period}, by {what} and quarter"
     return draw(Chart(title, list(sums.values()), [quarter.upper() for quarter in QUARTERS]))
 
 
-def above_mean(found: AboveMean, period: Period) -> Response:
-    """A bar for each department, most hires on top, and a line for the mean."""
+def above_mean(found: AboveMean, period: Period, *, of_one: bool) -> Response:
+    """A bar for each department, most hires on top, and a line for the mean; `of_one`: one was chosen."""
     if not found.rows:
-        return _sentence(f"No department hired more than the mean {period}")
+        who = "The department did not hire" if of_one else "No department hired"
+        return _sentence(f"{who} more than the mean {period}")
     title = f"Departments that hired more than the mean {period}"
     bars = [(row["department"], [row["hired"]]) for row in found.rows]
     return draw(Chart(title, bars, mean=found.mean))
@@ -112,25 +117,34 @@ def draw(chart: Chart) -> Response:
         title += f" (the first {_MOST_BARS} of {len(chart.bars)})"
     most = max([*(sum(parts) for _, parts in shown), chart.mean or 0, 1])
     scale = _PLOT / most
-    bars = [_bar(index, name, parts, scale) for index, (name, parts) in enumerate(shown)]
-    height = _HEAD + _ROW * len(bars) + _FOOT
+    lines = _lines(title)
+    # The label of the mean has the legend's line
+    above = _LINE * len(lines) + _AXIS + (_LEGEND if chart.legend or chart.mean is not None else 0)
+    bars = [_bar(above + _ROW * index, *bar, chart.legend, scale) for index, bar in enumerate(shown)]
+    floor = above + _ROW * len(bars)
     return _svg(
-        title=title,
-        height=height,
-        floor=height - _FOOT,
+        title=_clean(title),
+        lines=lines,
+        description=_clean(_description(chart, shown)),
+        height=floor + _AXIS,
+        top=above - _ROW // 2,
+        floor=floor,
         bars=bars,
         legend=list(zip(chart.legend, _COLORS, strict=False)),
-        ticks=[(_NAMES_WIDTH + value * scale, f"{value:,}") for value in _ticks(most)],
-        mean=None if chart.mean is None else (_NAMES_WIDTH + chart.mean * scale, f"mean {chart.mean:,.1f}"),
+        ticks=[(_LEFT + value * scale, f"{value:,}") for value in _ticks(most)],
+        mean=None if chart.mean is None else (_LEFT + chart.mean * scale, f"mean {chart.mean:,.1f}"),
     )
 
 
-def _bar(index: int, name: str, parts: Sequence[int], scale: float) -> _Bar:
-    bar = _Bar(_HEAD + _ROW * index, _short(name), f"{sum(parts):,}")
-    for value, color, text_color in zip(parts, _COLORS, _TEXT_COLORS, strict=False):
+def _bar(y: int, name: str, parts: Sequence[int], legend: Sequence[str], scale: float) -> _Bar:
+    bar = _Bar(y, _short(name), f"{sum(parts):,}")
+    names = legend or [""]
+    for part, value, color, text_color in zip(names, parts, _COLORS, _TEXT_COLORS, strict=False):
         width = value * scale
-        figure = f"{value:,}" if len(parts) > 1 and width > _DIGIT * (len(f"{value:,}") + 1) else ""
-        bar.parts.append(_Part(bar.end, width, color, text_color, figure))
+        # The longest label that fits; a bar of one part has its figure behind its end
+        labels = (f"{part} {value:,}", f"{value:,}") if part else ()
+        label = next((label for label in labels if width > _LETTER * (len(label) + 1)), "")
+        bar.parts.append(_Part(bar.end, width, color, text_color, label))
     return bar
 
 
@@ -142,16 +156,41 @@ def _ticks(most: float) -> range:
     return range(0, int(most) + 1, step)
 
 
+def _description(chart: Chart, shown: Sequence[tuple[str, Sequence[int]]]) -> str:
+    """All figures in words, for those who have the picture read to them."""
+    texts = []
+    for name, parts in shown:
+        of_parts = [f"{part} {value:,}" for part, value in zip(chart.legend, parts, strict=False)]
+        texts.append(f"{name}: {sum(parts):,}" + (f" ({', '.join(of_parts)})" if of_parts else ""))
+    if chart.mean is not None:
+        texts.append(f"mean: {chart.mean:,.1f}")
+    return "; ".join(texts)
+
+
 def _sentence(text: str) -> Response:
     """A picture of nothing but a sentence: axes without bars would only puzzle."""
-    return _svg(title=text, height=_HEAD // 2, bars=[])
+    lines = _lines(text)
+    return _svg(title=text, lines=lines, height=_LINE * (len(lines) + 1), bars=[])
+
+
+def _lines(title: str) -> list[str]:
+    return wrap(_clean(title), _LONGEST_TITLE)
 
 
 def _short(name: str) -> str:
-    name = _NOT_XML.sub("\ufffd", name)
-    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    """A name as far as it fits; letters of East Asian scripts are as wide as two others."""
+    name, room = _clean(name), _LONGEST_NAME
+    for index, letter in enumerate(name):
+        room -= 2 if east_asian_width(letter) in "WF" else 1
+        if room < (0 if index == len(name) - 1 else 1):
+            return f"{name[:index]}…"
+    return name
+
+
+def _clean(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
 
 
 def _svg(**values: Any) -> Response:
-    text = render_template("bars.svg", width=_WIDTH, names=_NAMES_WIDTH, head=_HEAD, **values)
+    text = render_template("bars.svg", width=_WIDTH, left=_LEFT, line=_LINE, **values)
     return Response(text, mimetype=SVG)

@@ -73,7 +73,7 @@ def above_mean(period: Period, department_id: int | None) -> Response:
     with snapshot(engine()) as connection:
         found = metrics.above_mean(connection, period, department_id)
     if form() == SVG:
-        return conditional(charts.above_mean(found, period))
+        return conditional(charts.above_mean(found, period, of_one=department_id is not None))
     if form() == CSV:
         return table(list(AboveMeanSchema().fields), found.rows, CSV)
     totals = {"mean": found.mean, "hired": found.hired, "departments": found.departments}
