@@ -78,7 +78,7 @@ def _print_without_local(engine: Engine, url: str) -> None:
     with TemporaryDirectory() as name:
         folder = Path(name)
         clean = _write_files(folder, FEW)
-        names = [column.name for column in EMPLOYEES.columns]
+        names = list(kinds(EMPLOYEES))
         instants = [name for name, kind in kinds(EMPLOYEES).items() if isinstance(kind, Instant)]
         frame = pd.read_csv(folder / "clean.txt", sep="\t", names=names, parse_dates=instants)
         _prepare(engine)

@@ -10,7 +10,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from flask import Flask
-from sqlalchemy import MetaData, update
+from sqlalchemy import MetaData, inspect, update
 
 from hiring_api.database import schema
 from hiring_api.database.bookkeeping import identity, leases
@@ -76,6 +76,8 @@ def _drop_everything(engine):
     """What an earlier run, perhaps of an older schema, left on the server."""
     present = MetaData()
     with engine.begin() as connection:
+        for view in inspect(connection).get_view_names():
+            connection.exec_driver_sql(f"DROP VIEW {view}")
         present.reflect(connection)
         present.drop_all(connection)
 

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from hiring_api.database.dialects import dialect_of
 from hiring_api.errors import Conflict
-from hiring_api.model.tables import kinds
+from hiring_api.model.tables import columns, kinds
 from hiring_api.system.prefetch import ahead
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _rows_in_a_block(table: Table) -> int:
     """Return how many rows fit into one value, even if all texts have their greatest length."""
     longest = sum(
         _LETTER_BYTES * (getattr(column.type, "length", None) or 0) + _NUMBER_BYTES
-        for column in table.columns
+        for column in columns(table)
     )
     return max(1, min(_ROWS, _PACKED_BYTES // longest))
 

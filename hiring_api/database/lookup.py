@@ -10,6 +10,7 @@ from pyroaring import BitMap
 from sqlalchemy import select, text
 
 from hiring_api.model.checksum import Checksum
+from hiring_api.model.tables import columns
 
 from .bulk_load import checksum
 from .dialects import dialect_of
@@ -95,7 +96,7 @@ def rows_of(connection: Connection, table: Table, ids: BitMap, *, lock: bool = F
     """The rows that have these ids, by id; with `lock`, they stay as they are until the transaction ends."""
     found = {}
     for condition in map(text, _lists(ids) if lock else _conditions(ids)):
-        query = select(table).where(condition)
+        query = select(*columns(table)).where(condition)
         for row in connection.execute(query.with_for_update() if lock else query):
             found[row.id] = tuple(row)
     return found

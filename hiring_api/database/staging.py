@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.schema import CreateTable
 
-from hiring_api.model.tables import OPTIONS_WITHOUT_IDS, kinds
+from hiring_api.model.tables import OPTIONS_WITHOUT_IDS, columns, kinds
 
 from .dialects import dialect_of
 
@@ -30,12 +30,12 @@ _PREFIX: Final = "staged_"
 
 def create(connection: Connection, table: Table) -> Table:
     """An empty temporary table with the columns of `table`, without its references; gone with `drop`."""
-    columns = [
+    staged = [
         Column(column.name, column.type, primary_key=column.primary_key, nullable=False, info=column.info)
-        for column in table.columns
+        for column in columns(table)
     ]
     name, options = f"{_PREFIX}{table.name}", {"prefixes": ["TEMPORARY"], **OPTIONS_WITHOUT_IDS}
-    stage = Table(name, MetaData(), *columns, **options)
+    stage = Table(name, MetaData(), *staged, **options)
     drop(connection, stage)
     connection.execute(CreateTable(stage))
     return stage

@@ -111,5 +111,5 @@ def line_format(columns: Sized) -> str:
 
 def to_lines(table: Table, rows: Sequence[Values]) -> RowLines:
     """Rows of valid values, in the order of the table's columns, as lines."""
-    text = line_format(table.columns)
+    text = line_format(kinds(table))
     return RowLines(table, [(text % row).encode() for row in rows], given=rows)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from hiring_api.model.columns import Instant, Reference
-from hiring_api.model.tables import kinds
+from hiring_api.model.tables import columns, kinds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -52,7 +52,7 @@ def filter_names(table: Table) -> dict[str, tuple[str, str]]:
 
 def find(connection: Connection, table: Table, row_id: int) -> dict[str, Any] | None:
     """The row with that id in its JSON form, or None."""
-    row = connection.execute(select(table).where(table.c.id == row_id)).one_or_none()
+    row = connection.execute(select(*columns(table)).where(table.c.id == row_id)).one_or_none()
     return None if row is None else to_json(table, row._asdict())
 
 
@@ -77,7 +77,7 @@ def to_json(table: Table, row: Row) -> dict[str, Any]:
 def _statement(table: Table, selection: Selection) -> Select[Any]:
     names = filter_names(table)
     chosen = [_condition(table, *names[name], value) for name, value in selection.filters.items()]
-    statement = select(table).where(table.c.id > selection.after, *chosen).order_by(table.c.id)
+    statement = select(*columns(table)).where(table.c.id > selection.after, *chosen).order_by(table.c.id)
     return statement if selection.limit is None else statement.limit(selection.limit)
 
 

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Integer, String, Table, case, cast, func, select
+from sqlalchemy import Integer, Table, case, cast, func, select
 
 from hiring_api.model.tables import Department, Employee, Job
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
-    from sqlalchemy import ColumnElement, Connection
+    from sqlalchemy import ColumnElement, Connection, Subquery
 
 _departments, _jobs, _employees = (model.__table__ for model in (Department, Job, Employee))
 assert isinstance(_departments, Table)  # noqa: S101  # for mypy: declarative classes map to tables
@@ -24,6 +24,7 @@ assert isinstance(_jobs, Table)  # noqa: S101
 assert isinstance(_employees, Table)  # noqa: S101
 
 QUARTERS = ("q1", "q2", "q3", "q4")
+_NAMED_DEPARTMENTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,35 +57,28 @@ def hired_by_quarter(
     period of several years, `q1` has the hires of all their first quarters. `department_id` leaves one
     department.
     """
+    departments = _names(connection, _departments.c.id, _departments.c.department)
+    jobs = _names(connection, _jobs.c.id, _jobs.c.job)
     columns = _employees.c
-    counts = [func.sum(case((_quarter() == number, 1), else_=0)) for number in range(1, 5)]
-    grouped = (
-        select(
-            columns.department_id,
-            columns.job_id,
-            *(count.label(name) for count, name in zip(counts, QUARTERS, strict=True)),
-        )
-        .where(*_within(period))
-        .group_by(columns.department_id, columns.job_id)
-    )
-    if department_id is not None:
-        grouped = grouped.where(columns.department_id == department_id)
-    hires = grouped.subquery()
-    found = connection.execute(
-        select(hires, _departments.c.department, _jobs.c.job)
-        .join(_departments, _departments.c.id == hires.c.department_id)
-        .join(_jobs, _jobs.c.id == hires.c.job_id)
-    )
-    rows = [row._asdict() | {name: int(getattr(row, name)) for name in QUARTERS} for row in found]
-    return sorted(
-        rows,
-        key=lambda row: (
-            _alphabetical(row["department"]),
-            _alphabetical(row["job"]),
-            row["department_id"],
-            row["job_id"],
-        ),
-    )
+    counted = _counted(period, departments if department_id is None else [department_id], columns.job_id)
+    sums = [
+        cast(func.sum(case((counted.c.quarter % 10 == number, counted.c.hired), else_=0)), Integer)
+        for number in range(1, 5)
+    ]
+    groups = (counted.c.department_id, counted.c.job_id)
+    found = connection.execute(select(*groups, *sums).group_by(*groups)).all()
+    rows = [
+        {
+            "department_id": department,
+            "department": departments[department],
+            "job_id": job,
+            "job": jobs[job],
+            **dict(zip(QUARTERS, hires, strict=True)),
+        }
+        for department, job, *hires in found
+    ]
+    orders = [{key: (_alphabetical(name), key) for key, name in of.items()} for of in (departments, jobs)]
+    return sorted(rows, key=lambda row: (orders[0][row["department_id"]], orders[1][row["job_id"]]))
 
 
 def totals(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
@@ -131,39 +125,65 @@ def above_mean(connection: Connection, period: Period, department_id: int | None
     Departments without hires count for the mean. `department_id` leaves one department of the answer; the
     mean stays that over all of them.
     """
-    columns = _employees.c
-    hires = (
-        select(columns.department_id, func.count().label("hired"))
-        .where(*_within(period))
-        .group_by(columns.department_id)
-        .subquery()
-    )
+    departments = _names(connection, _departments.c.id, _departments.c.department)
+    counted = _counted(period, departments)
     found = connection.execute(
-        select(_departments.c.id, _departments.c.department, func.coalesce(hires.c.hired, 0).label("hired"))
-        # A department without hires has no row to join
-        .outerjoin(hires, hires.c.department_id == _departments.c.id)
+        select(counted.c.department_id, cast(func.sum(counted.c.hired), Integer)).group_by(
+            counted.c.department_id
+        )
     ).all()
-    total = sum(int(row.hired) for row in found)
+    total = sum(hired for _, hired in found)
     rows = [
-        row._asdict() | {"hired": int(row.hired)}
-        for row in found
+        {"id": key, "department": departments[key], "hired": hired}
+        for key, hired in found
         # Whole numbers: hired > total / departments, without rounding
-        if row.hired * len(found) > total and department_id in (None, row.id)
+        if hired * len(departments) > total and department_id in (None, key)
     ]
     rows.sort(key=lambda row: (-row["hired"], _alphabetical(row["department"]), row["id"]))
-    return AboveMean(rows, total, len(found))
+    return AboveMean(rows, total, len(departments))
+
+
+def _names(connection: Connection, key: ColumnElement[int], name: ColumnElement[str]) -> dict[int, str]:
+    """The names in a table of parents, by id."""
+    return {row[0]: row[1] for row in connection.execute(select(key, name))}
+
+
+def _counted(period: Period, departments: Collection[int], *groups: ColumnElement[Any]) -> Subquery:
+    """The SELECT of the hires of each department, quarter and further `groups`, with their number as `hired`.
+
+    It groups as the index is ordered, so that rows are only counted, neither fetched nor sorted: a million in
+    a tenth of a second. Whoever wants other groups sums those. As departments come first in the index, naming
+    them lets the database go to the period's quarters in each; thousands of them would cost more than that.
+    """
+    columns = _employees.c
+    keys = (columns.department_id, columns.quarter, *groups)
+    counted = select(*keys, func.count().label("hired")).where(*_within(period)).group_by(*keys)
+    if len(departments) <= _NAMED_DEPARTMENTS:
+        counted = counted.where(columns.department_id.in_(departments))
+    return counted.subquery()
 
 
 def _within(period: Period) -> list[ColumnElement[bool]]:
-    hired = _employees.c.datetime
-    since = [] if period.since is None else [hired >= period.since]
-    return since if period.until is None else [*since, hired < period.until]
+    """Conditions on the quarter, which is in the index; and on the instant where a quarter counts in part."""
+    columns, conditions = _employees.c, []
+    if period.since is not None:
+        conditions.append(columns.quarter >= _quarter(period.since))
+        if not _begins_quarter(period.since):
+            conditions.append(columns.datetime >= period.since)
+    if period.until is not None and _begins_quarter(period.until):
+        conditions.append(columns.quarter < _quarter(period.until))
+    elif period.until is not None:
+        conditions += [columns.quarter <= _quarter(period.until), columns.datetime < period.until]
+    return conditions
 
 
-def _quarter() -> ColumnElement[Any]:
-    """The quarter of the year, from 1 to 4. SQLite's own functions of dates would round a fraction up."""
-    month = cast(func.substr(cast(_employees.c.datetime, String(26)), 6, 2), Integer)
-    return case((month <= 3, 1), (month <= 6, 2), (month <= 9, 3), else_=4)  # noqa: PLR2004  # months
+def _quarter(moment: datetime) -> int:
+    """The year and the quarter of an instant, as the column `quarter` has them: 20213."""
+    return moment.year * 10 + (moment.month + 2) // 3
+
+
+def _begins_quarter(moment: datetime) -> bool:
+    return moment == datetime(moment.year, (moment.month - 1) // 3 * 3 + 1, 1)  # noqa: DTZ001  # naive UTC
 
 
 def _new_year(year: int) -> datetime:

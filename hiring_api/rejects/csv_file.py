@@ -118,7 +118,7 @@ def header_of(table: Table) -> list[str]:
 
 def line_of(table: Table, source: str, reject: Reject, key: int | None = None) -> list[Any]:
     """Return the fields of a reject's line: raw fields, key, origin, codes, reasons, surplus fields."""
-    width = len(table.columns)
+    width = len(kinds(table))
     came = reject.raw if isinstance(reject.raw, list) else _fields(table, reject.raw)
     fields = [*came, *[""] * width][:width]
     origin = (key, source, reject.line, reject.record)

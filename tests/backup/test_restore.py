@@ -16,6 +16,7 @@ from hiring_api.database.dialects import dialect_of
 from hiring_api.database.lease import leased
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import Busy, Conflict, InvalidFile, Unproven
+from hiring_api.model.tables import columns
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 from tests.rows_of_all import EMPLOYEES as STAFF
 from tests.rows_of_all import fill
@@ -24,14 +25,14 @@ OLD = [(1, "Sales"), (2, "Law"), (3, "Care")]
 
 
 def put(engine, table, rows):
-    names = [column.name for column in table.columns]
+    names = [column.name for column in columns(table)]
     values = [dict(zip(names, row, strict=True)) for row in rows]
     transaction(engine, lambda connection: connection.execute(insert(table), values))
 
 
 def stored(engine, table=DEPARTMENTS):
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+        return [tuple(row) for row in connection.execute(select(*columns(table)).order_by(table.c.id))]
 
 
 def remove(engine, *tables):

@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from hiring_api.avro.container import write
 from hiring_api.avro.reader import AvroRows
@@ -16,6 +17,7 @@ from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import Conflict
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import to_lines
+from hiring_api.model.tables import columns
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
 
 ids = st.one_of(st.integers(1, 300), st.integers(1, MAX_ID), st.sampled_from([8191, 8192, 2**27, MAX_ID]))
@@ -30,7 +32,7 @@ employees = st.dictionaries(
 
 def rows_of(engine, table):
     with snapshot(engine) as connection:
-        return [tuple(row) for row in connection.execute(table.select().order_by(table.c.id))]
+        return [tuple(row) for row in connection.execute(select(*columns(table)).order_by(table.c.id))]
 
 
 def saved(engine, table, codec="null"):

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
+from sqlalchemy import select
 
 from hiring_api.database.bookkeeping import identity
 from hiring_api.database.engine import open_engine
-from hiring_api.model.tables import Base
+from hiring_api.model.tables import Base, columns
 from tests import chromium
 from tests.conftest import empty
 from tests.serving import Serving
@@ -80,7 +81,7 @@ def sample(root, database_url, tmp_path_factory):
     _load(root, url, folder)
     with engine.connect() as connection:
         rows = {
-            table: [row._asdict() for row in connection.execute(table.select())]
+            table: [row._asdict() for row in connection.execute(select(*(columns(table) or table.c)))]
             for table in Base.metadata.sorted_tables
             if table is not identity
         }

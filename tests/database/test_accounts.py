@@ -59,7 +59,7 @@ def test_an_account_that_may_not_make_tables_is_told_which_grant_is_missing(acco
     account("SELECT, INSERT, UPDATE, DELETE")
     grant = (
         "what is missing: GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, ALTER, DROP, INDEX, REFERENCES, "
-        f"CREATE TEMPORARY TABLES ON `{DATABASE}`.* TO 'hiring_few'@'{admin[1]}'"
+        f"CREATE TEMPORARY TABLES, CREATE VIEW ON `{DATABASE}`.* TO 'hiring_few'@'{admin[1]}'"
     )
     sentence = f"the account of the database may not CREATE: nothing was kept ({grant})\n"
     assert migrated(tmp_path, capsys) == (1, f"migration_job: {sentence}")
@@ -118,7 +118,10 @@ def test_rights_on_the_database_that_are_missing_are_said_with_it(account, admin
     nowhere = engine.url.set(username="hiring_few", password="right", database="hiring_no_such")
     with pytest.raises(migration.NotPermitted) as told:
         migration.wait_for(open_engine(nowhere), 60)
-    assert "CREATE TEMPORARY TABLES ON `hiring_no_such`.* TO 'hiring_few'@" in told.value.for_operator()
+    assert (
+        "CREATE TEMPORARY TABLES, CREATE VIEW ON `hiring_no_such`.* TO 'hiring_few'@"
+        in told.value.for_operator()
+    )
 
 
 def test_a_wrong_password_is_said_at_once(account, tmp_path, capsys):

@@ -17,7 +17,7 @@ from hiring_api.database.transactions import transaction
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import MAX_ID
 from hiring_api.model.row_lines import to_lines
-from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.model.tables import Department, Employee, Job, columns
 
 departments, jobs, employees = Department.__table__, Job.__table__, Employee.__table__
 NOON = datetime(2021, 7, 27, 12)
@@ -65,7 +65,7 @@ def load(engine, table, rows):
 
 def stored(engine, table=employees):
     with engine.connect() as connection:
-        return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+        return [tuple(row) for row in connection.execute(select(*columns(table)).order_by(table.c.id))]
 
 
 def checksum_of(table, rows):

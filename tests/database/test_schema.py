@@ -19,10 +19,13 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup.backup import backup_all
 from hiring_api.backup.restore import restore
 from hiring_api.database import identity, revisions, schema
+from hiring_api.database.dialects import dialect_of
 from hiring_api.database.engine import open_engine
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.model.tables import Base
 from tests.avro.avro_files import DEPARTMENTS, ROWS, saved
+
+BEFORE_METRICS = "0006"
 
 
 @pytest.fixture
@@ -40,6 +43,8 @@ def bare(database_url, tmp_path):
 def drop_everything(engine):
     present = MetaData()
     with engine.begin() as connection:
+        for view in inspect(connection).get_view_names():
+            connection.execute(text(f"DROP VIEW {view}"))
         present.reflect(connection)
         present.drop_all(connection)
 
@@ -48,6 +53,10 @@ def move(engine, how, to):
     with engine.connect() as connection:
         how(revisions.config(connection), to)
         connection.commit()
+
+
+def is_sqlite(engine):
+    return engine.dialect.name == "sqlite"
 
 
 def test_the_revisions_lead_to_the_declared_schema(bare):
@@ -86,7 +95,7 @@ def test_a_schema_that_is_up_to_date_needs_no_alembic(bare):
 
 
 def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
-    schema.upgrade(bare)
+    move(bare, command.upgrade, "0001")
     with bare.begin() as connection:  # killed before the last tables were there and Alembic noted it
         connection.execute(text("DELETE FROM alembic_version"))
         connection.execute(text("DROP TABLE identity"))
@@ -96,6 +105,55 @@ def test_an_upgrade_that_was_killed_halfway_can_be_done_again(bare):
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
     assert identity.database_of(bare).id is not None
+
+
+@pytest.mark.parametrize("done", range(5))
+def test_rows_from_before_the_metrics_have_their_quarters_after_the_upgrade_killed_or_not(bare, done):
+    move(bare, command.upgrade, BEFORE_METRICS)
+    with bare.begin() as connection:
+        for row in (
+            "departments VALUES (1, 'Sales')",
+            "jobs VALUES (1, 'Clerk')",
+            "hired_employees VALUES (1, 'Ana', '2021-03-31 23:59:59.999999', 1, 1)",
+        ):
+            connection.execute(text(f"INSERT INTO {row}"))
+        column = dialect_of(connection).computed_quarter("datetime")
+        steps = [
+            f"ALTER TABLE hired_employees ADD COLUMN quarter {column}",
+            "CREATE INDEX ix_hired_employees_quarter ON hired_employees (department_id, quarter, job_id)",
+            f"DROP INDEX ix_hired_employees_department_id{'' if is_sqlite(bare) else ' ON hired_employees'}",
+            "CREATE VIEW hired_by_quarter AS SELECT 1 AS year",
+        ]
+        for step in steps[:done]:
+            connection.execute(text(step))
+    schema.upgrade(bare)
+    with bare.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        rows = connection.execute(text("SELECT * FROM hired_by_quarter"))
+        assert list(map(tuple, rows)) == [(2021, "Sales", "Clerk", 1, 0, 0, 0)]
+
+
+def test_statements_without_names_of_columns_do_not_see_the_quarter(bare):
+    """On a server; SQLite cannot hide a column that it computes, but takes rows without it."""
+    schema.upgrade(bare)
+    row = (1, "Ana", "2021-03-31 23:59:59.999999", 1, 1)
+    with bare.begin() as connection:
+        connection.execute(text("INSERT INTO departments VALUES (1, 'Sales')"))
+        connection.execute(text("INSERT INTO jobs VALUES (1, 'Clerk')"))
+        connection.execute(text(f"INSERT INTO hired_employees VALUES {row}"))
+        [stored] = connection.execute(text("SELECT * FROM hired_employees"))
+        assert len(stored) == (6 if is_sqlite(bare) else 5)
+        assert connection.execute(text("SELECT quarter FROM hired_employees")).scalar_one() == 20211
+
+
+def test_a_view_is_read_with_the_rights_of_its_reader(bare):
+    schema.upgrade(bare)
+    if is_sqlite(bare):
+        pytest.skip("SQLite has no accounts")
+    with bare.connect() as connection:
+        query = "SELECT security_type FROM information_schema.views WHERE table_schema = DATABASE()"
+        assert connection.execute(text(query)).scalars().all() == ["INVOKER"] * 2
 
 
 @pytest.mark.parametrize("rows", [0, 1])
@@ -115,6 +173,7 @@ def test_the_revision_can_be_taken_back(bare):
     schema.upgrade(bare)
     move(bare, command.downgrade, "base")
     assert inspect(bare).get_table_names() == ["alembic_version"]
+    assert inspect(bare).get_view_names() == []
 
 
 def back_up(engine):

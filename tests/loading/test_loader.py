@@ -28,7 +28,7 @@ from hiring_api.loading.plan import Target
 from hiring_api.loading.progress import Counts
 from hiring_api.loading.task import Limit, Task
 from hiring_api.model.row_errors import RowError
-from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.model.tables import Department, Employee, Job, columns
 from hiring_api.rejects.record import Origin
 from tests.conftest import empty, on_record
 
@@ -57,7 +57,9 @@ def task_of(path, lines, on_conflict="error", limit=None):
 
 def left(engine):
     with engine.connect() as connection:
-        rows = [tuple(row) for row in connection.execute(select(employees).order_by(employees.c.id))]
+        rows = [
+            tuple(row) for row in connection.execute(select(*columns(employees)).order_by(employees.c.id))
+        ]
     refused = [
         (reject["line"], reject["record"], reject["row"], reject["errors"]) for reject in on_record(engine)
     ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import select
 
-from hiring_api.model.tables import tables
+from hiring_api.model.tables import columns, tables
 from migration_job.__main__ import main
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Runner:
         """The rows of a table in the order of their ids."""
         table = next(table for table in tables() if table.name == name)
         with self.engine.connect() as connection:
-            return [tuple(row) for row in connection.execute(select(table).order_by(table.c.id))]
+            return [tuple(row) for row in connection.execute(select(*columns(table)).order_by(table.c.id))]
 
     def rejects_files(self):
         """The rejects files of all runs."""

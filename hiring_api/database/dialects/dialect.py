@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.row_lines import to_lines
+from hiring_api.model.tables import columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -158,7 +159,8 @@ class Dialect(ABC):
 
         It is computed by this process, where the server cannot: PostgreSQL has no CRC-32.
         """
-        query = select(table) if where is None else select(table).where(where)
+        query = select(*columns(table))
+        query = query if where is None else query.where(where)
         parts = connection.execute(query).partitions(_FETCHED)
         return sum((to_lines(table, [tuple(row) for row in part]).checksum for part in parts), Checksum())
 
@@ -224,3 +226,22 @@ class Dialect(ABC):
 
         PostgreSQL: setval().
         """
+
+    # --- The schema, for its revisions ---
+
+    @abstractmethod
+    def computed_quarter(self, instant: str) -> str:
+        """The definition of a column that the database computes from another one, which holds an instant.
+
+        It is the year and the quarter in one number, as 20213. It is not stored in the row, so that adding it
+        costs nothing, and is not among the columns of `SELECT *` where the database can hide it. PostgreSQL:
+        STORED, with EXTRACT(YEAR FROM ...) and EXTRACT(QUARTER FROM ...).
+        """
+
+    def create_view(self, connection: Connection, name: str, query: str) -> None:
+        """Create a view, or replace it. Whoever reads it needs the rights to read its tables.
+
+        PostgreSQL: WITH (security_invoker = true).
+        """
+        connection.execute(text(f"DROP VIEW IF EXISTS {name}"))
+        connection.execute(text(f"CREATE VIEW {name} AS {query}"))

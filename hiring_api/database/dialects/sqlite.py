@@ -130,6 +130,11 @@ class SQLite(Dialect):
                 f"UPDATE sqlite_sequence SET seq = {highest} WHERE name = ?", (table.name,)
             )
 
+    def computed_quarter(self, instant: str) -> str:
+        # The text's own digits: strftime rounds a fraction to milliseconds, and so into the next quarter
+        year, month = f'substr("{instant}", 1, 4)', f'substr("{instant}", 6, 2)'
+        return f"INTEGER GENERATED ALWAYS AS ({year} * 10 + ({month} + 2) / 3) VIRTUAL"
+
 
 def _microseconds(column: str) -> str:
     """SQL for the microseconds since 1970 of an instant, stored as text: 2021-07-27 16:02:08.000000."""

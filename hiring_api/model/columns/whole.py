@@ -117,11 +117,14 @@ class Reference(Whole):
 
     table: str
 
-    def column(self, *synonyms: str) -> MappedColumn[Any]:
-        """The column with its foreign key and index. Nothing cascades: a parent in use cannot go."""
+    def column(self, *synonyms: str, index: bool = True) -> MappedColumn[Any]:
+        """The column with its foreign key and index. Nothing cascades: a parent in use cannot go.
+
+        Without `index` the table must have another one that begins with the column.
+        """
         target = ForeignKey(f"{self.table}.id", ondelete="RESTRICT", onupdate="RESTRICT")
         info = {"kind": self, "synonyms": synonyms}
-        return mapped_column(self.sql_type(), target, nullable=False, index=True, info=info)
+        return mapped_column(self.sql_type(), target, nullable=False, index=index, info=info)
 
 
 def _all_right(values: list[Any]) -> list[Any] | None:

@@ -47,7 +47,15 @@ _TOO_LARGE: Final = (
     "have the limit raised (group_replication_transaction_size_limit on MySQL, wsrep_max_ws_size on Galera)"
 )
 _TO_WRITE: Final = ("SELECT", "INSERT", "UPDATE", "DELETE")
-_FOR_SCHEMA: Final = ("CREATE", "ALTER", "DROP", "INDEX", "REFERENCES", "CREATE TEMPORARY TABLES")
+_FOR_SCHEMA: Final = (
+    "CREATE",
+    "ALTER",
+    "DROP",
+    "INDEX",
+    "REFERENCES",
+    "CREATE TEMPORARY TABLES",
+    "CREATE VIEW",
+)
 
 
 def number_of(error: BaseException | None) -> Any:

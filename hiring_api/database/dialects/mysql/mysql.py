@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pymysql
-from sqlalchemy import LargeBinary, String, cast
+from sqlalchemy import LargeBinary, String, cast, text
 
 from hiring_api.database.dialects.dialect import Address, Dialect
 from hiring_api.model.columns import Instant
@@ -115,3 +115,10 @@ class MySQL(Dialect):
 
     def reset_next_id(self, engine: Engine, table: Table) -> None:
         next_ids.reset_next_id(engine, table)
+
+    def computed_quarter(self, instant: str) -> str:
+        return f"INT GENERATED ALWAYS AS (YEAR(`{instant}`) * 10 + QUARTER(`{instant}`)) VIRTUAL INVISIBLE"
+
+    def create_view(self, connection: Connection, name: str, query: str) -> None:
+        # As its maker, the default, it would need an account that may be gone by then
+        connection.execute(text(f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {name} AS {query}"))
