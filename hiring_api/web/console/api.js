@@ -2,6 +2,7 @@
 // tried again by itself when the API is away; writing is not, because it may have been done.
 
 export const JSON_TYPE = "application/json";
+const UNKNOWN = "The API does not answer: whether this was done is not known.";
 const WAITS = [2, 4, 8, 15]; // seconds before reading is tried again
 
 /** A refusal, or no answer at all (`status` 0). `errors` are those of single fields, where there are any. */
@@ -58,6 +59,31 @@ export async function send(method, path, body, { headers = {}, signal } = {}) {
   return { status: response.status, headers: response.headers, body: text ? JSON.parse(text) : null };
 }
 
+/**
+ * Send a file of any size; `progress(share)` is told how much of it has gone, from 0 to 1. Resolves as `send`.
+ *
+ * `fetch` tells nothing of the way up; XMLHttpRequest does.
+ */
+export function sendFile(path, file, type, { progress = () => {}, signal } = {}) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", location.origin + path);
+    request.setRequestHeader("Accept", JSON_TYPE);
+    request.setRequestHeader("Content-Type", type);
+    request.upload.addEventListener("progress", (event) => progress(event.total ? event.loaded / event.total : 0));
+    request.addEventListener("error", () => reject(new Problem(UNKNOWN, 0)));
+    request.addEventListener("abort", () => reject(new DOMException("the page was left", "AbortError")));
+    request.addEventListener("load", () => {
+      const body = parsed(request.responseText);
+      const type = request.getResponseHeader("Content-Type") ?? "";
+      if (request.status < 300 || (request.status === 422 && type.startsWith(JSON_TYPE))) resolve({ status: request.status, body });
+      else reject(new Problem(sentenceOf(request.status, body), request.status, { errors: body.errors }));
+    });
+    signal?.addEventListener("abort", () => request.abort(), { once: true });
+    request.send(file);
+  });
+}
+
 /** All items of a list, page by page, at most `most`; `complete` says whether these are all. */
 export async function getAll(path, { signal, most = 10000 } = {}) {
   const items = [];
@@ -86,19 +112,24 @@ async function once(path, options) {
     response = await fetch(location.origin + path, { ...options, cache: "no-store" });
   } catch (error) {
     if (options.signal?.aborted) throw error;
-    const sentence = options.method === "GET"
-      ? "The API does not answer."
-      : "The API does not answer: whether this was done is not known.";
-    return new Problem(sentence, 0);
+    return new Problem(options.method === "GET" ? "The API does not answer." : UNKNOWN, 0);
   }
   const reports = response.headers.get("Content-Type")?.startsWith(JSON_TYPE);
   return response.ok || (response.status === 422 && reports) ? response : refusal(response);
 }
 
 async function refusal(response) {
-  const problem = await response.json().catch(() => ({}));
+  const problem = parsed(await response.text());
   const wait = Number(response.headers.get("Retry-After")) || null;
   return new Problem(sentenceOf(response.status, problem), response.status, { errors: problem.errors, wait });
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 function sentenceOf(status, { detail, request_id: id }) {
