@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from hiring_api.database import bulk_load
 from hiring_api.database.locks import references_held
+from hiring_api.database.transaction_size import require_taken
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.row_lines import to_lines
 from hiring_api.system.prefetch import ahead
@@ -39,12 +40,15 @@ def fill(connection: Connection, rows: AvroRows, into: Table, checker: Checker |
         checker: collects the rows before they are loaded.
 
     Raises:
+        TransactionTooLarge: the table is surely more than a cluster takes in one transaction.
         IntegrityError: as `bulk_load.load` does.
         InvalidRows: the checker found rows that break a rule.
     """
     total = Checksum()
     with ahead(_row_lines(rows, checker), _AHEAD) as parts:
         for part in parts:
+            if not total.rows and rows.content and into is rows.table:
+                require_taken(connection, part, rows.content.rows)
             with references_held(connection, part, into):
                 bulk_load.load(connection, part, into)
             total += part.checksum

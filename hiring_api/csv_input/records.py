@@ -32,16 +32,17 @@ _TOO_LONG: Final = RowError(None, "too_long", f"the record is longer than {LONGE
 csv.field_size_limit(2 * LONGEST)
 
 
-def read_chunks(stream: Bytes, layout: Layout, start: Position) -> Iterator[Chunk]:
+def read_chunks(stream: Bytes, layout: Layout, start: Position, smaller: int = 1) -> Iterator[Chunk]:
     """Yield the records of a stream, in chunks of about half a MiB.
 
     Args:
         stream: bytes in UTF-8, read up to `start.offset` already.
         layout: how its records are to be read.
         start: where its next record begins; `Position()` for the beginning of a file.
+        smaller: how many times smaller the chunks are to be.
     """
     reader = _Reader(layout, start)
-    while block := stream.read(BLOCK):
+    while block := stream.read(max(1, BLOCK // smaller)):
         reader.add(block)
         yield from reader.chunks(last=False)
     reader.end()

@@ -16,8 +16,9 @@ from sqlalchemy import func, select
 from hiring_api.csv_input.records import read_chunks
 from hiring_api.csv_input.validation import ValidatedChunk, validate_chunk
 from hiring_api.database.dialects import dialect_of
+from hiring_api.database.transaction_size import require_taken
 from hiring_api.database.transactions import snapshot, transaction
-from hiring_api.errors import Unproven
+from hiring_api.errors import TransactionTooLarge, Unproven
 from hiring_api.model.tables import references
 from hiring_api.rejects.record import Origin, Reject
 from hiring_api.system.ordered_steps import StepBack, Turn, in_order
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _AHEAD: Final = 1  # chunks
+# Where a chunk was too large for a cluster: how many times smaller the next ones are, and at most
+_SMALLER, _SMALLEST = 8, 512
 _PATIENCE: Final = 2  # seconds; others give up waiting for a lock after 5
 _SHOWN: Final = 100  # refused rows in the result
 
@@ -59,6 +62,8 @@ class _TooMany(Exception):
 def load(engine: Engine, task: Task, tell: Tell | None = None, lease: Lease | None = None) -> Loaded:
     """Load a file; go on where an earlier load of the same content was killed.
 
+    Chunks that are more than a cluster takes in one transaction are made smaller.
+
     Args:
         engine: the database.
         task: what to load; its limit is not looked at.
@@ -69,13 +74,32 @@ def load(engine: Engine, task: Task, tell: Tell | None = None, lease: Lease | No
         Busy: the lease is lost; as `DatabaseUnavailable`.
         DatabaseUnavailable: what was committed before stays, and running it again goes on from there.
         InvalidFile: the file cannot be read any further.
+        TransactionTooLarge: even a few rows are too many for the database cluster.
         Unproven: what is stored is not what was read.
     """
     confirm = _nothing if lease is None else lease.confirm
+    smaller = 1
+    while True:
+        try:
+            return _load(engine, task, tell, confirm, smaller)
+        except TransactionTooLarge:
+            if smaller >= _SMALLEST:
+                raise
+            smaller *= _SMALLER
+            log.info("the database cluster takes less at once: going on with smaller parts of the file")
+
+
+def _load(
+    engine: Engine,
+    task: Task,
+    tell: Tell | None,
+    confirm: Confirm,
+    smaller: int,
+) -> Loaded:
     key, task, begun = transaction(engine, lambda connection: _begin(connection, task, confirm))
     progress = begun
     target = Target(task.table, task.on_conflict)
-    with ahead(_validated(task, progress), _AHEAD) as chunks:
+    with ahead(_validated(task, progress, smaller), _AHEAD) as chunks:
         step = partial(_commit_chunk, engine, key, task, target, confirm)
         for progress in in_order(chunks, begun, step, dialect_of(engine).writers):
             if tell is not None:
@@ -93,6 +117,7 @@ def load_at_once(engine: Engine, task: Task, tell: Tell | None = None, lease: Le
         Busy: the lease is lost; nothing was kept.
         DatabaseUnavailable: nothing was kept.
         InvalidFile: the file cannot be read to its end; nothing was kept.
+        TransactionTooLarge: a cluster would not take so much, or did not; nothing was kept.
         Unproven: what would be stored is not what was read; nothing was kept.
     """
     confirm = _nothing if lease is None else lease.confirm
@@ -169,6 +194,8 @@ def _load_all(connection: Connection, task: Task, tell: Tell | None) -> Loaded:
         )
         prove(connection, target, outcomes)
         after, refused = keep_outcomes(connection, task, validated, outcomes, before)
+        if before.at.offset == 0:
+            _require_taken(connection, task, validated, after)
         if task.limit.exceeded(after.counts, ended=False):
             raise _TooMany
         return after, refused
@@ -205,6 +232,12 @@ def _nothing(_connection: Connection) -> None:
     """Confirms the lease of a load that needs none."""
 
 
+def _require_taken(connection: Connection, task: Task, validated: ValidatedChunk, progress: Progress) -> None:
+    """Refuse a file that a cluster would refuse at its end, if the rest of it is as the first chunk was."""
+    written = progress.counts.inserted + progress.counts.updated
+    require_taken(connection, validated.rows, written * task.file.size / progress.at.offset)
+
+
 def _begin(connection: Connection, task: Task, confirm: Confirm) -> tuple[int, Task, Progress]:
     confirm(connection)
     fingerprint = task.file.fingerprint()
@@ -216,9 +249,9 @@ def _begin(connection: Connection, task: Task, confirm: Confirm) -> tuple[int, T
     return key, replace(task, origin=Origin(task.origin.source, run)), progress
 
 
-def _validated(task: Task, progress: Progress) -> Iterator[ValidatedChunk]:
+def _validated(task: Task, progress: Progress, smaller: int = 1) -> Iterator[ValidatedChunk]:
     with task.file.open(progress.at.offset) as stream:
-        for chunk in read_chunks(stream, task.file.layout, progress.at):
+        for chunk in read_chunks(stream, task.file.layout, progress.at, smaller):
             yield validate_chunk(task.table, task.file.layout, chunk)
 
 

@@ -13,9 +13,10 @@ from hiring_api.database import schema
 from hiring_api.database.dialects.mysql import errors
 from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import transaction
+from hiring_api.errors import TransactionTooLarge
 from hiring_api.loading.loader import load
 from hiring_api.loading.task import Task
-from hiring_api.model.tables import Department, Employee, Job
+from hiring_api.model.tables import Department, Employee, Job, tables
 from hiring_api.rejects.record import Origin
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
@@ -232,3 +233,100 @@ def test_what_other_servers_say_means_the_same(client, engine, app, monkeypatch,
     monkeypatch.undo()
     with engine.connect() as connection:
         assert connection.execute(select(func.count()).select_from(departments)).scalar_one() == 0
+
+
+@pytest.fixture
+def one_mb(galera):
+    """A cluster that takes a megabyte in one transaction."""
+    galera.say("SET GLOBAL wsrep_max_ws_size = 1000000")
+    yield galera
+    galera.say("SET GLOBAL wsrep_max_ws_size = 2147483647")
+
+
+def many(first, rows):
+    return "".join(f"{key},{'x' * 100}\n" for key in range(first, first + rows))
+
+
+def test_an_upload_that_is_surely_too_large_is_refused_before_it_is_sent(one_mb):
+    before = one_mb.stored()
+    answer = one_mb.client.post("/upload/departments", data=many(10_000, 20_000), content_type="text/csv")
+    assert answer.status_code == 413
+    assert answer.json["detail"] == (
+        "this would be about 2 MB in one transaction, and the database cluster takes 1 MB; nothing was kept. "
+        "Send it in parts, or have wsrep_max_ws_size raised on all of its servers"
+    )
+    assert one_mb.stored() == before
+
+
+def test_an_upload_of_what_is_stored_already_is_small(one_mb):
+    rows, before = many(10_000, 20_000), one_mb.stored()
+    for first in range(10_000, 30_000, 5_000):
+        part = many(first, 5_000)
+        answer = one_mb.client.post("/upload/departments", data=part, content_type="text/csv")
+        assert (answer.status_code, answer.json["inserted"]) == (201, 5_000)
+    answer = one_mb.client.post("/upload/departments", data=rows, content_type="text/csv")
+    assert (answer.status_code, answer.json["unchanged"]) == (201, 20_000)
+    assert one_mb.stored() == before + 20_000
+
+
+def test_more_rows_than_a_cluster_takes_are_refused_with_the_setting(galera):
+    galera.say("SET GLOBAL wsrep_max_ws_rows = 12000")
+    try:
+        answer = galera.client.post("/upload/departments", data=many(50_000, 20_000), content_type="text/csv")
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_rows = 0")
+    assert answer.status_code == 413
+    assert "0 rows in one transaction, and the database cluster takes 12,000 rows;" in answer.json["detail"]
+    assert "have wsrep_max_ws_rows raised" in answer.json["detail"]
+
+
+def test_a_restore_that_is_surely_too_large_is_refused_before_it_is_sent(galera):
+    def forget(connection):
+        for table in reversed(tables()):
+            connection.execute(table.delete())
+
+    transaction(galera.engine, forget)
+    for first in range(0, 20_000, 5_000):
+        galera.client.post("/upload/departments", data=many(first + 1, 5_000), content_type="text/csv")
+    saved = galera.client.get("/backup/departments").data
+    transaction(galera.engine, forget)
+    galera.say("SET GLOBAL wsrep_max_ws_size = 1000000")
+    try:
+        answer = galera.client.post(
+            "/restore/departments", data=saved, content_type="application/octet-stream"
+        )
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    assert answer.status_code == 413
+    assert answer.json["detail"].startswith("this would be about 2 MB in one transaction, and the database")
+    assert galera.stored() == 0
+
+
+def test_a_load_goes_on_in_smaller_parts_where_a_cluster_refuses_one(galera, tmp_path, caplog):
+    before = galera.stored()
+    path = tmp_path / "departments.csv"
+    path.write_text(many(100_000, 12_000))
+    file = inspect(on_disk(path, "departments.csv"), departments, Choices())
+    galera.say("SET GLOBAL wsrep_max_ws_size = 100000")
+    try:
+        with caplog.at_level("INFO"):
+            loaded = load(galera.engine, Task(departments, file, Origin("departments.csv", "run")))
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    assert loaded.counts.inserted == 12_000
+    assert galera.stored() == before + 12_000
+    assert "going on with smaller parts of the file" in caplog.text
+
+
+def test_a_load_whose_rows_are_too_large_one_by_one_says_so_and_keeps_what_was_committed(galera, tmp_path):
+    before = galera.stored()
+    path = tmp_path / "departments.csv"
+    path.write_text(many(200_000, 2_000))
+    file = inspect(on_disk(path, "departments.csv"), departments, Choices())
+    galera.say("SET GLOBAL wsrep_max_ws_size = 1024")
+    try:
+        with pytest.raises(TransactionTooLarge):
+            load(galera.engine, Task(departments, file, Origin("departments.csv", "run")))
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_size = 2147483647")
+    assert galera.stored() - before < 2_000

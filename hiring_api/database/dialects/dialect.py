@@ -38,6 +38,14 @@ class Address(NamedTuple):
     name: str
 
 
+class TransactionLimit(NamedTuple):
+    """The most bytes, or rows, of a transaction, and the server's setting that says so."""
+
+    setting: str
+    most: int
+    of_rows: bool
+
+
 class Dialect(ABC):
     """One kind of database. It has no state: each method is given the engine or connection.
 
@@ -187,6 +195,10 @@ class Dialect(ABC):
 
         It is the first thing that a transaction does. PostgreSQL: LOCK TABLE ... IN SHARE ROW EXCLUSIVE MODE.
         """
+
+    def transaction_limits(self, connection: Connection) -> list[TransactionLimit]:
+        """What servers of a cluster refuse at the COMMIT, if that is known before. PostgreSQL: nothing."""
+        return []
 
     # --- Temporary tables ---
 

@@ -2,7 +2,7 @@
 
 Reading order: `mysql` (the dialect), `sessions` (how a connection is made and set up), `errors` (what the
 server's error numbers mean), `load_data` and `inserts` (many rows in), `checksums` (of stored rows), `locks`,
-`parent_locks` (of what new rows refer to), `next_ids`.
+`parent_locks` (of what new rows refer to), `limits` (of a cluster's transactions), `next_ids`.
 """
 
 from .mysql import MySQL

@@ -11,7 +11,7 @@ from hiring_api.database.dialects.dialect import Address, Dialect
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
 
-from . import checksums, errors, inserts, load_data, locks, next_ids, parent_locks, sessions
+from . import checksums, errors, inserts, limits, load_data, locks, next_ids, parent_locks, sessions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
 
-    from hiring_api.database.dialects.dialect import Where
+    from hiring_api.database.dialects.dialect import TransactionLimit, Where
     from hiring_api.errors import HiringError
     from hiring_api.model.checksum import Checksum
     from hiring_api.model.row_lines import RowLines, Values
@@ -85,6 +85,9 @@ class MySQL(Dialect):
 
     def lock_tables(self, connection: Connection, tables: Sequence[Table]) -> list[int]:
         return locks.lock_tables(connection, tables)
+
+    def transaction_limits(self, connection: Connection) -> list[TransactionLimit]:
+        return limits.transaction_limits(connection)
 
     def drop_temporary(self, connection: Connection, name: str) -> None:
         # Without TEMPORARY it would end the transaction
