@@ -102,19 +102,19 @@ def leased(engine: Engine, name: str, wait: float | None = 0) -> Iterator[Lease 
 
 def _await(engine: Engine, name: str, wait: float | None) -> Lease | None:
     deadline = time.monotonic() + (SECONDS + _RENEWED_EVERY if wait is None else wait)
-    first = _find(engine, name)
-    found = first
+    found = first = _find(engine, name)
     while True:
         if found is None or not found.held:
             lease = _take(engine, name, found)
             if lease is not None:
                 return lease
-        elif wait is None and first is not None and found.times != first.times:
+        elif wait is None and found.times != (first or found).times:
             return None
         if time.monotonic() >= deadline:
             return None
         time.sleep(_ASKED_EVERY)
         found = _find(engine, name)
+        first = first or found
 
 
 @dataclass(frozen=True, slots=True)
