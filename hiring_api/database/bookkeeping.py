@@ -60,7 +60,7 @@ load_ids = Table(
 )
 
 # Each refused row. `raw` (what came) and `errors` are JSON text; `row_id` is the refused row's own id, where
-# that is valid, and `resolved_by` the id of the row that repaired it
+# that is valid, `resolved_by` the id of the row that repaired it, and `user` who sent it (null: the job)
 rejects = Table(
     "rejects",
     Base.metadata,
@@ -76,6 +76,7 @@ rejects = Table(
     Column("refused_at", Moment, nullable=False),
     Column("resolved_at", Moment),
     Column("resolved_by", Integer),
+    Column("user", String(255)),
     Index("ix_rejects_run", "run"),
     # For a line that comes again in the same file
     Index("ix_rejects_source", "table_name", "source", "line"),
@@ -118,5 +119,17 @@ wrong_passwords = Table(
     Column("address", String(64), primary_key=True),
     Column("process", CHAR(32), primary_key=True),
     Column("wrong", Integer, nullable=False),
+    **OPTIONS_WITHOUT_IDS,
+)
+
+# The users of the API beside API_USER. `password` is a hash with its salt and parameters
+users = Table(
+    "api_users",
+    Base.metadata,
+    Column("name", String(64), primary_key=True),
+    Column("role", String(16), nullable=False),
+    Column("password", String(255), nullable=False),
+    Column("made_at", Moment, nullable=False),
+    Column("changed_at", Moment, nullable=False),
     **OPTIONS_WITHOUT_IDS,
 )

@@ -20,7 +20,7 @@ from hiring_api.database.transaction_size import require_taken
 from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.errors import TransactionTooLarge, Unproven
 from hiring_api.model.tables import references
-from hiring_api.rejects.record import Origin, Reject
+from hiring_api.rejects.record import Reject
 from hiring_api.system.ordered_steps import StepBack, Turn, in_order
 from hiring_api.system.prefetch import ahead
 
@@ -246,7 +246,7 @@ def _begin(connection: Connection, task: Task, confirm: Confirm) -> tuple[int, T
         return stored_progress.begin(connection, task.table, task.origin, fingerprint), task, Progress()
     key, run, progress = found
     log.info("going on with %s after line %d", task.origin.source, progress.at.line)
-    return key, replace(task, origin=Origin(task.origin.source, run)), progress
+    return key, replace(task, origin=replace(task.origin, run=run)), progress
 
 
 def _validated(task: Task, progress: Progress, smaller: int = 1) -> Iterator[ValidatedChunk]:

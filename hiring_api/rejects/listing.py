@@ -35,6 +35,7 @@ CSV_COLUMNS: Final = (
     "reasons",
     "refused_at",
     "resolved_at",
+    "user",
 )
 
 
@@ -156,6 +157,7 @@ def _to_json(row: Row[Any]) -> dict[str, Any]:
         "errors": json.loads(row.errors),
         "refused_at": _instant(row.refused_at),
         "resolved_at": None if row.resolved_at is None else _instant(row.resolved_at),
+        "user": row.user,
     }
 
 

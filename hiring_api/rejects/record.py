@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONTENT: Final = ("raw", "errors", "row_id")
-_COLUMNS: Final = ("table_name", "source", "run", "refused_at", "line", "record", *_CONTENT)
+_COLUMNS: Final = ("table_name", "source", "run", "user", "refused_at", "line", "record", *_CONTENT)
 _TOGETHER: Final = 1000  # rejects inserted at a time, which bounds the memory for their text
 _LARGEST: Final = 1_000_000  # characters of a raw row's JSON: the column holds 16 MB, a statement may hold 4
 _LONGEST_FIELD: Final = 10_000  # characters of a refused CSV field that are kept
@@ -41,10 +41,13 @@ _ENCODER: Final = json.JSONEncoder()  # ASCII: its escapes keep what UTF-8 canno
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where rows came from: a route or a file's name, and the request or job that brought them."""
+    """Where rows came from: a route or a file's name, the request or job that brought them, and the user who
+    sent them, None for the job.
+    """
 
     source: str
     run: str
+    user: str | None = None
 
 
 class Reject(NamedTuple):
@@ -94,7 +97,7 @@ def keep(
         logged: the greatest number of rows to log; None for all.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    of_all = (table.name, origin.source[:512], origin.run, now)
+    of_all = (table.name, origin.source[:512], origin.run, origin.user and origin.user[:255], now)
     shown: list[str] = []  # the raw rows as the log shows them, so that their JSON is made once
     for start in range(0, len(refused), _TOGETHER):
         part = refused[start : start + _TOGETHER]
@@ -111,7 +114,7 @@ def keep(
             _log_line(table, origin.source, reject, raw) for reject, raw in zip(refused, shown, strict=False)
         ]
         if lines:
-            log.warning("%s", "\n".join(lines), extra={"request_id": origin.run})
+            log.warning("%s", "\n".join(lines), extra={"request_id": origin.run, "user": origin.user})
 
     return tell
 
@@ -121,8 +124,8 @@ def _insert(connection: Connection, rows: Sequence[Values]) -> None:
 
     Driver and SQLAlchemy need more time to bind a thousand rows than a server to store them.
     """
-    _, source, _, now, *_ = rows[0]
-    if not source.isprintable():
+    _, source, _, user, now, *_ = rows[0]
+    if not f"{source}{user}".isprintable():
         connection.execute(insert(rejects), [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
         return
     # `str` would leave out a fraction of zero, and SQLite compares instants as texts

@@ -26,6 +26,7 @@ from hiring_api.model.tables import Base
 from tests.avro.avro_files import DEPARTMENTS, ROWS, saved
 
 BEFORE_METRICS = "0006"
+BEFORE_USERS = "0007"
 
 
 @pytest.fixture
@@ -154,6 +155,39 @@ def test_a_view_is_read_with_the_rights_of_its_reader(bare):
     with bare.connect() as connection:
         query = "SELECT security_type FROM information_schema.views WHERE table_schema = DATABASE()"
         assert connection.execute(text(query)).scalars().all() == ["INVOKER"] * 2
+
+
+@pytest.mark.parametrize("done", ["nothing", "the column", "all but Alembic's note"])
+def test_rejects_on_record_outlive_the_upgrade_to_users_killed_or_not(bare, done):
+    move(bare, command.upgrade, BEFORE_USERS)
+    reject = (
+        "INSERT INTO rejects (table_name, source, run, raw, errors, refused_at) "
+        "VALUES ('jobs', 'POST /jobs', 'r', '1', '[]', '2021-01-01 00:00:00')"
+    )
+    with bare.begin() as connection:
+        connection.execute(text(reject))
+    if done == "the column":
+        with bare.begin() as connection:
+            connection.execute(text("ALTER TABLE rejects ADD COLUMN user VARCHAR(255)"))
+    elif done != "nothing":
+        schema.upgrade(bare)
+        with bare.begin() as connection:
+            connection.execute(text(f"UPDATE alembic_version SET version_num = '{BEFORE_USERS}'"))
+    schema.upgrade(bare)
+    with bare.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, Base.metadata) == []
+        [row] = connection.execute(text("SELECT source, raw, user FROM rejects"))
+        assert tuple(row) == ("POST /jobs", "1", None)
+
+
+def test_a_table_of_users_of_somebody_else_is_left_as_it_is(bare):
+    move(bare, command.upgrade, BEFORE_USERS)
+    with bare.begin() as connection:
+        connection.execute(text("CREATE TABLE api_users (id INT)"))
+    for _ in range(2):
+        with pytest.raises(SQLAlchemyError, match="already exists"):
+            schema.upgrade(bare)
 
 
 @pytest.mark.parametrize("rows", [0, 1])

@@ -52,6 +52,7 @@ def shown(number, reject, source):
         "row": reject.raw,
         "errors": [error.to_json() for error in reject.errors],
         "resolved_at": None,
+        "user": None,
     }
 
 
@@ -71,6 +72,13 @@ def test_what_is_on_record_is_what_was_refused(engine, refused, count, source):
     ids = [reject["id"] for reject in found]
     assert ids == sorted(set(ids))  # a server may leave some out between two parts of many
     assert found == [shown(key, reject, source[:512]) for key, reject in zip(ids, given, strict=True)]
+
+
+@pytest.mark.parametrize("user", ["ann", "Zoë 🎉", "a\tb\\'\n", "x" * 300])
+def test_who_sent_a_row_is_on_record(engine, user):
+    with engine.begin() as connection:
+        keep(connection, tables()[1], Origin("POST /jobs", "run-1", user), [alike(1), alike(2)], logged=0)
+    assert [reject["user"] for reject in on_record(engine)] == [user[:255]] * 2
 
 
 def test_a_row_that_is_very_long_is_on_record_by_its_beginning(engine):

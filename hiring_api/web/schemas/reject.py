@@ -59,6 +59,9 @@ class RejectSchema(marshmallow.Schema):
     errors = fields.List(fields.Nested(RowErrorSchema), required=True)
     refused_at = fields.String(required=True, metadata={"format": "date-time"})
     resolved_at = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    user = fields.String(
+        required=True, allow_none=True, metadata={"description": "Who sent it; null for the migration job"}
+    )
 
 
 class RejectsSchema(marshmallow.Schema):
