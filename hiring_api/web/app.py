@@ -21,6 +21,7 @@ from hiring_api.web.routes import (
     docs,
     health,
     lists,
+    me,
     metrics,
     one_row,
     rejects,
@@ -68,11 +69,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     db.init_app(app)
     with app.app_context():
-        prepare(db.engine)
+        engine = prepare(db.engine)
     # What runs before a request does so in this order: its id is first, so that all others can log it
     request_ids.register(app)
     prometheus.register(app)
-    auth.guard(app, settings)
+    auth.guard(app, settings, engine)
     problems.register(app)
     api = _Api(app)
     docs.register(app, api)
@@ -88,6 +89,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         metrics.routes,
         uploads.routes(),
         rejects.routes,
+        me.routes,
         health.routes,
         console.routes,
     ):

@@ -1,16 +1,21 @@
-"""Who may call: HTTP Basic for all but a few routes; nothing that another site made a browser send."""
+"""Who may call what: HTTP Basic and a role for all but a few routes; nothing that another site made a browser
+send.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
-from typing import TYPE_CHECKING
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
-from flask import current_app, request
+from flask import current_app, g, request
 from werkzeug.datastructures import Authorization
 
+from hiring_api.errors import DatabaseUnavailable
+from hiring_api.users.roles import OPERATOR, included
+
 from .bodies import settings
+from .callers import Callers
 from .clients import client_address, is_ours, one_client
 from .extensions import auth
 from .problems import problem
@@ -18,8 +23,10 @@ from .wrong_passwords import WrongPasswords
 
 if TYPE_CHECKING:
     from flask import Flask, Response
+    from sqlalchemy import Engine
 
     from hiring_api.settings import Settings
+    from hiring_api.users.roles import Caller, Role
 
 _OPEN = ("/health/", "/docs/")
 _OPEN_EXACTLY = {"/openapi.json", "/docs"}
@@ -30,40 +37,24 @@ _FOREIGN = "a browser sent this request from another site"
 log = logging.getLogger(__name__)
 
 
-class Credentials:
-    """The user and password that callers need."""
-
-    def __init__(self, user: str, password: str) -> None:
-        self._user, self._password = _digest(user), _digest(password)
-
-    def are_in(self, header: str | None) -> bool:
-        """True if a header Authorization holds them; None is no header."""
-        try:
-            sent = Authorization.from_header(header)
-        except ValueError:  # letters beyond ASCII
-            return False
-        if sent is None or sent.type != "basic":
-            return False
-        return self.match(sent.username or "", sent.password or "")
-
-    def match(self, user: str, password: str) -> bool:
-        """True if both are right.
-
-        Both comparisons always run, on digests of one length, so that the time they take says nothing about
-        the right ones.
-        """
-        right_user = hmac.compare_digest(_digest(user), self._user)
-        right_password = hmac.compare_digest(_digest(password), self._password)
-        return right_user and right_password
+def credentials_in(header: str | None) -> tuple[str, str] | None:
+    """The user and password in a header Authorization; None if there are none by HTTP Basic."""
+    try:
+        sent = Authorization.from_header(header)
+    except ValueError:  # letters beyond ASCII
+        return None
+    if sent is None or sent.type != "basic":
+        return None
+    return sent.username or "", sent.password or ""
 
 
-def guard(app: Flask, settings: Settings) -> None:
-    """Put `app` behind the user and password of `settings`.
+def guard(app: Flask, settings: Settings, engine: Engine) -> None:
+    """Put `app` behind the user and password of `settings`, and those of the users in the database.
 
     Raises:
         SettingsError: there are none.
     """
-    app.extensions["credentials"] = Credentials(*settings.credentials())
+    app.extensions["callers"] = Callers(*settings.credentials(), engine)
     app.extensions["wrong_passwords"] = WrongPasswords(settings.database_url)
     app.before_request(_refuse_other_hosts)
     app.before_request(_refuse_cross_site)
@@ -71,44 +62,95 @@ def guard(app: Flask, settings: Settings) -> None:
     app.after_request(_forbid_to_store)
 
 
-def _is_open() -> bool:
-    """True if everybody may see what is at the request's address."""
-    return request.path.startswith(_OPEN) or request.path in _OPEN_EXACTLY
+def caller() -> Caller:
+    """Who sent the present request, to a route that is not open."""
+    found: Caller = g.caller
+    return found
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
+def is_open(path: str) -> bool:
+    """True if everybody may see what is at this path."""
+    return path.startswith(_OPEN) or path in _OPEN_EXACTLY
+
+
+def role_needed() -> Role | None:
+    """The role that callers of the present request's route need; None if the address is no route's.
+
+    A route that does not say so, which a test forbids, is for operators.
+    """
+    if request.endpoint is None:
+        return None
+    return role_of(current_app, request.endpoint, request.method) or OPERATOR
+
+
+def role_of(app: Flask, endpoint: str, method: str) -> Role | None:
+    """The role that the view of a route names by `Routes.needs`."""
+    view: Any = app.view_functions[endpoint]
+    if of_methods := getattr(view, "view_class", None):  # a class with a view for each method
+        view = getattr(of_methods, "get" if method == "HEAD" else method.lower(), None)
+    return getattr(view, "role", None)
 
 
 @auth.verify_password
-def _verify(user: str, password: str) -> str | None:
-    credentials: Credentials = current_app.extensions["credentials"]
-    return user if credentials.match(user, password) else None
+def _verify(user: str, password: str) -> Caller | None:
+    callers: Callers = current_app.extensions["callers"]
+    found = callers.find(user, password)
+    if found is not None:
+        g.caller = found
+        request.environ["REMOTE_USER"] = found.name  # for gunicorn's access log
+    return found
+
+
+@auth.get_user_roles
+def _roles(user: Caller) -> list[Role]:
+    return included(user.role)
 
 
 @auth.error_handler
-def _refused(_status: int) -> Response:
-    if "Authorization" in request.headers:
-        forwarded = request.headers.get("X-Forwarded-For", "")
-        address = client_address(request.remote_addr or "", forwarded, settings().trusted_proxies)
-        log.warning("wrong credentials from %s", address)
-        wrong_passwords: WrongPasswords = current_app.extensions["wrong_passwords"]
-        # Only calls from within the process have no address
-        if address and (wait := wrong_passwords.count(one_client(address))):
-            sentence = f"too many wrong passwords from your address: wait {wait} s, or send the right one"
-            return problem(429, sentence, {"Retry-After": str(wait)})
+def _refused(status: int) -> Response:
+    if status == HTTPStatus.FORBIDDEN:
+        needed = role_needed()
+        log.warning("refused: %s has the role %s, not %s", caller().name, caller().role, needed)
+        return problem(403, f"this needs the role {needed}, and yours is {caller().role}", role=needed)
+    if "Authorization" in request.headers and (too_many := _too_many()):
+        return too_many
     return problem(401, "send the API's user and password by HTTP Basic")
 
 
+def _too_many() -> Response | None:
+    """Count wrong credentials; return the answer if too many came from the client's address."""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    address = client_address(request.remote_addr or "", forwarded, settings().trusted_proxies)
+    log.warning("wrong credentials from %s", address)
+    wrong_passwords: WrongPasswords = current_app.extensions["wrong_passwords"]
+    # Only calls from within the process have no address
+    if address and (wait := wrong_passwords.count(one_client(address))):
+        sentence = f"too many wrong passwords from your address: wait {wait} s, or send the right one"
+        return problem(429, sentence, {"Retry-After": str(wait)})
+    return None
+
+
 def _require_credentials() -> Response | None:
-    if _is_open():
+    """Refuse those who may not call, or not this route.
+
+    Raises:
+        DatabaseUnavailable: it cannot be told, because the database cannot be asked for its users.
+    """
+    if is_open(request.path):
         return None
-    if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
+    try:
+        if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
+            sent = auth.get_auth()
+            known = sent is not None and _verify(sent.username or "", sent.password or "")
+            refusal: Response | None = None if known else auth.auth_error_callback(401)
+            return refusal
+        answer: Response | None = auth.login_required(role=role_needed())(lambda: None)()
+    except DatabaseUnavailable:
+        # Of this name no row could tell that the password is right: guesses count as at other times
         sent = auth.get_auth()
-        known = sent is not None and _verify(sent.username or "", sent.password or "")
-        refusal: Response | None = None if known else auth.auth_error_callback(401)
-        return refusal
-    answer: Response | None = auth.login_required(lambda: None)()
+        if sent is not None and sent.username == settings().api_user and (too_many := _too_many()):
+            return too_many
+        raise
     return answer
 
 
@@ -146,6 +188,6 @@ def _refuse_cross_site() -> Response | None:
 
 def _forbid_to_store(response: Response) -> Response:
     """Forbid browsers and proxies to store the answer: people's names are for who asked."""
-    if not _is_open():
+    if not is_open(request.path):
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from flask import Request
     from sqlalchemy import Engine
 
+    from hiring_api.users.roles import Role
+
 auth = HTTPBasicAuth(realm="hiring")
 db = SQLAlchemy(metadata=Base.metadata)
 
@@ -56,6 +58,16 @@ class Routes(Blueprint):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(complete)
+
+    def needs(self, role: Role) -> Any:
+        """Decorate a view with the role that its callers need; `auth` refuses others. Each view needs it."""
+
+        def decorate(view: Any) -> Any:
+            view.role = role
+            view._apidoc = {**getattr(view, "_apidoc", {}), "role": role}  # noqa: SLF001  # flask-smorest's notes
+            return view
+
+        return decorate
 
     def query(self, schema: type[marshmallow.Schema] | None = None, forms: tuple[str, ...] = (JSON,)) -> Any:
         """Decorate a view with its query parameters and the media types of its answers; each view needs it.

@@ -13,6 +13,7 @@ from hiring_api.batches import idempotency
 from hiring_api.batches.idempotency import AlreadyAnswered, Answer, digest
 from hiring_api.database.transactions import snapshot
 
+from .auth import caller
 from .bodies import settings
 from .extensions import engine
 
@@ -77,7 +78,7 @@ def _find(keeper: Keeper) -> Answer | None:
 
 def _scope(key: str) -> str:
     """The digest under which a key is kept: it belongs to a user, who may have sent it to any route."""
-    return digest(*(part.encode() for part in (settings().api_user or "", key)))
+    return digest(*(part.encode() for part in (caller().name, key)))
 
 
 def _fingerprint(body: bytes) -> str:

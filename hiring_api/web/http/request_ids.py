@@ -1,4 +1,4 @@
-"""Each request's id: in the answer's `X-Request-ID`, in problems, and in every log line."""
+"""Each request's id: in the answer's `X-Request-ID`, in problems, and, with its user, in every log line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from flask import Flask, Response
 
 _TAKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
-FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s] %(message)s"
+FORMAT = "%(asctime)s %(levelname)s %(name)s [%(request_id)s %(user)s] %(message)s"
 
 
 def register(app: Flask) -> None:
-    """Give every request of `app` an id, and every log line the id of its request."""
+    """Give every request of `app` an id, and every log line the id and the user of its request."""
     app.before_request(_name_request)
     app.after_request(_tell_id)
     app.after_request(_redirect_by_path)
@@ -61,7 +61,11 @@ def _redirect_by_path(response: Response) -> Response:
 
 class _RequestId(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
-        # What is logged after the answer was sent brings the id of its request
+        # What is logged after the answer was sent brings the id and the user of its request
         known = getattr(record, "request_id", "-")
-        record.request_id = g.get("request_id", known) if has_request_context() else known
+        user = getattr(record, "user", None)
+        if has_request_context():
+            known = g.get("request_id", known)
+            user = g.caller.name if "caller" in g else user
+        record.request_id, record.user = known, user or "-"
         return True

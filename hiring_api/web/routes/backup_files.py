@@ -10,6 +10,7 @@ from hiring_api.avro.reader import AvroRows
 from hiring_api.backup import backup
 from hiring_api.backup.archive import open_archive
 from hiring_api.model.tables import resource, tables
+from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import restore_files
 from hiring_api.web.http.downloads import new_file
 from hiring_api.web.http.extensions import Routes, engine
@@ -42,6 +43,7 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/backup/{name}", endpoint=f"backup_{name}")
+    @blueprint.needs(READER)
     @blueprint.query(CodecQuery, (AVRO,))
     @blueprint.response(200, BINARY, content_type=AVRO, description="The file")
     @blueprint.alt_response(304, description=UNCHANGED)
@@ -60,6 +62,7 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
 
 def _add_backup_all(blueprint: Routes) -> None:
     @blueprint.route("/backup/all", endpoint="backup_all")
+    @blueprint.needs(READER)
     @blueprint.query(CodecQuery, (ZIP,))
     @blueprint.response(200, BINARY, content_type=ZIP, description="The file")
     @blueprint.alt_response(304, description=UNCHANGED)
@@ -79,6 +82,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/restore/{name}", methods=["POST"], endpoint=f"restore_{name}")
+    @blueprint.needs(OPERATOR)
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, RestoredSchema)
     @problems(blueprint, 400, 409, 413, 415, 507)
@@ -99,6 +103,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
 
 def _add_restore_all(blueprint: Routes) -> None:
     @blueprint.route("/restore/all", methods=["POST"], endpoint="restore_all")
+    @blueprint.needs(OPERATOR)
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, all_restored())
     @problems(blueprint, 400, 409, 413, 415, 507)

@@ -13,6 +13,7 @@ from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
 from hiring_api.model.tables import resource
+from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import restore_files, retention, store
 from hiring_api.web.http.downloads import whole_file
 from hiring_api.web.http.extensions import Routes, engine, form
@@ -40,6 +41,7 @@ _MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
 
 
 @routes.route("", methods=["POST"])
+@routes.needs(OPERATOR)
 @routes.query(CodecQuery)
 @routes.response(201, KeptSchema, description="The backup is kept", headers=_MADE)
 @problems(routes, 409, 507)
@@ -58,6 +60,7 @@ def keep(codec: str) -> Response:
 
 
 @routes.route("", methods=["GET"])
+@routes.needs(READER)
 @routes.query(KeptListQuery)
 @routes.response(200, KeptListSchema)
 @routes.alt_response(304, description=UNCHANGED)
@@ -74,6 +77,7 @@ def kept_backups(limit: int, after: str | None = None) -> Response:
 
 
 @routes.route("/<name>", methods=["GET"])
+@routes.needs(OPERATOR)
 @routes.query(forms=(ZIP, JSON))
 @routes.response(200, BINARY, content_type=ZIP, description="The backup, or what is in it", headers=_SAVED)
 @routes.alt_response(200, schema=KeptSchema, content_type=JSON)
@@ -97,6 +101,7 @@ def _described(kept: catalogue.KeptBackup) -> dict[str, Any]:
 
 
 @routes.route("/<name>/verify", methods=["POST"])
+@routes.needs(OPERATOR)
 @routes.query(VerifyQuery)
 @routes.response(200, KeptSchema)
 @problems(routes, 404, 409)
@@ -119,6 +124,7 @@ def verify_backup(name: str, level: Level) -> Response:
 
 
 @routes.route("/<name>/restore", methods=["POST"])
+@routes.needs(OPERATOR)
 @routes.query(KeptRestoreQuery)
 @routes.response(200, all_restored())
 @problems(routes, 404, 409, 413, 507)
@@ -138,6 +144,7 @@ def restore_backup(
 
 
 @routes.route("/<name>", methods=["DELETE"])
+@routes.needs(OPERATOR)
 @routes.query()
 @routes.response(204, description="It is gone")
 @problems(routes, 404)

@@ -10,6 +10,8 @@ from hiring_api.batches.insert import take
 from hiring_api.batches.report import BatchReport, Options, Returned, answer
 from hiring_api.model.tables import resource
 from hiring_api.rejects.record import Origin
+from hiring_api.users.roles import WRITER
+from hiring_api.web.http.auth import caller
 from hiring_api.web.http.batch_body import batch_of, batches_of
 from hiring_api.web.http.bodies import read_body
 from hiring_api.web.http.extensions import Routes, engine
@@ -49,6 +51,7 @@ def routes(table: Table) -> Routes:
     blueprint = Routes(name, __name__, description=f"Rows of {table.name}")
 
     @blueprint.route(f"/{name}", methods=["POST"])
+    @blueprint.needs(WRITER)
     @blueprint.query(BatchQuery)
     @_answers(blueprint, BatchSchema, example_of(table))
     @blueprint.doc(
@@ -99,6 +102,7 @@ def all_routes() -> Routes:
     blueprint = Routes("batch", __name__, description="Rows of several tables at once")
 
     @blueprint.route("/batch", methods=["POST"])
+    @blueprint.needs(WRITER)
     @blueprint.query(BatchQuery)
     @_answers(blueprint, batches_schema(), example_of_all())
     @blueprint.doc(
@@ -155,7 +159,7 @@ def _respond(
 
 
 def _origin() -> Origin:
-    return Origin(f"{request.method} {request.path}", request_id())
+    return Origin(f"{request.method} {request.path}", request_id(), caller().name)
 
 
 def _status(reports: list[BatchReport], options: Options) -> int:

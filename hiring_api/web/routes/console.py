@@ -11,6 +11,7 @@ from hiring_api.errors import NotFound
 from hiring_api.model.columns import Reference, Text
 from hiring_api.model.tables import kinds, references, resource, tables
 from hiring_api.queries.lists import filter_names
+from hiring_api.users.roles import READER
 from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.extensions import Routes
 from hiring_api.web.media_types import CSS, HTML, JAVASCRIPT
@@ -28,6 +29,7 @@ routes = Routes("console", __name__, template_folder=str(_FILES), description="A
 
 
 @routes.route("/")
+@routes.needs(READER)
 @routes.query(forms=(HTML,))
 @routes.response(200, {"type": "string"}, content_type=HTML)
 def page() -> Response:
@@ -42,6 +44,7 @@ def page() -> Response:
 
 
 @routes.route("/console/<file>")
+@routes.needs(READER)
 @routes.query(forms=(JAVASCRIPT, CSS))
 @routes.response(200, TEXT, content_type=JAVASCRIPT)
 @routes.alt_response(200, schema=TEXT, content_type=CSS)

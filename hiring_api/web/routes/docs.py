@@ -29,6 +29,9 @@ Departments, jobs and hired employees: batches of rows in, lists, metrics and ba
 A batch answers for every row whether it was taken and, if not, why; refused rows are kept at `/rejects`.
 Errors of a whole request are RFC 9457 problems whose `detail` says what to do. Query parameters that are
 unknown or given twice are refused. Every answer has an `X-Request-ID`, which the log has too.
+
+A caller is a reader, a writer or an operator; each may do what those before may. The security requirement of
+an operation names the role that it needs.
 """
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Hiring API",

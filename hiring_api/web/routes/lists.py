@@ -10,6 +10,7 @@ from hiring_api.database.transactions import snapshot
 from hiring_api.model.tables import kinds, resource
 from hiring_api.queries import lists
 from hiring_api.queries.lists import Selection
+from hiring_api.users.roles import READER
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import link, listing
 from hiring_api.web.http.representations import table as as_table
@@ -30,6 +31,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/{name}", methods=["GET"])
+    @blueprint.needs(READER)
     @blueprint.query(list_query(table), (JSON, CSV, NDJSON))
     @blueprint.response(200, list_page(table), headers=_PAGE_HEADERS)
     @blueprint.alt_response(200, schema=TEXT, content_type=CSV)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from hiring_api.database.transactions import snapshot
 from hiring_api.queries import metrics
 from hiring_api.queries.metrics import QUARTERS
+from hiring_api.users.roles import READER
 from hiring_api.web.http import charts
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import conditional, listing, table
@@ -31,6 +32,7 @@ routes = Routes("metrics", __name__, url_prefix="/metrics", description="What th
 
 
 @routes.route("/hired-by-quarter")
+@routes.needs(READER)
 @routes.query(QuartersQuery, (JSON, CSV, SVG))
 @routes.response(200, list_of(QuartersSchema, QuarterTotalsSchema, "HiredByQuarterPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
@@ -58,6 +60,7 @@ def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) ->
 
 
 @routes.route("/above-mean")
+@routes.needs(READER)
 @routes.query(MetricQuery, (JSON, CSV, SVG))
 @routes.response(200, list_of(AboveMeanSchema, MeanSchema, "AboveMeanPage"))
 @routes.alt_response(200, schema=TEXT, content_type=CSV)

@@ -16,6 +16,7 @@ from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import resource
 from hiring_api.model.validation import schema
 from hiring_api.queries import lists
+from hiring_api.users.roles import READER, WRITER
 from hiring_api.web.http.bodies import decoded, read_body
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.prometheus import count_rows
@@ -40,6 +41,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     # One rule for all methods: of several, Werkzeug would answer an id that is too large with a 405
     @blueprint.route(path)
     class OneRow(MethodView):
+        @blueprint.needs(READER)
         @blueprint.query()
         @blueprint.response(200, row)
         @blueprint.alt_response(304, description=UNCHANGED)
@@ -56,6 +58,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
                 raise NotFound(f"there is no id {row_id} in {name}")
             return conditional(jsonify(found))
 
+        @blueprint.needs(WRITER)
         @blueprint.query()
         @blueprint.response(200, row, headers=ETAG)
         @problems(blueprint, 404, 412)
@@ -73,6 +76,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
             response.add_etag()
             return response
 
+        @blueprint.needs(WRITER)
         @blueprint.query(DeleteQuery)
         @blueprint.response(204, description="It is gone")
         @problems(blueprint, 404, 412)

@@ -20,6 +20,7 @@ from hiring_api.rejects.listing import (
     rejects_stream,
     repair_lines,
 )
+from hiring_api.users.roles import READER
 from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import csv_file, link, listing
@@ -41,6 +42,7 @@ _TABLES = {resource(table): table for table in tables()}
 
 
 @routes.route("/rejects", methods=["GET"])
+@routes.needs(READER)
 @routes.query(RejectsQuery, (JSON, CSV))
 @routes.response(200, RejectsSchema)
 @routes.alt_response(200, schema=TEXT, content_type=CSV)

@@ -15,6 +15,8 @@ from hiring_api.loading.progress import NAMES, astuple
 from hiring_api.loading.task import Limit, Loaded, Task
 from hiring_api.model.tables import resource, tables
 from hiring_api.rejects.record import Origin
+from hiring_api.users.roles import WRITER
+from hiring_api.web.http.auth import caller
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.request_ids import request_id
@@ -43,6 +45,7 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/upload/{name}", methods=["POST"], endpoint=f"upload_{name}")
+    @blueprint.needs(WRITER)
     @blueprint.query(UploadQuery)
     @blueprint.response(201, UploadSchema, description="Every row was taken")
     @blueprint.alt_response(200, schema=UploadSchema, description="What a dry run found")
@@ -69,7 +72,7 @@ def _upload(
     table: Table, file: IO[bytes], *, dry_run: bool, on_conflict: Any, max_rejects: Limit | None = None
 ) -> Response:
     content = RawFile("the file", lambda: _again(file), compressed=False)
-    origin = Origin(f"POST /upload/{resource(table)}", request_id())
+    origin = Origin(f"POST /upload/{resource(table)}", request_id(), caller().name)
     task = Task(
         table, inspect(content, table, Choices()), origin, on_conflict, max_rejects or Limit(), replaces=False
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hiring_api.users.roles import READER
+
 from .problem import ProblemSchema
 
 if TYPE_CHECKING:
@@ -91,12 +93,19 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
 
     A callback of flask-smorest: `info` has what the decorators of the view noted.
     """
-    manual = info.get("manual_doc", {})
+    manual, role = info.get("manual_doc", {}), info.get("role")
     # The view's own parameters would take the place of those of its query
     doc["parameters"] = [*doc.get("parameters", []), *manual.pop("parameters", [])]
     doc["operationId"] = info["name"]  # what the view says itself takes its place
     responses = doc.setdefault("responses", {})
     statuses = _statuses(method, manual)
+    if role:
+        doc["security"] = [{"basic": [role]}]  # OpenAPI 3.1 takes names of roles here
+        if role != READER:
+            statuses.add(403)
+            responses[403] = {
+                "description": f"The caller is no {role}; or a browser sent this from another site"
+            }
     if _UNCHANGED in responses:
         statuses.add(_UNMET)
         doc["parameters"] += _PRECONDITIONS

@@ -44,18 +44,18 @@ class Length:
     """A body of as many bytes as its Content-Length says."""
 
     def __init__(self, length: int) -> None:
-        self._length = length
+        self.length = length
         self.size = 0
         self.broken = False
 
     @property
     def ended(self) -> bool:
         """True when all bytes came."""
-        return self.size == self._length
+        return self.size == self.length
 
     def take(self, data: bytes) -> int:
         """See `Framing`."""
-        taken = min(len(data), self._length - self.size)
+        taken = min(len(data), self.length - self.size)
         self.size += taken
         return taken
 

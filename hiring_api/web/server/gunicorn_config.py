@@ -53,7 +53,8 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa:
 control_socket_disable = True  # it would be written into the home folder, which may be read-only
 accesslog = "-"
 errorlog = "-"
-access_log_format = '%(h)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o)s]'
+# The user is the one whose password was right; what else was sent as a name is not logged
+access_log_format = '%(h)s %({remote_user}e)s "%(r)s" %(s)s %(b)s bytes %(M)s ms [%({x-request-id}o)s]'
 
 
 # Where the workers count for /health/metrics; prometheus_client reads it when it is first imported, which

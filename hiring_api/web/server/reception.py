@@ -5,6 +5,7 @@ given what came, in pieces of any size, and says when the request is whole; the 
 a `Source`. So a client that sends slowly, or never goes on, keeps nobody waiting.
 
     HEAD   collected in memory; whole at the first empty line, then parsed
+    HELD   whether the body is waited for is being found out; until `decided` says so nothing is received
     BODY   written to the source, in memory or on disk, until its framing says that it has ended
     WHOLE  all is there: a thread may answer
     CUT    a thread answers without the rest of the body: it was not admitted, is too long or malformed,
@@ -41,10 +42,21 @@ class State(Enum):
     """How far a request has come."""
 
     HEAD = auto()  # its head is not whole yet
+    HELD = auto()  # its head is whole; whether its body is waited for is not decided yet
     BODY = auto()  # its body is awaited
     WHOLE = auto()  # all of it is here
     CUT = auto()  # to be answered as it is: the rest of its body is not waited for, or does not come
     GONE = auto()  # the client left before its head was whole
+
+
+class Undecided(Enum):
+    """The kind of `UNDECIDED`."""
+
+    UNDECIDED = auto()
+
+
+UNDECIDED: Final = Undecided.UNDECIDED
+"""In place of a decision: it takes longer."""
 
 
 class Room:
@@ -132,17 +144,17 @@ class Reception:
     """
 
     def __init__(
-        self, parse: Callable[[Source], Any], most_body: Callable[[Any], int | None], room: Room
+        self, parse: Callable[[Source], Any], decide: Callable[[Any], int | Undecided | None], room: Room
     ) -> None:
         """Wait for the first byte.
 
         Args:
             parse: reads the head from a source, as gunicorn's request.
-            most_body: of a request whose head has come, how many bytes its body may have; None if it is not
+            decide: of a request whose head has come, how many bytes its body may have; None if it is not
                 waited for.
             room: for bodies.
         """
-        self._parse, self._most_body, self._room = parse, most_body, room
+        self._parse, self._decide, self._room = parse, decide, room
         self.state = State.HEAD
         self.request: Any = None
         self.rest = b""
@@ -151,6 +163,8 @@ class Reception:
         self._source: Source | None = None
         self._framing: Framing = Length(0)
         self._most: int = 0
+        self._tail = b""
+        self._expects = False
 
     @property
     def begun(self) -> bool:
@@ -211,18 +225,26 @@ class Reception:
         self.request = self._parse(self._source)
         reader = self.request.body.reader
         self._framing = Chunks() if isinstance(reader, ChunkedReader) else Length(reader.length)
-        most = self._most_body(self.request)
         # `100 Continue` is for the main thread to say, before a thread has the request
-        expects, self.request._expected_100_continue = self.request._expected_100_continue, False  # noqa: SLF001  # gunicorn would answer too late
+        self._expects, self.request._expected_100_continue = self.request._expected_100_continue, False  # noqa: SLF001  # gunicorn would answer too late
+        self._tail = tail
+        self.state = State.HELD
+        most = self._decide(self.request)
+        if most is not UNDECIDED:
+            self.decided(most)
+
+    def decided(self, most: int | None) -> None:
+        """Go on with a request that was held: its body may have `most` bytes, or is not waited for."""
         self.state = State.BODY
         self._most = 0 if most is None else most
         # First what came with the head: if that is the whole body, nothing is left to decide.
         # What is unwanted is then cut off before any more of it is read
+        tail, self._tail = self._tail, b""
         self._receive_body(tail)
-        unwanted = most is None or (isinstance(self._framing, Length) and reader.length > most)
-        if self.state is State.BODY and unwanted:
+        too_long = isinstance(self._framing, Length) and self._framing.length > self._most
+        if self.state is State.BODY and (most is None or too_long):
             self._end(State.CUT)
-        self.awaits_continue = expects and not tail and self.state is State.BODY
+        self.awaits_continue = self._expects and not tail and self.state is State.BODY
 
     def _receive_body(self, data: bytes) -> None:
         if self._source is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 
 from gunicorn.http import errors
 
@@ -27,6 +28,10 @@ class TooSlow(Exception):
     """The head or the body of a request was not there in time; the message says which."""
 
 
+class TooManyChecks(Exception):
+    """Too many passwords wait to be checked; the message says so."""
+
+
 def refusal(exc: Exception) -> tuple[int, str, str]:
     """The status, the title, and what to tell."""
     for kind, known in _REFUSALS:
@@ -34,6 +39,8 @@ def refusal(exc: Exception) -> tuple[int, str, str]:
             return known
     if isinstance(exc, TooSlow):
         return 408, "Request Timeout", str(exc)
+    if isinstance(exc, TooManyChecks):
+        return 503, "Service Unavailable", str(exc)
     if isinstance(exc, errors.ParseException):
         return 400, "Bad Request", f"this is no valid HTTP/1.1 request: {str(exc)[:200]}"
     return 500, "Internal Server Error", _DEFECT
@@ -44,11 +51,13 @@ def message(status: int, title: str, detail: str, request_id: str) -> bytes:
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
     body["request_id"] = request_id
     content = json.dumps(body).encode()
+    later = "Retry-After: 1\r\n" if status == HTTPStatus.SERVICE_UNAVAILABLE else ""
     head = (
         f"HTTP/1.1 {status} {title}\r\n"
         "Connection: close\r\n"
         "Content-Type: application/problem+json\r\n"
         f"Content-Length: {len(content)}\r\n"
+        f"{later}"
         f"X-Request-ID: {request_id}\r\n\r\n"
     )
     return head.encode("latin-1") + content

@@ -9,13 +9,14 @@ The life of a connection, and which method takes each step:
     accept          HEAD: in the poller, its first request is awaited
     _readable       bytes came: `_receive` hands them to the connection's `Reception`
     _receive        the head is whole -> BODY; the request is whole (or cut) -> out of the poller, to a thread
+    _hold           its password must be checked first -> out of the poller until `_decided`
     handle          the thread answers; nobody else touches the connection meanwhile
     finish_request  back in the main thread: IDLE in the poller for the next request, or `_linger`
     _linger         CLOSE: our side is shut, what the client still sends is read away
     _drop           closed, and forgotten
 
-A connection is either in the poller and in `_waiting`, under one phase, or with a thread and in neither. All
-state but the thread's own connection belongs to the main thread: so there are no locks.
+A connection is either in the poller and in `_waiting`, under one phase, or it is held or with a thread and in
+neither. All state but the thread's own connection belongs to the main thread: so there are no locks.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ from hiring_api.settings import read_settings
 
 from .admission import Admission
 from .connection import ClientSocket, Connection, Phase
+from .password_checks import PasswordChecks
 from .reception import Reception, Room, Source, State
-from .refusals import TooSlow, message, refusal
+from .refusals import TooManyChecks, TooSlow, message, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +63,7 @@ class Worker(ThreadWorker):
     def init_process(self) -> None:
         """Set up what the main thread keeps, then serve until the process is told to stop."""
         settings = read_settings()
-        self._admission = Admission(settings)
+        self._settings = settings
         self._room = Room(_FILES_UNDER_WAY * max(settings.max_upload, settings.max_body))
         self._answer_seconds = settings.answer_seconds
         self._seconds = {
@@ -74,6 +76,18 @@ class Worker(ThreadWorker):
         # long and are added at the end, so each dict has its earliest deadline first, without a heap
         self._waiting: dict[Phase, dict[Connection, float]] = {phase: {} for phase in Phase}
         super().init_process()
+
+    def load_wsgi(self) -> None:
+        """Load the application, which knows who may call."""
+        super().load_wsgi()
+        callers = self.wsgi.extensions["callers"]
+        self._admission = Admission(self._settings, callers)
+        self._checks = PasswordChecks(callers, self.method_queue.defer)
+
+    def run(self) -> None:
+        """Serve until the process is told to stop."""
+        super().run()
+        self._checks.stop()
 
     # In the main thread, which must never wait for a client
 
@@ -108,7 +122,7 @@ class Worker(ThreadWorker):
         def parse(source: Source) -> Any:
             return Request(self.cfg, SocketUnreader(source), client)
 
-        return Reception(parse, self._admission.most_body, self._room)
+        return Reception(parse, self._admission.decide, self._room)
 
     def _wait(self, connection: Connection, phase: Phase | None) -> None:
         """Note what is awaited of the client from now on; None for nothing.
@@ -145,11 +159,18 @@ class Worker(ThreadWorker):
         except Exception as error:  # noqa: BLE001  # as gunicorn's threads do; `handle_error` knows them
             self._refuse(connection, error)
             return
+        self._go_on(connection)
+
+    def _go_on(self, connection: Connection) -> None:
+        """Do what the state of a connection's request asks for."""
+        reception = connection.reception
         if reception.state in {State.WHOLE, State.CUT}:
             # Out of the poller before a thread has it: two threads must never have one connection
             self._wait(connection, None)
             self.poller.unregister(connection.sock)
             self.enqueue_req(connection)
+        elif reception.state is State.HELD:
+            self._hold(connection)
         elif reception.state is State.GONE:
             self._drop(connection)
         else:
@@ -157,6 +178,22 @@ class Worker(ThreadWorker):
             if reception.awaits_continue:
                 reception.awaits_continue = False
                 self._say(connection, _CONTINUE)
+
+    def _hold(self, connection: Connection) -> None:
+        """Leave a connection alone until its request's password is checked."""
+        sender = self._admission.sender(connection.reception.request)
+        if self._checks.ask(sender, partial(self._decided, connection)):
+            self._wait(connection, None)
+            self.poller.unregister(connection.sock)
+        else:
+            self._refuse(connection, TooManyChecks("too many passwords are being checked: try again"))
+
+    def _decided(self, connection: Connection, right: bool) -> None:
+        """Go on with a connection whose request's password is checked; wrong ones the application answers."""
+        reception = connection.reception
+        reception.decided(self._admission.limit(reception.request) if right else None)
+        self.poller.register(connection.sock, EVENT_READ, partial(self._readable, connection))
+        self._go_on(connection)
 
     def _say(self, connection: Connection, text: bytes) -> None:
         """Send a few bytes as far as the socket takes them at once."""
