@@ -10,13 +10,16 @@ from hiring_api.avro.codecs import WRITTEN
 from hiring_api.backup.restore import MODES
 from hiring_api.backup.verify import LEVELS
 from hiring_api.model.tables import resource, tables
+from hiring_api.users.accounts import NAMES, may_be_name
+from hiring_api.users.roles import ROLES
 
 _STATUSES: Final = """exit status:
   0  done
-  1  failed: no such backup, no database, no room, or the answer was no; nothing was changed
+  1  failed: no such backup or user, no database, no room, or the answer was no; nothing was changed
   2  wrong usage or settings, or --yes is missing where nobody can be asked; nothing was changed
   3  a file is damaged, or rows of it break the row rules; nothing was changed
-  4  the rows do not fit what is in the database, or are another database's; nothing was changed
+  4  the rows do not fit what is in the database, or are another database's; a user of this name is
+     there already; nothing was changed
   5  another restore is under way: try again later
 130  interrupted; nothing was changed
 141  nobody read the output to its end, as in … | head -1; what was asked for is done
@@ -42,6 +45,7 @@ def parser() -> argparse.ArgumentParser:
     _add_restore(commands)
     _add_backups(commands)
     _add_reset_ids(commands)
+    _add_users(commands)
     _add(commands, "migrate", "make the schema of the database, or bring it up to date")
     commands.add_parser("serve", help="serve the API until it is stopped")
     return main
@@ -84,6 +88,34 @@ def _add_reset_ids(commands: Any) -> None:
     does = "make new ids go on after the highest one in each table, or in those named"
     command = _add(commands, "reset-ids", does)
     command.add_argument("tables", nargs="*", metavar="TABLE", help=", ".join(map(resource, tables())))
+
+
+def _add_users(commands: Any) -> None:
+    does = "add, list, change and remove users of the API, beside API_USER, who may do all"
+    users = commands.add_parser("users", help=does, description=f"{does[0].upper()}{does[1:]}.")
+    actions = users.add_subparsers(dest="action", required=True)
+    command = _add(actions, "add", "add a user; the password is asked for, or read from standard input")
+    command.add_argument("name", metavar="NAME", type=_user_name, help=NAMES)
+    command.add_argument("--role", choices=ROLES, required=True, help="what the user may do")
+    command.add_argument("--generate", action="store_true", help=_GENERATE_HELP)
+    _add(actions, "list", "list the users with their roles")
+    command = _add(actions, "remove", "remove a user; the API refuses him within seconds")
+    command.add_argument("name", metavar="NAME")
+    command = _add(actions, "role", "give a user another role")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("role", metavar="ROLE", choices=ROLES, help=", ".join(ROLES))
+    command = _add(actions, "password", "give a user another password")
+    command.add_argument("name", metavar="NAME")
+    command.add_argument("--generate", action="store_true", help=_GENERATE_HELP)
+
+
+_GENERATE_HELP: Final = "generate a password and print it, instead of asking for one"
+
+
+def _user_name(text: str) -> str:
+    if not may_be_name(text):
+        raise argparse.ArgumentTypeError(f"a name has {NAMES}")
+    return text
 
 
 def _add_backups(commands: Any) -> None:

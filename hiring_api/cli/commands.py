@@ -45,7 +45,7 @@ def backup(options: argparse.Namespace) -> None:
     settings = read_settings()
     store = open_store(options.to or settings.backup_dir)
     chosen = [_table(name) for name in options.tables] or None
-    with _engine() as engine:
+    with opened_engine() as engine:
         in_order = None if chosen is None else [table for table in tables() if table in chosen]
         total = _count(engine, in_order or tables()) if on_terminal() else None
         with bar("backing up", total) as tell:
@@ -59,7 +59,7 @@ def verify_files(options: argparse.Namespace) -> None:
     settings = read_settings()
     done: list[dict[str, Any]] = []
     with ExitStack() as stack:
-        engine = stack.enter_context(_engine()) if options.level == "restore" else None
+        engine = stack.enter_context(opened_engine()) if options.level == "restore" else None
         for name in options.files:
             with (
                 opened(name, settings, partial(_here, settings), tolerant=True) as file,
@@ -86,7 +86,7 @@ def restore_file(options: argparse.Namespace) -> None:
     settings = read_settings()
     keeping = None
     with ExitStack() as stack:
-        engine = stack.enter_context(_engine(new=not options.dry_run))
+        engine = stack.enter_context(opened_engine(new=not options.dry_run))
         here = partial(_here, settings)
         file = stack.enter_context(opened(options.file, settings, here, tolerant=options.ignore_extra))
         if not options.other_database and (own := here()):
@@ -104,7 +104,7 @@ def restore_file(options: argparse.Namespace) -> None:
 
 def migrate(options: argparse.Namespace) -> None:
     """Create the schema or bring it up to date, and print its revision before and after."""
-    with _engine(new=True) as engine:
+    with opened_engine(new=True) as engine:
         with snapshot(engine) as connection:
             before = schema.revision(connection)
         schema.upgrade(engine)
@@ -115,7 +115,7 @@ def migrate(options: argparse.Namespace) -> None:
 def reset_ids(options: argparse.Namespace) -> None:
     """Set the counters of ids back, and print the next id of each table before and after."""
     chosen = [_table(name) for name in options.tables] or tables()
-    with _engine() as engine:
+    with opened_engine() as engine:
         done = [next_ids.reset(engine, table).to_json() for table in tables() if table in chosen]
     show(done, done, as_json=options.json)
 
@@ -149,7 +149,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
 
 
 @contextmanager
-def _engine(*, new: bool = False) -> Iterator[Engine]:
+def opened_engine(*, new: bool = False) -> Iterator[Engine]:
     """The database of the settings; a file is made only where it may be a new one."""
     url = read_settings().database_url
     if not new and not dialect_of(url).may_exist(url):
@@ -166,7 +166,7 @@ def _here(settings: Settings) -> Database | None:
     if not dialect_of(settings.database_url).may_exist(settings.database_url):
         return None
     try:
-        with _engine() as engine:
+        with opened_engine() as engine:
             return identity.database_of(engine)
     except DatabaseUnavailable:
         return None

@@ -27,7 +27,10 @@ _NO_TERMINAL = (
 
 
 class NotWanted(Exception):
-    """The user has not said yes; nothing was changed. `status` is the exit status."""
+    """The user has not said yes, or typed what is not taken; nothing was changed.
+
+    `status` is the exit status.
+    """
 
     def __init__(self, message: str, status: int) -> None:
         super().__init__(message)

@@ -26,6 +26,7 @@ from hiring_api.system.object_store import ObjectStoreError
 from .arguments import parser
 from .commands import COMMANDS
 from .confirm import NotWanted
+from .users import users
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status, as `--help` lists them."""
     options = parser().parse_args(arguments)
     try:
-        COMMANDS[options.command](options)
+        {**COMMANDS, "users": users}[options.command](options)
     except HiringError as error:
         print(f"{error.for_operator()}{_why(error)}", file=sys.stderr)
         for item in error.details.get("errors", []):
