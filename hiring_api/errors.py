@@ -45,6 +45,10 @@ class NotPermitted(DatabaseUnavailable):
         return f"{self.message} ({self.operator})"
 
 
+class NotTrusted(NotPermitted):
+    """The database server did not prove by its certificate that it is the right one; it was told nothing."""
+
+
 class TransactionTooLarge(HiringError):
     """A cluster does not take so many changes at once; nothing was committed."""
 

@@ -7,10 +7,12 @@ import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from ssl import create_default_context
 from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
+
+from hiring_api import database_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,32 +162,41 @@ def _database_url(values: _Values) -> URL:
     port = values.whole("MYSQL_PORT", 3306, most=65535)
     if url and parts["host"]:
         raise SettingsError("DATABASE_URL and MYSQL_HOST are both set: keep one")
-    if parts["host"]:
-        missing = [f"MYSQL_{part.upper()}" for part, value in parts.items() if not value]
-        if missing:
-            raise SettingsError(f"MYSQL_HOST is set but {', '.join(missing)} is not")
-        return URL.create(
-            "mysql+pymysql",
-            username=parts["user"],
-            password=parts["password"],
-            host=parts["host"],
-            port=port,
-            database=parts["database"],
-        )
-    return _parse_url(url or "sqlite:///hiring.db")
+    if not parts["host"]:
+        try:
+            return _verified(values, database_url.parse(url or "sqlite:///hiring.db"))
+        except ValueError as error:
+            raise SettingsError(str(error)) from error
+    missing = [f"MYSQL_{part.upper()}" for part, value in parts.items() if not value]
+    if missing:
+        raise SettingsError(f"MYSQL_HOST is set but {', '.join(missing)} is not")
+    named = URL.create("mysql+pymysql", parts["user"], parts["password"], database=parts["database"])
+    return _verified(values, _on(named, parts["host"], "MYSQL_HOST", port))
 
 
-def _parse_url(text: str) -> URL:
+def _on(url: URL, hosts: str, name: str, port: int) -> URL:
     try:
-        url = make_url(text)
-    except (ArgumentError, ValueError) as error:  # a port that is no number
-        raise SettingsError("DATABASE_URL must look like mysql://user:pass@host/database") from error
-    backend = url.get_backend_name()
-    if backend not in ("mysql", "mariadb", "sqlite"):
-        raise SettingsError(f"DATABASE_URL names {backend}: it must be mysql, mariadb or sqlite")
-    if not url.database:
-        raise SettingsError("DATABASE_URL must name a database (or, for SQLite, a file)")
-    if backend == "sqlite":
-        # Absolute, because Flask-SQLAlchemy would look for a relative file in a folder of its own
-        return url.set(drivername="sqlite", database=str(Path(url.database).resolve()))
-    return url.set(drivername="mysql+pymysql")
+        return database_url.on(url, database_url.parse_servers(hosts, name, port))
+    except ValueError as error:
+        raise SettingsError(str(error)) from error
+
+
+def _verified(values: _Values, url: URL) -> URL:
+    """The same database, with the files of TLS that are set."""
+    files = [values.text(f"MYSQL_SSL_{name}") for name in ("CA", "CERT", "KEY")]
+    if not any(files):
+        return url
+    if url.get_backend_name() == "sqlite":
+        raise SettingsError("MYSQL_SSL_CA is for a server: SQLite has none")
+    authority, certificate, key = files
+    if not authority or (key and not certificate):
+        raise SettingsError(f"MYSQL_SSL_{'CERT' if authority else 'CA'} must be set as well")
+    try:
+        context = create_default_context(cafile=authority)
+        if certificate:
+            context.load_cert_chain(certificate, key)
+    except OSError as error:  # missing, unreadable, or no certificate
+        raise SettingsError(
+            f"what MYSQL_SSL_CA, MYSQL_SSL_CERT and MYSQL_SSL_KEY name cannot be used: {error}"
+        ) from error
+    return database_url.verified(url, authority, certificate, key)

@@ -113,7 +113,7 @@ def run(job: Job, settings: Settings) -> Iterator[Result]:
 @contextmanager
 def _ready(job: Job, settings: Settings) -> Iterator[tuple[Engine, Lease]]:
     """An engine of the database, its schema up to date, and the lease that keeps other runs away."""
-    engine = open_engine(settings.database_url)
+    engine = open_engine(settings.database_url, settings.database_wait)
     try:
         wait_for(engine, settings.database_wait)
         schema.upgrade(engine)

@@ -2,10 +2,12 @@
 
 import pytest
 
+from hiring_api.database_url import Server, parse, servers_of
 from hiring_api.settings import SettingsError, read_settings
 
 MYSQL = {"MYSQL_HOST": "db", "MYSQL_USER": "u", "MYSQL_PASSWORD": "p@:/", "MYSQL_DATABASE": "hiring"}
 SHAPE = "DATABASE_URL must look like mysql://user:pass@host/database"
+UNUSABLE = "what MYSQL_SSL_CA, MYSQL_SSL_CERT and MYSQL_SSL_KEY name cannot be used"
 WHOLE = "must be a whole number from 1 to 9007199254740992"
 
 
@@ -30,6 +32,28 @@ WHOLE = "must be a whole number from 1 to 9007199254740992"
             {"MYSQL_HOST": "db", "MYSQL_USER": "u"},
             "MYSQL_HOST is set but MYSQL_PASSWORD, MYSQL_DATABASE is not",
         ),
+        (
+            {**MYSQL, "MYSQL_HOST": "a,,b"},
+            "MYSQL_HOST: '' must be a server's name, with a port or without",
+        ),
+        (
+            {**MYSQL, "MYSQL_HOST": "a,b:99999"},
+            "MYSQL_HOST: 'b:99999' must be a server's name, with a port or without",
+        ),
+        (
+            {"DATABASE_URL": "mysql://u:p@a,b:x/hiring"},
+            "DATABASE_URL: 'b:x' must be a server's name, with a port or without",
+        ),
+        ({"MYSQL_SSL_KEY": "key.pem", **MYSQL}, "MYSQL_SSL_CA must be set as well"),
+        (
+            {"MYSQL_SSL_CA": "ca.pem", "MYSQL_SSL_KEY": "key.pem", **MYSQL},
+            "MYSQL_SSL_CERT must be set as well",
+        ),
+        (
+            {"MYSQL_SSL_CA": "/no/file", **MYSQL},
+            f"{UNUSABLE}: [Errno 2] No such file or directory",
+        ),
+        ({"MYSQL_SSL_CA": "ca.pem"}, "MYSQL_SSL_CA is for a server: SQLite has none"),
         ({"MYSQL_PORT": "70000", **MYSQL}, "MYSQL_PORT='70000' must be a whole number from 1 to 65535"),
         ({"API_WORKERS": "0"}, f"API_WORKERS='0' {WHOLE}"),
         ({"API_WORKERS": "²"}, f"API_WORKERS='²' {WHOLE}"),
@@ -64,6 +88,31 @@ def test_what_is_wrong_is_told_in_one_sentence(environ, sentence):
 )
 def test_the_database_may_be_named_in_one_or_in_parts(environ, url):
     assert read_settings(environ).database_url.render_as_string(hide_password=False) == url
+
+
+A, B, SIX = Server("a", 3306), Server("b", 3307), Server("::1", 3308)
+
+
+@pytest.mark.parametrize(
+    ("environ", "servers"),
+    [
+        ({**MYSQL, "MYSQL_HOST": "a, b:3307,[::1]:3308"}, [A, B, SIX]),
+        ({**MYSQL, "MYSQL_HOST": "b,a:3306,b", "MYSQL_PORT": "3307"}, [B, A]),
+        ({"DATABASE_URL": "mysql://u:p%40%2Cx@a,b:3307,[::1]:3308/hiring?charset=utf8mb4"}, [A, B, SIX]),
+        ({"DATABASE_URL": "mysql://u:p@/hiring?host=a:3306&host=b:3307"}, [A, B]),
+    ],
+)
+def test_a_database_may_be_on_several_servers(environ, servers):
+    url = read_settings(environ).database_url
+    assert servers_of(url) == servers
+    assert (url.username, url.database) == ("u", "hiring")
+    assert parse(url.render_as_string(hide_password=False)) == url
+
+
+@pytest.mark.parametrize("environ", [{**MYSQL, "MYSQL_HOST": "::1"}, {**MYSQL, "MYSQL_HOST": "[::1]:3306"}])
+def test_one_server_may_be_an_address_of_ipv6(environ):
+    url = read_settings(environ).database_url
+    assert (url.host, url.port, servers_of(url)) == ("::1", 3306, [])
 
 
 def test_a_secret_may_be_in_a_file_and_is_not_in_the_representation(tmp_path):

@@ -130,7 +130,7 @@ def _restore_checked(
         return reports
 
     try:
-        return transaction(engine, work)
+        return transaction(engine, work, marked=True)
     except IntegrityError:
         raise Busy("others wrote rows that these depend on: nothing was changed, try again") from None
 
@@ -156,7 +156,7 @@ def _restore_empty(
         return reports
 
     try:
-        return transaction(engine, work)
+        return transaction(engine, work, marked=True)
     except (IntegrityError, InvalidRows):
         return None
 

@@ -73,6 +73,8 @@ def claim(connection: Connection, scope: str, fingerprint: str, hours: int) -> N
         with translated(connection.engine):
             found = connection.execute(select(answers).where(row).with_for_update(nowait=True)).one_or_none()
     except Retry:
+        if connection.invalidated:  # not the row is taken: the server is lost
+            raise
         raise Busy("a request with this Idempotency-Key is under way: ask again when it has ended") from None
     cutoff = _cutoff(hours)
     if found is not None and found.kept_at > cutoff:

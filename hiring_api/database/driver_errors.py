@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def translated(engine: Engine) -> Iterator[None]:
-    """Turn the driver's errors into those of `errors`; integrity errors and bugs pass as they are."""
+def translated(engine: Engine, *, committing: bool = False) -> Iterator[None]:
+    """Turn the driver's errors into those of `errors`; integrity errors and bugs pass as they are.
+
+    `committing` is True where they come of a COMMIT: of some errors, it may have been done nevertheless.
+    """
     dialect = dialect_of(engine)
     try:
         yield
@@ -29,7 +32,7 @@ def translated(engine: Engine) -> Iterator[None]:
         # SQLAlchemy lets the driver's own errors through where it sets the isolation level
         cause = error.orig if isinstance(error, DBAPIError) else error
         lost = isinstance(error, DBAPIError) and error.connection_invalidated
-        meaning = dialect.meaning(engine, cause, lost=lost)
+        meaning = dialect.meaning(engine, cause, lost=lost, committing=committing)
         if meaning is None:
             raise
         raise meaning from error

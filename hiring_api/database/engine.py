@@ -23,9 +23,13 @@ def engine_options(url: URL) -> dict[str, Any]:
     return dialect_of(url).engine_options(url)
 
 
-def open_engine(url: URL) -> Engine:
-    """An engine for `url`, ready for `transaction` and `snapshot`."""
-    return prepare(create_engine(url, **engine_options(url)))
+def open_engine(url: URL, patience: float | None = None) -> Engine:
+    """An engine for `url`, ready for `transaction` and `snapshot`.
+
+    Marked transactions wait `patience` seconds for a server that can write, 15 by default.
+    """
+    waiting = {} if patience is None else {"patience": patience}
+    return prepare(create_engine(url, execution_options=waiting, **engine_options(url)))
 
 
 def open_hasty_engine(url: URL) -> Engine:

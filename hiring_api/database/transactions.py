@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Final, TypeVar
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import IntegrityError
 
 from hiring_api.errors import CommitUnsure
 
 from .dialects import dialect_of
 from .dialects.failures import Retry
 from .driver_errors import translated
+from .marks import Mark
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,52 +23,84 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_RETRY_SECONDS = 15
-_UNSURE = (
-    "the connection to the database was lost during the commit, which may have happened or not: look, or "
-    "send it again with the same Idempotency-Key"
-)
+_RETRY_SECONDS: Final = 15
 
 
-def transaction(engine: Engine, work: Callable[[Connection], T]) -> T:
+def transaction(engine: Engine, work: Callable[[Connection], T], *, marked: bool = False) -> T:
     """Run `work` in a transaction, commit, and return its result.
 
-    After a deadlock or lock wait all of it is run again, and on another connection where the server cannot
-    write.
+    All of it is run again after a deadlock or lock wait, and where the server was lost or cannot write, on
+    one that can.
+
+    Args:
+        engine: the database.
+        work: what belongs into the transaction.
+        marked: for work that takes long, or that nobody can just ask for again. It has more time to find a
+            server; and it leaves a mark with what it commits, so that after a connection that was lost during
+            the COMMIT the database can be asked. If nothing was committed, all of it is run again.
 
     Raises:
-        DatabaseUnavailable: no connection, still deadlocked after 15 s or only a server that cannot write
-            after 3 s; nothing committed, unless the connection was lost during the commit, which the message
-            then says.
-        NotPermitted: the account may not do it; nothing committed.
-        TransactionTooLarge: it is larger than the servers of a cluster take; nothing committed.
-        StorageFull: the database's disk is full; nothing committed.
+        DatabaseUnavailable: no connection, still deadlocked after 15 s, or no server that can write after 3 s
+            (for marked work, 15 s or the engine's `patience`). Nothing was committed.
+        CommitUnsure: the connection was lost during the COMMIT; nothing can tell what became of it.
+        NotPermitted: the account may not do it; nothing was committed.
+        TransactionTooLarge: it is larger than the servers of a cluster take; nothing was committed.
+        StorageFull: the database's disk is full; nothing was committed.
     """
-    begun = time.monotonic()
+    dialect = dialect_of(engine)
+    mark = Mark() if marked and dialect.has_server else None
+    sent: list[T] = []  # the result that came with a COMMIT which nobody answered
+    unsure: CommitUnsure | None = None
+    failing_since: float | None = None
     pause = 0.02
     while True:
         try:
-            with translated(engine), engine.connect() as connection, connection.begin() as changes:
+            if mark is not None and sent and _committed(engine, mark):
+                return sent[0]
+            with (
+                translated(engine),
+                engine.connect() as connection,
+                connection.begin() as changes,
+                nullcontext() if marked else dialect.answered_soon(connection),
+            ):
                 done = work(connection)
-                with _commit_told(engine):
+                if mark is not None:
+                    mark.leave(connection)
+                with translated(engine, committing=True):
                     changes.commit()
                 return done
-        except Retry as again:
-            if time.monotonic() > begun + min(_RETRY_SECONDS, again.seconds):
+        except CommitUnsure as error:
+            if mark is None:
                 raise
+            failure: Exception = error
+            sent, unsure, seconds = [done], error, _patience(engine)
+        except Retry as error:
+            failure = unsure or error
+            lasting = marked and error.seconds <= _RETRY_SECONDS
+            seconds = _patience(engine) if lasting else min(_RETRY_SECONDS, error.seconds)
+        except IntegrityError as error:
+            # What was sent may come in from another server only now; then the mark will be found
+            if unsure is None:
+                raise
+            failure, seconds = error, _RETRY_SECONDS
+        now = time.monotonic()
+        failing_since = failing_since or now
+        if now >= failing_since + seconds:
+            raise failure
         time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
         pause = min(2 * pause, 1)
 
 
-@contextmanager
-def _commit_told(engine: Engine) -> Iterator[None]:
-    """A connection that is lost while it commits may have committed or not: only the database knows."""
-    try:
-        yield
-    except DBAPIError as error:
-        if not error.connection_invalidated or dialect_of(engine).rolled_back(error.orig):
-            raise
-        raise CommitUnsure(_UNSURE) from error
+def _committed(engine: Engine, mark: Mark) -> bool:
+    """In a transaction of its own: some work must be the first in its own."""
+    with translated(engine), engine.begin() as connection:
+        return mark.found(connection)
+
+
+def _patience(engine: Engine) -> float:
+    """How many seconds work that takes long waits for a server: the engine's execution option `patience`."""
+    seconds: float = engine.get_execution_options().get("patience", _RETRY_SECONDS)
+    return seconds
 
 
 def require_writable(engine: Engine) -> None:

@@ -96,7 +96,7 @@ def _load(
     confirm: Confirm,
     smaller: int,
 ) -> Loaded:
-    key, task, begun = transaction(engine, lambda connection: _begin(connection, task, confirm))
+    key, task, begun = transaction(engine, lambda connection: _begin(connection, task, confirm), marked=True)
     progress = begun
     target = Target(task.table, task.on_conflict)
     with ahead(_validated(task, progress, smaller), _AHEAD) as chunks:
@@ -104,7 +104,7 @@ def _load(
         for progress in in_order(chunks, begun, step, dialect_of(engine).writers):
             if tell is not None:
                 tell(progress)
-    transaction(engine, lambda connection: _finish(connection, key, task, progress, confirm))
+    transaction(engine, lambda connection: _finish(connection, key, task, progress, confirm), marked=True)
     return _loaded(task, progress, resumed=begun.at.line)
 
 
@@ -128,7 +128,7 @@ def load_at_once(engine: Engine, task: Task, tell: Tell | None = None, lease: Le
         return loaded
 
     try:
-        return transaction(engine, work)
+        return transaction(engine, work, marked=True)
     except _TooMany:
         return check(engine, task, partial(keep_rejects_alone, engine, task))
 
@@ -279,11 +279,11 @@ def _commit_chunk(
     if turn.before is not None and _depends(task.table, turn.item, turn.before.item):
         turn.wait()
     try:
-        return transaction(engine, work)
+        return transaction(engine, work, marked=True)
     except StepBack:
         target.contended = True
         turn.wait()
-        return transaction(engine, work)
+        return transaction(engine, work, marked=True)
 
 
 def _depends(table: Table, validated: ValidatedChunk, before: ValidatedChunk) -> bool:

@@ -80,7 +80,7 @@ def keep_rejects_alone(
         new = repairs.settle(connection, task.table, task.file.layout, validated, found, refused, kept=False)
         keep(connection, task.table, task.origin, new, logged=0)()
 
-    transaction(engine, work)
+    transaction(engine, work, marked=True)
 
 
 def progress_after(

@@ -55,7 +55,7 @@ class _Deadlock(Exception):
     """What the driver raises."""
 
 
-def test_a_lost_connection_is_unavailable_and_is_not_run_again(engine):
+def test_a_connection_that_is_lost_each_time_is_unavailable(engine):
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no connection to lose")
     runs = []
@@ -68,7 +68,7 @@ def test_a_lost_connection_is_unavailable_and_is_not_run_again(engine):
 
     with pytest.raises(DatabaseUnavailable):
         transaction(engine, work)
-    assert (len(runs), count(engine)) == (1, 0)
+    assert (len(runs) > 1, count(engine)) == (True, 0)
 
 
 def test_connecting_reads_no_certificates_that_nobody_asked_for(engine, monkeypatch):

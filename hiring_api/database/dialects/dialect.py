@@ -90,24 +90,31 @@ class Dialect(ABC):
         PostgreSQL: `SELECT pg_is_in_recovery()`.
         """
 
+    def answered_soon(self, connection: Connection) -> AbstractContextManager[None]:
+        """Within the block, a server that is silent for long is lost, if there is another one to go to.
+
+        PostgreSQL: nothing, as long as there is one server.
+        """
+        return nullcontext()
+
     # --- Errors ---
 
     driver_error: ClassVar[type[Exception]]
     """The class of all errors of the driver, which SQLAlchemy sometimes lets through as they are."""
 
     @abstractmethod
-    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
+    def meaning(
+        self, engine: Engine, error: BaseException | None, *, lost: bool, committing: bool
+    ) -> HiringError | None:
         """What an error of the driver means; None for a bug in the program.
 
         Args:
             engine: the database, which may be asked for more.
             error: the driver's error. PostgreSQL: by its SQLSTATE; 40001 and 40P01 are `failures.busy()`.
             lost: True if the connection is.
+            committing: True if it came of the COMMIT, which may have been done where the connection is lost:
+                `CommitUnsure`.
         """
-
-    def rolled_back(self, error: BaseException | None) -> bool:
-        """True if an error during COMMIT proves that nothing was committed, though the connection is lost."""
-        return False
 
     # --- Rows: all of them are valid, and written within the caller's transaction ---
 

@@ -54,7 +54,9 @@ class SQLite(Dialect):
         # The folder of a file says nothing to other machines
         return Address("sqlite", None, Path(connection.engine.url.database or "").name)
 
-    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
+    def meaning(
+        self, engine: Engine, error: BaseException | None, *, lost: bool, committing: bool
+    ) -> HiringError | None:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest says more of the same
         if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return failures.busy()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from werkzeug.exceptions import UnprocessableEntity
 from hiring_api.batches import idempotency
 from hiring_api.batches.idempotency import AlreadyAnswered, Answer, digest
 from hiring_api.database.transactions import snapshot
+from hiring_api.errors import Busy, CommitUnsure, DatabaseUnavailable
 
 from .auth import caller
 from .bodies import settings
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+_UNSURE_SECONDS = 10
+_UNSURE_PAUSE = 0.2
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -69,6 +73,26 @@ def exactly_once(body: bytes, handle: Callable[[Keeper | None], Response]) -> Re
         return handle(keeper)
     except AlreadyAnswered as other:
         return _replay(other.answer, keeper)
+    except CommitUnsure as unsure:
+        return _settled(keeper, handle, unsure)
+
+
+def _settled(keeper: Keeper, handle: Callable[[Keeper | None], Response], unsure: CommitUnsure) -> Response:
+    """Answer a request whose COMMIT nobody answered: do it again, which its key allows once.
+
+    If the COMMIT was done, the answer is there. If it is still under way, the key is not free until it ends.
+    """
+    deadline = time.monotonic() + _UNSURE_SECONDS
+    while time.monotonic() < deadline:
+        try:
+            return handle(keeper)
+        except AlreadyAnswered as done:
+            response = _replay(done.answer, keeper)
+            del response.headers["Idempotency-Replayed"]
+            return response
+        except (Busy, DatabaseUnavailable):
+            time.sleep(_UNSURE_PAUSE)
+    raise unsure
 
 
 def _find(keeper: Keeper) -> Answer | None:

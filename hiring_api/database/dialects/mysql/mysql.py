@@ -8,10 +8,22 @@ import pymysql
 from sqlalchemy import LargeBinary, String, cast, text
 
 from hiring_api.database.dialects.dialect import Address, Dialect
+from hiring_api.database_url import servers_of
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
 
-from . import checksums, errors, inserts, limits, load_data, locks, next_ids, parent_locks, sessions
+from . import (
+    checksums,
+    errors,
+    inserts,
+    limits,
+    load_data,
+    locks,
+    next_ids,
+    parent_locks,
+    servers,
+    sessions,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,7 +45,7 @@ class MySQL(Dialect):
     driver_error = pymysql.Error
 
     def engine_options(self, url: URL) -> dict[str, Any]:
-        return sessions.engine_options()
+        return sessions.engine_options(url)
 
     def prepare(self, engine: Engine) -> None:
         sessions.prepare(engine)
@@ -41,17 +53,21 @@ class MySQL(Dialect):
     def address(self, connection: Connection) -> Address:
         url, dialect = connection.engine.url, connection.dialect
         kind = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
-        return Address(kind, url.host, url.database or "")
+        host = ",".join(map(str, servers_of(url))) or url.host
+        return Address(kind, host, url.database or "")
 
     def require_writable(self, connection: Connection) -> None:
         # Refused where the server or the account may only read. Source: MySQL manual, "START TRANSACTION"
         connection.exec_driver_sql("START TRANSACTION READ WRITE")
+        servers.require_member(sessions.session(connection))
 
-    def meaning(self, engine: Engine, error: BaseException | None, *, lost: bool) -> HiringError | None:
-        return errors.meaning(engine, error, lost=lost)
+    def answered_soon(self, connection: Connection) -> AbstractContextManager[None]:
+        return sessions.answered_soon(connection)
 
-    def rolled_back(self, error: BaseException | None) -> bool:
-        return errors.number_of(error) in errors.READ_ONLY
+    def meaning(
+        self, engine: Engine, error: BaseException | None, *, lost: bool, committing: bool
+    ) -> HiringError | None:
+        return errors.meaning(engine, error, lost=lost, committing=committing)
 
     def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
         load_data.load(connection, table, rows)
