@@ -71,7 +71,9 @@ export async function busy(control, work) {
   try {
     await work();
   } catch (error) {
-    if (error.name !== "AbortError") place.after(failure(error));
+    // What the work has replaced is no place any more
+    const near = place.isConnected ? place : document.querySelector("main .heading");
+    if (error.name !== "AbortError") near.after(failure(error));
   } finally {
     control.removeAttribute("aria-disabled");
     control.removeAttribute("aria-busy");
@@ -197,6 +199,11 @@ export function number(value) {
 /** `1 row`, `1,234 rows`. */
 export function count(value, one, many = `${one}s`) {
   return `${number(value)} ${value === 1 ? one : many}`;
+}
+
+/** A number of bytes as people read it. */
+export function size(bytes) {
+  return bytes < 1e6 ? `${number(Math.ceil(bytes / 1000))} kB` : `${number(Math.round(bytes / 1e5) / 10)} MB`;
 }
 
 /** An instant as people read it, in UTC. */

@@ -2,7 +2,7 @@
 
 import { sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
-import { announce, ask, button, count, el, failure, field, heading, number, section, select, table } from "./dom.js";
+import { announce, ask, button, count, el, failure, field, heading, number, section, select, size, table } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
 import { forget } from "./names.js";
 
@@ -129,8 +129,4 @@ function refusals({ columns }, body) {
     ...columns.map(({ name }, index) => ({ name: words(name), cell: cell(index) })),
     { name: "Why", cell: ({ errors }) => errors.map(({ message }) => message).join("; ") },
   ], body.rejects.slice(0, shown), { seen: true });
-}
-
-function size(bytes) {
-  return bytes < 1e6 ? `${number(Math.ceil(bytes / 1000))} kB` : `${number(Math.round(bytes / 1e5) / 10)} MB`;
 }
