@@ -174,6 +174,12 @@ def _make_private(_dialect: Any, _record: Any, arguments: list[str], _named: Any
 def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
     for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=FULL"):
         connection.execute(f"PRAGMA {pragma}")
+    # SQLite's own knows the letters of ASCII alone; servers know those of Unicode
+    connection.create_function("lower", 1, _lower, deterministic=True)
+
+
+def _lower(text: str | None) -> str | None:
+    return None if text is None else text.lower()
 
 
 def _begin(connection: Connection) -> None:

@@ -33,16 +33,20 @@ def listing(
     following: str | None = None,
     total: int | None = None,
     totals: dict[str, Any] | None = None,
+    previous: str | None = None,
 ) -> Response:
     """Answer with a list as JSON, with the path of the next page in the body and in `Link` (RFC 8288).
 
     `total` is how many there are on all pages, where that was asked for; `totals` are sums of a metric.
+    `previous`, the path of the page before, is in `Link` alone.
     """
     more = {"total": total, "totals": totals}
     given = {name: value for name, value in more.items() if value is not None}
     response = jsonify(items=items, next=following, **given)
-    if following is not None:
-        response.headers["Link"] = f'<{following}>; rel="next"'
+    links = {"next": following, "prev": previous}
+    header = ", ".join(f'<{path}>; rel="{name}"' for name, path in links.items() if path is not None)
+    if header:
+        response.headers["Link"] = header
     return conditional(response)
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, request
+from werkzeug.exceptions import UnprocessableEntity
 
 from hiring_api.database.transactions import snapshot
-from hiring_api.model.tables import kinds, resource
+from hiring_api.model.tables import kinds, references, resource
 from hiring_api.queries import lists
-from hiring_api.queries.lists import Selection
+from hiring_api.queries.lists import Selection, filter_names, searched
 from hiring_api.users.roles import READER
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import link, listing
@@ -43,39 +45,100 @@ def add_routes(blueprint: Routes, table: Table) -> None:
         operationId=f"list_{name}",
     )
     def rows(**parameters: Any) -> Response:
-        if form() != JSON:
-            return as_table(list(kinds(table)), _stream(table, parameters), form())
-        return _page(table, parameters)
+        selection, total = _selection(table, parameters)
+        if form() == JSON:
+            return _page(table, selection, total=total)
+        _refuse(total, "total", "the number of rows is part of a page in JSON")
+        _refuse(selection.before is not None, "before", "a stream goes forward: use after")
+        return as_table(_columns(table, selection), _stream(table, selection), form())
 
     _ = rows
 
 
 _DESCRIPTION = (
-    "Rows by id, a page at a time: `next` is the path of the following page, or null. "
-    "With `Accept: text/csv` or `application/x-ndjson` the whole selection is streamed."
+    "Rows by id, a page at a time: `next` is the path of the following page, or null; the header `Link` also "
+    "has that of the page before. With `Accept: text/csv` or `application/x-ndjson` the whole selection is "
+    "streamed."
 )
 
 
-_PAGE_HEADERS = {"Link": {"schema": TEXT, "description": "The next page, where there is one"}}
+_PAGE_HEADERS = {
+    "Link": {"schema": TEXT, "description": "The next page and the previous one, where there are such"}
+}
 
 
-def _page(table: Table, parameters: dict[str, Any]) -> Response:
-    limit = parameters.pop("limit", _DEFAULT_LIMIT)
-    selection = Selection(parameters.pop("after"), limit + 1, parameters)
+def _selection(table: Table, parameters: dict[str, Any]) -> tuple[Selection, bool]:
+    """The rows that the query asks for, and whether it asks for their number."""
+    if "after" in request.args and parameters.get("before"):
+        raise UnprocessableEntity("query parameters after and before: a page starts or ends somewhere")
+    filters = {name: parameters[name] for name in filter_names(table) if name in parameters}
+    selection = Selection(
+        after=parameters["after"],
+        before=parameters.get("before"),
+        limit=parameters.get("limit"),
+        filters=filters,
+        search=parameters.get("search"),
+        expand="expand" in parameters,
+    )
+    return selection, parameters["total"]
+
+
+def _refuse(given: object, name: str, why: str) -> None:
+    if given:
+        raise UnprocessableEntity(f"query parameter {name}: {why}")
+
+
+def _page(table: Table, selection: Selection, *, total: bool) -> Response:
+    """Answer with a page, and with links to those beside it.
+
+    One row more than the page has tells whether another follows in the direction of reading.
+    """
+    limit, backwards = selection.limit or _DEFAULT_LIMIT, selection.before is not None
     with snapshot(engine()) as connection:
-        rows = lists.page(connection, table, selection)
-    if len(rows) <= limit:
-        return listing(rows)
-    following = {**request.args, "limit": limit, "after": rows[limit - 1]["id"]}
-    return listing(rows[:limit], link(request.path, following))
+        rows = lists.page(connection, table, replace(selection, limit=limit + 1))
+        found = lists.count(connection, table, selection) if total else None
+        beyond = len(rows) > limit
+        rows = rows[-limit:] if backwards else rows[:limit]
+        first, last = _ends(rows, selection)
+        later = replace(selection, after=last, before=None)
+        follows = lists.has_more(connection, table, later) if backwards else beyond
+    others = {name: value for name, value in request.args.items() if name not in {"after", "before"}}
+    others["limit"] = str(limit)
+    following = link(request.path, {**others, "after": last}) if follows else None
+    there_are_earlier = beyond if backwards else selection.after > 0
+    previous = link(request.path, {**others, "before": first}) if there_are_earlier else None
+    return listing(rows, following, found, previous=previous)
 
 
-def _stream(table: Table, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    selection = Selection(parameters.pop("after"), parameters.pop("limit", None), parameters)
-    database = engine()
+def _ends(rows: list[dict[str, Any]], selection: Selection) -> tuple[int, int]:
+    """The `before` of the page before these rows, and the `after` of the page behind them."""
+    if rows:
+        return rows[0]["id"], rows[-1]["id"]
+    return selection.after + 1, (selection.before or 1) - 1
+
+
+def _columns(table: Table, selection: Selection) -> list[str]:
+    """The names of the columns of a CSV; those of rows that are referred to as in `job_id.job`."""
+    names = list(kinds(table))
+    if selection.expand:
+        names += [
+            f"{name}.{column}" for name, parent in references(table).items() for column in searched(parent)
+        ]
+    return names
+
+
+def _stream(table: Table, selection: Selection) -> Iterator[dict[str, Any]]:
+    database, as_csv = engine(), form() == CSV
 
     def rows() -> Iterator[dict[str, Any]]:
         with snapshot(database) as connection:
-            yield from lists.stream(connection, table, selection)
+            for row in lists.stream(connection, table, selection):
+                yield _flat(row) if as_csv and selection.expand else row
 
     return rows()
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    """A row with the columns of the rows that it refers to beside its own."""
+    others = row["references"].items()
+    return row | {f"{name}.{column}": value for name, of in others for column, value in of.items()}

@@ -7,7 +7,8 @@ import tracemalloc
 from http.client import HTTPConnection
 
 import pytest
-from sqlalchemy import text
+import requests
+from sqlalchemy import event, text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from hiring_api.database.bulk_load import insert_all
@@ -39,6 +40,12 @@ def ids(response):
     return [row["id"] for row in response.json["items"]]
 
 
+def links(response):
+    """The paths in the header Link, by their relation."""
+    header = response.headers.get("Link", "")
+    return {one["rel"]: one["url"] for one in requests.utils.parse_header_links(header)} if header else {}
+
+
 @pytest.mark.parametrize(
     ("query", "expected"),
     [
@@ -58,7 +65,7 @@ def test_a_list_has_the_rows_that_its_filters_let_through(stored, query, expecte
     response = stored.get(f"/employees{query}")
     assert ids(response) == expected
     assert response.json["next"] is None
-    assert "Link" not in response.headers
+    assert set(links(response)) == ({"prev"} if "after=" in query else set())
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
@@ -73,7 +80,7 @@ def test_pages_follow_their_links_to_the_end_with_all_filters(stored, limit):
         response = stored.get(path)
         seen += ids(response)
         path, pages = response.json["next"], pages + 1
-        assert response.headers.get("Link") == (f'<{path}>; rel="next"' if path else None)
+        assert links(response).get("next") == path
     assert seen == [10, 30, 35, 36]  # each filter keeps out a row that the others let through
     assert pages == -(-4 // limit)
 
@@ -91,6 +98,166 @@ def test_a_list_has_a_hundred_rows_unless_told_otherwise(client):
     assert len(ids(client.get("/departments"))) == 100
     page = client.get("/departments?limit=1000")
     assert (len(ids(page)), page.json["next"]) == (1000, "/departments?limit=1000&after=1000")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize(
+    "filters", ["", "&search=ANA", "&department_id=1", "&department_id=2&expand=references"]
+)
+def test_pages_go_back_the_way_they_came(stored, limit, filters):
+    every = ids(stored.get(f"/employees?{filters.removeprefix('&')}"))
+    page = stored.get(f"/employees?limit={limit}{filters}")
+    while (following := page.json["next"]) is not None:
+        page = stored.get(following)
+    assert ids(page)[-1] == every[-1]
+    back = [ids(page)]
+    while "prev" in links(page):
+        after = page.json["items"][0]["id"]
+        page = stored.get(links(page)["prev"])
+        assert len(ids(page)) == min(limit, len(every) - sum(map(len, back)))
+        assert page.json["next"] is not None
+        assert ids(stored.get(page.json["next"]))[0] == after
+        back.insert(0, ids(page))
+    assert sum(back, []) == every  # noqa: RUF017  # a handful
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "following"),
+    [
+        ("?before=30", [10, 20], "/employees?limit=100&after=20"),
+        ("?before=30&limit=1", [20], "/employees?limit=1&after=20"),
+        ("?before=10", [], "/employees?limit=100&after=9"),
+        ("?before=2147483648&limit=1", [2147483647], None),
+        ("?before=2147483647&department_id=1&limit=2", [30, 40], None),
+        ("?before=1", [], "/employees?limit=100&after=0"),
+    ],
+)
+def test_a_page_may_end_before_an_id(stored, query, expected, following):
+    page = stored.get(f"/employees{query}")
+    assert ids(page) == expected
+    if following is None or "&department_id" in query:
+        assert page.json["next"] is following
+    else:
+        assert page.json["next"] == following
+
+
+def test_the_number_of_rows_on_all_pages_is_told_if_asked_for(stored):
+    for query, total in (
+        ("", 5),
+        ("&department_id=2", 2),
+        ("&search=nobody", 0),
+        ("&before=20", 5),
+        ("&after=20", 5),
+    ):
+        page = stored.get(f"/employees?total=true&limit=2{query}").json
+        assert page["total"] == total
+        assert set(page) == {"items", "next", "total"}
+    assert set(stored.get("/employees?total=false").json) == {"items", "next"}
+    following = stored.get("/employees?total=true&limit=2").json["next"]
+    assert following == "/employees?total=true&limit=2&after=20"
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("ANA", ["Ana"]),
+        ("an", ["Ana", "Hermann", "ÑANDÚ"]),
+        ("müLLER", ["Zoë MÜLLER"]),
+        ("muller", []),
+        ("ZOË", ["Zoë MÜLLER"]),
+        ("ñ", ["ÑANDÚ"]),
+        ("жук", ["ЖУК"]),
+        ("100%", ["100% sure"]),
+        ("0%s", []),
+        ("%", ["100% sure", "%"]),
+        ("_", ["a_b"]),
+        ("A_B", ["a_b"]),
+        ("\\", ["a\\b"]),
+        ("'", ["O'Neil"]),
+        ("😀", ["😀 smile"]),
+        ("😁", []),
+        (" ", ["Zoë MÜLLER", "100% sure", "😀 smile"]),
+        ("\0", []),
+    ],
+)
+def test_a_search_finds_texts_whatever_their_case_and_takes_no_letter_for_a_pattern(client, search, found):
+    names = [
+        "Ana",
+        "Hermann",
+        "Zoë MÜLLER",
+        "ÑANDÚ",
+        "ЖУК",
+        "100% sure",
+        "%",
+        "a_b",
+        "a\\b",
+        "O'Neil",
+        "😀 smile",
+    ]
+    client.post("/departments", json=[{"department": name} for name in names])
+    page = client.get("/departments", query_string={"search": search})
+    assert [row["department"] for row in page.json["items"]] == found
+    lines = client.get(
+        "/departments", query_string={"search": search}, headers={"Accept": "application/x-ndjson"}
+    )
+    assert [json.loads(line)["department"] for line in lines.get_data(as_text=True).splitlines()] == found
+
+
+def test_rows_come_with_those_that_they_refer_to_where_that_is_asked_for(stored):
+    plain = stored.get("/employees").json["items"]
+    for accept in ("application/json", "application/x-ndjson"):
+        answer = stored.get("/employees?expand=references", headers={"Accept": accept})
+        text = answer.get_data(as_text=True)
+        rows = (
+            answer.json["items"] if accept == "application/json" else list(map(json.loads, text.splitlines()))
+        )
+        assert [row.pop("references") for row in rows] == [
+            {
+                "department_id": {"id": row["department_id"], "department": f"D{row['department_id']}"},
+                "job_id": {"id": 1, "job": "Clerk"},
+            }
+            for row in plain
+        ]
+        assert rows == plain
+    found = stored.get("/employees?expand=references&limit=2", headers={"Accept": "text/csv"})
+    table = list(csv.DictReader(io.StringIO(found.get_data(as_text=True), newline="")))
+    assert list(table[0])[-2:] == ["department_id.department", "job_id.job"]
+    assert [(row["id"], row["department_id.department"], row["job_id.job"]) for row in table] == [
+        ("10", "D1", "Clerk"),
+        ("20", "D2", "Clerk"),
+    ]
+
+
+def test_a_page_with_references_takes_one_query(stored, app):
+    from hiring_api.web.http.extensions import db
+
+    asked = []
+    with app.app_context():
+        engine = db.engine
+    event.listen(engine, "before_cursor_execute", lambda *call: asked.append(call[2]))
+    stored.get("/employees?expand=references")
+    assert (
+        len([query for query in asked if query.lstrip().startswith("SELECT") and "hired_employees" in query])
+        == 1
+    )
+    assert len([query for query in asked if "FROM departments" in query or "FROM jobs" in query]) == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "accept"),
+    [
+        ("/employees?search=", "application/json"),
+        ("/employees?expand=all", "application/json"),
+        ("/departments?expand=references", "application/json"),
+        ("/employees?total=yes", "application/json"),
+        ("/employees?before=0", "application/json"),
+        ("/employees?before=30&after=10", "application/json"),
+        ("/employees?total=true", "text/csv"),
+        ("/employees?before=30", "text/csv"),
+    ],
+)
+def test_parameters_that_mean_nothing_there_are_refused(stored, path, accept):
+    assert stored.get(path, headers={"Accept": accept}).status_code == 422
 
 
 def test_one_row_is_answered_as_it_is_or_not_at_all(stored):
