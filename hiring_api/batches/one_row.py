@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Engine, Table
 
+    from .report import Outcome
+
     Shown = dict[str, Any]
     Expected = Callable[[Shown], bool]
 
@@ -59,7 +61,7 @@ def change(engine: Engine, table: Table, row_id: int, members: Shown, expected: 
         Busy: others wrote what it refers to each time it was tried.
         DatabaseUnavailable: nothing was committed.
     """
-    return _in_spite_of_races(engine, partial(_change, table, row_id, members, expected))
+    return in_spite_of_races(engine, partial(_change, table, row_id, members, expected))
 
 
 def _change(
@@ -74,9 +76,7 @@ def _change(
         rows.errors[0] = (other_id(row_id), *rows.errors.get(0, ()))
     batch = Batch(table, rows)
     [outcome], _ = decide(connection, batch, Options(on_conflict="update"), {}, BitMap())
-    if outcome.errors:
-        message = "; ".join(error.message for error in outcome.errors)
-        raise InvalidRows(message, errors=[error.to_json() for error in outcome.errors])
+    require_right(outcome)
     _require(table, row_id, met=expected(stored))
     if outcome.status == "updated":
         write(connection, batch, [outcome])
@@ -106,10 +106,10 @@ def remove(engine: Engine, table: Table, row_id: int, expected: Expected, *, wit
             _require(table, row_id, met=expected(stored))
             connection.execute(delete(table).where(table.c.id == row_id))
 
-    _in_spite_of_races(engine, work)
+    in_spite_of_races(engine, work)
 
 
-def _in_spite_of_races(engine: Engine, work: Callable[[Connection], T]) -> T:
+def in_spite_of_races(engine: Engine, work: Callable[[Connection], T]) -> T:
     """Run `work` in a transaction; again where others got in between look-up and writing."""
     for _ in range(_RACES):
         try:
@@ -117,6 +117,13 @@ def _in_spite_of_races(engine: Engine, work: Callable[[Connection], T]) -> T:
         except IntegrityError:
             continue
     raise Busy("others are writing rows that belong to this one: try again")
+
+
+def require_right(outcome: Outcome) -> None:
+    """Raise InvalidRows with all reasons why a single row is refused, if it is."""
+    if outcome.errors:
+        message = "; ".join(error.message for error in outcome.errors)
+        raise InvalidRows(message, errors=[error.to_json() for error in outcome.errors])
 
 
 def _locked(connection: Connection, table: Table, row_id: int) -> dict[str, Any] | None:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 _TOGETHER: Final = 200  # rejects in one statement
 
 
+def erase(connection: Connection, reject_id: int) -> bool:
+    """Delete a reject; False if there is none."""
+    return bool(connection.execute(delete(rejects).where(rejects.c.id == reject_id)).rowcount)
+
+
 def erase_of(connection: Connection, table: Table, row_id: int) -> int:
     """Delete the rejects whose row had this id, and those that the row with this id resolved; their number.
 

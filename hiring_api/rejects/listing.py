@@ -44,7 +44,8 @@ class Chosen:
     """A selection of rejects: those that meet all filters that are given.
 
     `since` (included) and `until` (excluded) are naive instants in UTC; `before` is an id (excluded); `limit`
-    is the greatest number of rejects.
+    is the greatest number of rejects. `reason` and `field` are of one error of the row; `search` is a text that
+    stands in the raw row.
     """
 
     table: Table | None = None
@@ -53,19 +54,22 @@ class Chosen:
     resolved: bool | None = None
     since: datetime | None = None
     until: datetime | None = None
+    reason: str | None = None
+    field: str | None = None
+    search: str | None = None
     before: int | None = None
     limit: int | None = None
 
 
 def rejects_page(connection: Connection, chosen: Chosen) -> list[dict[str, Any]]:
     """Return rejects as JSON shows them, newest first."""
-    return [_to_json(row) for row in _rows(connection, chosen)]
+    return [to_json(row) for row in _rows(connection, chosen)]
 
 
 def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str, Any]]:
     """Yield rejects as CSV shows them, newest first, in memory that does not grow with their number."""
     for row in _rows(connection, chosen):
-        shown = _to_json(row)
+        shown = to_json(row)
         errors = shown.pop("errors")
         shown["row"] = row.raw
         shown["codes"] = " ".join(dict.fromkeys(error["code"] for error in errors))
@@ -77,7 +81,7 @@ def rejects_stream(connection: Connection, chosen: Chosen) -> Iterator[dict[str,
 
 def rejects_count(connection: Connection, chosen: Chosen) -> int:
     """Count the rejects of a selection, on all pages."""
-    count = select(func.count()).select_from(rejects).where(*_conditions(replace(chosen, before=None)))
+    count = select(func.count()).select_from(rejects).where(*conditions(replace(chosen, before=None)))
     return int(connection.execute(count).scalar_one())
 
 
@@ -114,10 +118,16 @@ def repair_lines(connection: Connection, table: Table, chosen: Chosen) -> Iterat
         yield line_of(table, stored.source, stored.reject, stored.id)
 
 
+def find(connection: Connection, reject_id: int) -> dict[str, Any] | None:
+    """The reject with this id as JSON shows it, or None."""
+    row = connection.execute(select(rejects).where(rejects.c.id == reject_id)).one_or_none()
+    return None if row is None else to_json(row)
+
+
 def _rows(connection: Connection, chosen: Chosen, *, newest_first: bool = True) -> Iterator[Row[Any]]:
     """Yield rows of `rejects`, with a query for each hundred: readers may be slow, and servers time out."""
     key = rejects.c.id
-    query = select(rejects).where(*_conditions(chosen)).order_by(key.desc() if newest_first else key)
+    query = select(rejects).where(*conditions(chosen)).order_by(key.desc() if newest_first else key)
     left = sys.maxsize if chosen.limit is None else chosen.limit
     following = query
     while found := connection.execute(following.limit(min(left, _FETCHED))).all():
@@ -127,7 +137,8 @@ def _rows(connection: Connection, chosen: Chosen, *, newest_first: bool = True) 
         following = query.where(key < last if newest_first else key > last)
 
 
-def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
+def conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
+    """SQL that is true for those rejects; `limit` is not looked at."""
     column = rejects.c
     if chosen.table is not None:
         yield column.table_name == chosen.table.name
@@ -143,23 +154,40 @@ def _conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
         yield column.refused_at < chosen.until
     if chosen.before is not None:
         yield column.id < chosen.before
+    # `errors` and `raw` are ASCII, and a quote within a JSON string has a backslash before it: what is
+    # written here between quotes can be nothing but a member
+    wanted = {"field": chosen.field, "code": chosen.reason}
+    members = ", ".join(
+        f'"{name}": {json.dumps(value)}' for name, value in wanted.items() if value is not None
+    )
+    if members:
+        yield func.instr(column.errors, members) > 0
+    if chosen.search is not None:
+        yield func.instr(func.lower(column.raw), json.dumps(chosen.search)[1:-1].lower()) > 0
 
 
-def _to_json(row: Row[Any]) -> dict[str, Any]:
+def to_json(row: Row[Any]) -> dict[str, Any]:
+    """A row of the table `rejects` as users see it."""
     return {
         "id": row.id,
-        "table": _IN_URLS.get(row.table_name, row.table_name),
+        "table": in_urls(row.table_name),
         "source": row.source,
         "run": row.run,
         "line": row.line,
         "record": row.record,
         "row": json.loads(row.raw),
         "errors": json.loads(row.errors),
-        "refused_at": _instant(row.refused_at),
-        "resolved_at": None if row.resolved_at is None else _instant(row.resolved_at),
+        "refused_at": instant(row.refused_at),
+        "resolved_at": None if row.resolved_at is None else instant(row.resolved_at),
         "user": row.user,
     }
 
 
-def _instant(value: datetime) -> str:
+def in_urls(name: str) -> str:
+    """The name in URLs of the table with this name in SQL; one that is gone keeps its name."""
+    return _IN_URLS.get(name, name)
+
+
+def instant(value: datetime) -> str:
+    """An instant as users see it."""
     return f"{value.isoformat()}Z"

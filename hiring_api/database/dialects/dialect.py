@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import ColumnElement, Connection, Engine, Table, TextClause
+    from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Table, TextClause
     from sqlalchemy.engine import URL
 
     from hiring_api.errors import HiringError
@@ -44,6 +44,13 @@ class TransactionLimit(NamedTuple):
     setting: str
     most: int
     of_rows: bool
+
+
+class JsonObjects(NamedTuple):
+    """What stands in FROM behind the table that has the JSON, and the members of each object as columns."""
+
+    source: FromClause | TextClause
+    members: dict[str, ColumnElement[Any]]
 
 
 class Dialect(ABC):
@@ -219,6 +226,19 @@ class Dialect(ABC):
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """SQL that is equal for two texts only if all their bytes are, whatever the collation."""
         return column
+
+    # --- JSON ---
+
+    @abstractmethod
+    def json_objects(self, column: ColumnElement[str], *members: str) -> JsonObjects:
+        """The objects of JSON arrays, each as a row beside the row of its array.
+
+        Args:
+            column: text with a JSON array of flat objects; its table is in the same FROM.
+            members: those of the objects that are wanted: texts, or null.
+
+        PostgreSQL: json_to_recordset().
+        """
 
     # --- Backups ---
 

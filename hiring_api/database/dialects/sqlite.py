@@ -15,13 +15,13 @@ from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
 
 from . import failures
-from .dialect import NULL, Address, Dialect
+from .dialect import NULL, Address, Dialect, JsonObjects
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
-    from sqlalchemy import Connection, Engine, Table
+    from sqlalchemy import ColumnElement, Connection, Engine, Table
     from sqlalchemy.engine import URL
 
     from hiring_api.errors import HiringError
@@ -107,6 +107,11 @@ class SQLite(Dialect):
 
     def drop_temporary(self, connection: Connection, name: str) -> None:
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS temp.{name}")
+
+    def json_objects(self, column: ColumnElement[str], *members: str) -> JsonObjects:
+        each = func.json_each(column).table_valued("value", name="objects", joins_implicitly=True)
+        found = {name: func.json_extract(each.c.value, f"$.{name}") for name in members}
+        return JsonObjects(each, dict(found))
 
     def packed_rows(self, connection: Connection, table: Table, first: int, last: int) -> tuple[int, bytes]:
         texts = [

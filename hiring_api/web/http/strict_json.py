@@ -7,7 +7,12 @@ import math
 from collections import Counter
 from typing import Any, NoReturn
 
-from werkzeug.exceptions import BadRequest
+from flask import request
+from werkzeug.exceptions import BadRequest, UnprocessableEntity, UnsupportedMediaType
+
+from hiring_api.web.media_types import JSON
+
+from .bodies import decoded, read_body
 
 _DEEPEST = 100  # levels of arrays and objects within each other
 _CONTAINERS = {dict, list}
@@ -16,6 +21,24 @@ _TOO_DEEP = "it is nested too deeply"
 
 class _Unusable(ValueError):
     """JSON by its grammar, but with no one meaning or none that this program can hold."""
+
+
+def sent_object(what: str, *others: str) -> dict[str, Any]:
+    """Read the JSON object in the request's body; `what` says in errors what it should be.
+
+    `others` are media types that it may be sent as, beside that of JSON.
+
+    Raises:
+        UnsupportedMediaType: it is sent as something else.
+        BadRequest: it is no JSON.
+        UnprocessableEntity: it is no object.
+    """
+    if request.mimetype not in {JSON, *others}:
+        raise UnsupportedMediaType(f"send {what} as {JSON}")
+    value = parse_json(decoded(read_body()))
+    if not isinstance(value, dict):
+        raise UnprocessableEntity(f"send {what} as a JSON object")
+    return value
 
 
 def parse_json(text: str, what: str = "the body") -> Any:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from flask import Response, jsonify, request
+from flask import Response, jsonify
 from flask.views import MethodView
-from werkzeug.exceptions import UnprocessableEntity, UnsupportedMediaType
 
 from hiring_api.batches import one_row
 from hiring_api.database.transactions import snapshot
@@ -17,12 +16,11 @@ from hiring_api.model.tables import resource
 from hiring_api.model.validation import schema
 from hiring_api.queries import lists
 from hiring_api.users.roles import READER, WRITER
-from hiring_api.web.http.bodies import decoded, read_body
 from hiring_api.web.http.extensions import Routes, engine
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.representations import conditional, is_expected
-from hiring_api.web.http.strict_json import parse_json
-from hiring_api.web.media_types import JSON, MERGE_PATCH
+from hiring_api.web.http.strict_json import sent_object
+from hiring_api.web.media_types import MERGE_PATCH
 from hiring_api.web.schemas.one_row import DeleteQuery, changes_body
 from hiring_api.web.schemas.operations import ETAG, IF_MATCH, UNCHANGED, problems
 
@@ -70,7 +68,8 @@ def add_routes(blueprint: Routes, table: Table) -> None:
             parameters=[IF_MATCH],
         )
         def patch(self, row_id: int) -> Response:
-            changed = one_row.change(engine(), table, row_id, _members(), is_expected)
+            members = sent_object("the columns to change", MERGE_PATCH)
+            changed = one_row.change(engine(), table, row_id, members, is_expected)
             count_rows(name, {"updated": 1})
             response = jsonify(changed)
             response.add_etag()
@@ -106,13 +105,3 @@ _DELETE = (
     "`rejects=true` the rejects that hold the row, as it was refused, go as well. Kept backups have it until "
     "they are deleted."
 )
-
-
-def _members() -> dict[str, Any]:
-    """The columns that the body changes."""
-    if request.mimetype not in {JSON, MERGE_PATCH}:
-        raise UnsupportedMediaType(f"send the columns to change as {JSON}")
-    members = parse_json(decoded(read_body()))
-    if not isinstance(members, dict):
-        raise UnprocessableEntity("send the columns to change as a JSON object")
-    return members

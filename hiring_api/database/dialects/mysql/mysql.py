@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import pymysql
-from sqlalchemy import LargeBinary, String, cast, text
+from sqlalchemy import LargeBinary, String, cast, collate, literal_column, text
 
-from hiring_api.database.dialects.dialect import Address, Dialect
+from hiring_api.database.dialects.dialect import Address, Dialect, JsonObjects
 from hiring_api.database_url import servers_of
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import kinds
@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from hiring_api.errors import HiringError
     from hiring_api.model.checksum import Checksum
     from hiring_api.model.row_lines import RowLines, Values
+
+_EXACT: Final = "utf8mb4_bin"
 
 
 class MySQL(Dialect):
@@ -112,6 +114,13 @@ class MySQL(Dialect):
     def exact(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         # The collations take no notice of trailing blanks
         return cast(column, LargeBinary) if isinstance(column.type, String) else column
+
+    def json_objects(self, column: ColumnElement[str], *members: str) -> JsonObjects:
+        wanted = ", ".join(f"`{name}` VARCHAR(255) PATH '$.{name}'" for name in members)
+        source = text(f"JSON_TABLE({column}, '$[*]' COLUMNS ({wanted})) AS objects")
+        # The columns have the connection's collation, to which upper and lower case are the same
+        columns = {name: collate(literal_column(f"objects.`{name}`", String), _EXACT) for name in members}
+        return JsonObjects(source, dict(columns))
 
     def packed_rows(self, connection: Connection, table: Table, first: int, last: int) -> tuple[int, bytes]:
         texts = [
