@@ -186,6 +186,8 @@ def _loaded(task: Task, progress: Progress, first: Sequence[Reject] = (), *, res
 
 
 def _load_all(connection: Connection, task: Task, tell: Tell | None) -> Loaded:
+    # It is never gone on with, so nobody looks for it by its fingerprint
+    key = stored_progress.begin(connection, task.table, task.origin, fingerprint="")
     target = Target(task.table, task.on_conflict)
 
     def load_chunk(validated: ValidatedChunk, before: Progress) -> tuple[Progress, list[Reject]]:
@@ -204,6 +206,7 @@ def _load_all(connection: Connection, task: Task, tell: Tell | None) -> Loaded:
     if task.limit.exceeded(progress.counts, ended=True):
         raise _TooMany
     _prove(connection, task, progress)
+    stored_progress.end(connection, key, progress)
     return _loaded(task, progress, first)
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pyroaring import BitMap, BitMap64
 from sqlalchemy import (
     Table,
     delete,
+    func,
     insert,
     select,
     update,
@@ -137,6 +138,29 @@ def end(connection: Connection, key: int, progress: Progress) -> None:
     done = {"progress": _written(progress), "ended_at": _now()}
     connection.execute(update(loads).where(loads.c.id == key).values(done))
     connection.execute(delete(load_ids).where(load_ids.c.load_id == key))
+
+
+class LastLoad(NamedTuple):
+    """The last load of a CSV file that ended; the instants are naive UTC."""
+
+    run: str
+    source: str
+    begun_at: datetime
+    ended_at: datetime
+    counts: Counts
+
+
+def last_loads(connection: Connection) -> dict[str, LastLoad]:
+    """The last load of each table, by the table's name in SQL."""
+    ended = loads.c.ended_at.is_not(None)
+    newest = select(func.max(loads.c.id)).where(ended).group_by(loads.c.table_name)
+    found = connection.execute(select(loads).where(loads.c.id.in_(newest)))
+    return {
+        row.table_name: LastLoad(
+            row.run, row.source, row.begun_at, row.ended_at, Counts(**json.loads(row.progress)["counts"])
+        )
+        for row in found
+    }
 
 
 def _written(progress: Progress) -> str:

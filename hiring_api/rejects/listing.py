@@ -44,8 +44,8 @@ class Chosen:
     """A selection of rejects: those that meet all filters that are given.
 
     `since` (included) and `until` (excluded) are naive instants in UTC; `before` is an id (excluded); `limit`
-    is the greatest number of rejects. `reason` and `field` are of one error of the row; `search` is a text that
-    stands in the raw row.
+    is the greatest number of rejects. `reason` and `field` are of one error of the row; `search` is a text in
+    the raw row.
     """
 
     table: Table | None = None

@@ -24,6 +24,7 @@ from hiring_api.web.routes import (
     me,
     metrics,
     one_row,
+    overview,
     rejects,
     uploads,
 )
@@ -90,6 +91,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         uploads.routes(),
         rejects.routes,
         me.routes,
+        overview.routes,
         health.routes,
         console.routes,
     ):

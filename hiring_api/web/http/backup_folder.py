@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from hiring_api.backup.file_store import open_store
 from hiring_api.backup.restore import restore
 from hiring_api.backup.retention import Retention, kept_before
+from hiring_api.model.tables import resource
 
 from .bodies import settings
 from .extensions import engine
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from hiring_api.avro.reader import AvroRows
+    from hiring_api.backup.catalogue import KeptBackup
     from hiring_api.backup.file_store import Store
     from hiring_api.backup.restore import Mode
 
@@ -52,3 +54,9 @@ def restore_files(
             statuses = ("inserted", "updated", "unchanged", "deleted")
             count_rows(report.table, {status: getattr(report, status) for status in statuses})
     return {report.table: report.to_json() for report in reports}
+
+
+def described(kept: KeptBackup) -> dict[str, Any]:
+    """What is in a kept backup, with the tables' names in URLs."""
+    rows = {resource(table): kept.rows[table.name] for table in kept.tables()}
+    return {**kept.to_json(), "rows": rows}
