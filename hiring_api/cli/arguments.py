@@ -21,10 +21,12 @@ _STATUSES: Final = """exit status:
   4  the rows do not fit what is in the database, or are another database's; a user of this name is
      there already; nothing was changed
   5  another restore is under way: try again later
+  6  compare: the backup and the database hold different rows
 130  interrupted; nothing was changed
 141  nobody read the output to its end, as in … | head -1; what was asked for is done
 """
 NEWEST: Final = "newest"
+DIFFERENT: Final = 6  # the exit status of compare
 _FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest that was asked for"
 _JSON: Final[dict[str, Any]] = {"action": "store_true", "help": "print JSON instead of a table"}
 
@@ -42,6 +44,7 @@ def parser() -> argparse.ArgumentParser:
     commands = main.add_subparsers(dest="command", required=True)
     _add_backup(commands)
     _add_verify(commands)
+    _add_compare(commands)
     _add_restore(commands)
     _add_backups(commands)
     _add_reset_ids(commands)
@@ -69,6 +72,12 @@ def _add_verify(commands: Any) -> None:
     command = _add(commands, "verify", "find out whether backups would restore")
     command.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
     command.add_argument("--level", choices=LEVELS, default="decode")
+
+
+def _add_compare(commands: Any) -> None:
+    command = _add(commands, "compare", "find out whether a backup and the database hold the same rows")
+    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
+    command.add_argument("--ignore-extra", action="store_true", help="leave out fields that the table lacks")
 
 
 def _add_restore(commands: Any) -> None:

@@ -1,4 +1,7 @@
-"""The commands of `python -m hiring_api`, a function each: it takes the arguments and prints the outcome."""
+"""The commands of `python -m hiring_api`, a function each: it takes the arguments and prints the outcome.
+
+One that can end well in several ways returns the exit status.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from sqlalchemy import func, select
 
 from hiring_api.backup import catalogue, retention
+from hiring_api.backup.compare import compare
 from hiring_api.backup.file_store import open_store
 from hiring_api.backup.restore import restore
 from hiring_api.backup.verify import verify
@@ -23,6 +27,7 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.settings import read_settings
 from hiring_api.system.output import bar, on_terminal, show
 
+from .arguments import DIFFERENT
 from .confirm import confirm
 from .named_files import opened
 
@@ -81,6 +86,19 @@ def _verifying(files: list[AvroRows], level: str) -> AbstractContextManager[None
     return nullcontext() if level == "checksum" else _reading("verifying", files)
 
 
+def compare_file(options: argparse.Namespace) -> int:
+    """Compare a file or a kept backup with the database; print each table, and return the exit status."""
+    settings = read_settings()
+    with (
+        opened_engine() as engine,
+        opened(options.file, settings, partial(_here, settings), tolerant=options.ignore_extra) as file,
+        _reading("comparing", file.files),
+    ):
+        found = [comparison.to_json() for comparison in compare(engine, file.files)]
+    show(found, found, as_json=options.json)
+    return 0 if all(one["same"] for one in found) else DIFFERENT
+
+
 def restore_file(options: argparse.Namespace) -> None:
     """Restore a file or a kept backup and print a report for each table."""
     settings = read_settings()
@@ -137,9 +155,10 @@ def serve(_options: argparse.Namespace) -> None:
     os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606  # Ctrl-C is its alone
 
 
-COMMANDS: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int | None]]] = {
     "backup": backup,
     "verify": verify_files,
+    "compare": compare_file,
     "restore": restore_file,
     "backups": list_backups,
     "migrate": migrate,

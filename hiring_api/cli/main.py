@@ -29,7 +29,8 @@ from .confirm import NotWanted
 from .users import users
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import argparse
+    from collections.abc import Callable, Sequence
 
 _STATUSES: dict[type[HiringError], int] = {
     InvalidFile: 3,
@@ -48,8 +49,9 @@ _STATUSES: dict[type[HiringError], int] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status, as `--help` lists them."""
     options = parser().parse_args(arguments)
+    commands: dict[str, Callable[[argparse.Namespace], int | None]] = {**COMMANDS, "users": users}
     try:
-        {**COMMANDS, "users": users}[options.command](options)
+        return commands[options.command](options) or 0
     except HiringError as error:
         print(f"{error.for_operator()}{_why(error)}", file=sys.stderr)
         for item in error.details.get("errors", []):
@@ -70,7 +72,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted: nothing was changed", file=sys.stderr)
         return 130
-    return 0
 
 
 def _why(error: HiringError) -> str:

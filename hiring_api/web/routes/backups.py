@@ -7,20 +7,21 @@ from typing import TYPE_CHECKING, Any
 from flask import Response, jsonify
 
 from hiring_api.backup import catalogue
+from hiring_api.backup.compare import compare
 from hiring_api.backup.retention import keep as keep_backup
 from hiring_api.backup.retention import prune_old
 from hiring_api.backup.verify import verify
 from hiring_api.database import identity
 from hiring_api.errors import HiringError
-from hiring_api.model.tables import resource
 from hiring_api.users.roles import OPERATOR, READER
-from hiring_api.web.http.backup_folder import restore_files, retention, store
+from hiring_api.web.http.backup_folder import described, restore_files, retention, store
 from hiring_api.web.http.downloads import whole_file
 from hiring_api.web.http.extensions import Routes, engine, form
 from hiring_api.web.http.representations import conditional, link, listing
 from hiring_api.web.media_types import JSON, ZIP
 from hiring_api.web.schemas.backup import (
     CodecQuery,
+    ComparedSchema,
     KeptListQuery,
     KeptListSchema,
     KeptRestoreQuery,
@@ -53,7 +54,7 @@ def keep(codec: str) -> Response:
     """
     kept = keep_backup(engine(), store(), codec=codec)
     prune_old(engine(), store(), retention())
-    response = jsonify(_described(kept))
+    response = jsonify(described(kept))
     response.status_code = 201
     response.headers["Location"] = f"/backups/{kept.name}"
     return response
@@ -73,7 +74,7 @@ def kept_backups(limit: int, after: str | None = None) -> Response:
     found = catalogue.listed(store(), after, limit + 1)
     page = found[:limit]
     following = link("/backups", {"limit": limit, "after": page[-1].name}) if len(found) > limit else None
-    return listing([_described(kept) for kept in page], following)
+    return listing([described(kept) for kept in page], following)
 
 
 @routes.route("/<name>", methods=["GET"])
@@ -90,14 +91,8 @@ def kept_backup(name: str) -> Response:
     """
     kept = catalogue.find(store(), name)
     if form() == JSON:
-        return conditional(jsonify(_described(kept)))
+        return conditional(jsonify(described(kept)))
     return whole_file(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
-
-
-def _described(kept: catalogue.KeptBackup) -> dict[str, Any]:
-    """What is in a kept backup, with the tables' names in URLs."""
-    rows = {resource(table): kept.rows[table.name] for table in kept.tables()}
-    return {**kept.to_json(), "rows": rows}
 
 
 @routes.route("/<name>/verify", methods=["POST"])
@@ -120,7 +115,25 @@ def verify_backup(name: str, level: Level) -> Response:
         if isinstance(error, catalogue.DAMAGED):
             catalogue.mark(store(), kept, level, ok=False)
         raise
-    return jsonify(_described(catalogue.mark(store(), kept, level, ok=True)))
+    return jsonify(described(catalogue.mark(store(), kept, level, ok=True)))
+
+
+@routes.route("/<name>/compare", methods=["POST"])
+@routes.needs(OPERATOR)
+@routes.query()
+@routes.response(200, ComparedSchema)
+@problems(routes, 404, 409, 507)
+def compare_backup(name: str) -> Response:
+    """Find out whether a kept backup and the database hold the same rows.
+
+    Each table is compared row by row, in one snapshot; nothing is changed. `same` is true where nothing
+    differs. Else each table says how many rows are missing in the database, added or different.
+    """
+    kept = catalogue.find(store(), name)
+    with catalogue.opened(store(), kept) as files:
+        found = compare(engine(), files)
+    same = all(one.same for one in found)
+    return jsonify(name=kept.name, time=kept.time, same=same, tables=[one.to_json() for one in found])
 
 
 @routes.route("/<name>/restore", methods=["POST"])

@@ -111,6 +111,28 @@ class KeptSchema(marshmallow.Schema):
     format = fields.Integer(required=True)
 
 
+class ComparisonSchema(marshmallow.Schema):
+    """A table in the database beside the same in a backup, in numbers of rows."""
+
+    table = fields.String(required=True, metadata={"example": "employees"})
+    same = fields.Boolean(required=True)
+    rows_in_backup = fields.Integer(required=True)
+    rows_stored = fields.Integer(required=True)
+    equal = fields.Integer(required=True)
+    different = fields.Integer(required=True, metadata={"description": "The same id, other content"})
+    missing = fields.Integer(required=True, metadata={"description": "In the backup, not in the database"})
+    added = fields.Integer(required=True, metadata={"description": "In the database, not in the backup"})
+
+
+class ComparedSchema(marshmallow.Schema):
+    """A kept backup beside the database."""
+
+    name = fields.String(required=True)
+    time = fields.String(required=True, metadata={"example": "2026-01-31T04:05:06Z"})
+    same = fields.Boolean(required=True, metadata={"description": "Nothing differs in any table"})
+    tables = fields.List(fields.Nested(ComparisonSchema), required=True)
+
+
 class KeptListSchema(marshmallow.Schema):
     """A page of kept backups, newest first."""
 
