@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Column, FetchedValue, Index, Integer, MetaData, Table
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from hiring_api.model.columns import Id, Instant, Kind, Reference, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 # Constraint names are given, so that a migration can name what it changes on every database
 _NAMES = {
@@ -98,8 +102,10 @@ def columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if "kind" in column.info]
 
 
-def kinds(table: Table) -> dict[str, Kind]:
+@cache
+def kinds(table: Table) -> Mapping[str, Kind]:
     """The kind of each of these columns, by name, in declared order."""
+    # Remembered, as each wrong row asks for it: SQLAlchemy's columns are slow to go through
     return {column.name: column.info["kind"] for column in columns(table)}
 
 
