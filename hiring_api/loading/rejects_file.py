@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import select
 
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.database.transactions import snapshot
 from hiring_api.rejects.csv_file import line_of, rejects_file
-from hiring_api.rejects.record import stored_reject
+from hiring_api.rejects.record import reject_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,13 +42,15 @@ def write_rejects(engine: Engine, task: Task, loaded: Loaded, folder: Path, when
     mine = own
     if again:
         mine |= column.id.between(again.min(), again.max())
+    # Only what a line needs: reading them takes longest after a load with many wrong rows
+    needed: list[Any] = [column.id, column.source, column.line, column.record, column.raw, column.errors]
     query = (
-        select(rejects, own.label("own"))
+        select(*needed, own.label("own"))
         .where(column.table_name == task.table.name, column.resolved_at.is_(None), mine)
         .order_by(column.source, column.line, column.id)
     )
     with snapshot(engine) as connection, rejects_file(folder, task.table, when) as file:
         for row in connection.execute(query, execution_options={"yield_per": _FETCHED}):
             if row.own or row.id in again:
-                file.add([line_of(task.table, row.source, stored_reject(row).reject, row.id)])
+                file.add([line_of(task.table, row.source, reject_of(row), row.id)])
     return file.path

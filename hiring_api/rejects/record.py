@@ -77,11 +77,19 @@ class StoredReject(NamedTuple):
     resolved_by: int | None
 
 
+def reject_of(row: Row[*tuple[Any, ...]]) -> Reject:
+    """Return the reject in a row that has the columns `raw`, `errors`, `line` and `record` of `rejects`."""
+    return Reject(json.loads(row.raw), _errors_of(row.errors), row.line, row.record)
+
+
+@lru_cache(1000)
+def _errors_of(text: str) -> tuple[RowError, ...]:
+    return tuple([RowError(**error) for error in json.loads(text)])
+
+
 def stored_reject(row: Row[Any]) -> StoredReject:
-    """The reject in a row of the table `rejects`."""
-    errors = tuple([RowError(**error) for error in json.loads(row.errors)])
-    reject = Reject(json.loads(row.raw), errors, row.line, row.record)
-    return StoredReject(row.id, row.source, reject, row.row_id, row.resolved_at, row.resolved_by)
+    """Return the reject in a whole row of the table `rejects`."""
+    return StoredReject(row.id, row.source, reject_of(row), row.row_id, row.resolved_at, row.resolved_by)
 
 
 def keep(
