@@ -140,7 +140,7 @@ def _find(engine: Engine, name: str) -> _Found | None:
 def _take(engine: Engine, name: str, found: _Found | None) -> Lease | None:
     """Take a lease that nobody held when it was `found`; None if another was faster."""
     try:
-        return transaction(engine, partial(_write, name=name, found=found), marked=True)
+        return transaction(engine, partial(_write, name=name, found=found))
     except IntegrityError:
         return None
     except Retry:
