@@ -17,13 +17,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from threading import Event, Thread
+from threading import Event, Thread, get_native_id
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hiring_api.errors import Busy, HiringError
+from hiring_api.errors import Busy, CommitUnsure, HiringError
 
 from .bookkeeping import leases
 from .dialects import dialect_of
@@ -121,6 +121,7 @@ def _await(engine: Engine, name: str, wait: float | None) -> Lease | None:
 class _Found:
     """The row of a lease. `times` tells how often it was taken and renewed."""
 
+    owner: str
     fence: int
     expires_at: datetime | None
     times: tuple[int, int]
@@ -134,7 +135,7 @@ def _find(engine: Engine, name: str) -> _Found | None:
     if row is None:
         return None
     held = row.expires_at is not None and row.expires_at > row.now
-    return _Found(row.fence, row.expires_at, (row.fence, row.confirmed), held)
+    return _Found(row.owner, row.fence, row.expires_at, (row.fence, row.confirmed), held)
 
 
 def _take(engine: Engine, name: str, found: _Found | None) -> Lease | None:
@@ -143,16 +144,29 @@ def _take(engine: Engine, name: str, found: _Found | None) -> Lease | None:
         return transaction(engine, partial(_write, name=name, found=found))
     except IntegrityError:
         return None
+    except CommitUnsure:  # the row tells; no mark can, as there may be no other table yet
+        now = _find(engine, name)
+        taken = now is not None and now.owner == _me() and now.fence == _next(found)
+        return Lease(name, _next(found)) if taken else None
     except Retry:
         if dialect_of(engine).has_server:
             raise
         return None  # a file has one writer: the holder's own long transaction kept it from renewing
 
 
+def _me() -> str:
+    """This thread of this process of this machine."""
+    return f"{socket.gethostname()[:200]} {os.getpid()}-{get_native_id()}"
+
+
+def _next(found: _Found | None) -> int:
+    return 1 if found is None else found.fence + 1
+
+
 def _write(connection: Connection, name: str, found: _Found | None) -> Lease | None:
-    fence = 1 if found is None else found.fence + 1
+    fence = _next(found)
     values: dict[str, Any] = {
-        "owner": f"{socket.gethostname()} {os.getpid()}"[:255],
+        "owner": _me(),
         "fence": fence,
         "confirmed": 0,
         "expires_at": _expiry(connection),
