@@ -1,4 +1,5 @@
-# `make` alone lists what can be done. Needs Python 3.11 or newer, and Docker for `up`, `down` and `logs`.
+# `make` alone lists what can be done. Needs Python 3.11 or newer, and Docker for `up`, `down`, `logs` and
+# `cluster`.
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -31,8 +32,8 @@ endef
 
 .PHONY: help
 help:  ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-	  printf '%-12s %s\n' "$$name" "$$what"; done
+	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
+	  printf '%-14s %s\n' "$$name" "$$what"; done
 
 .PHONY: run
 run: .local/venv/installed.txt  ## load the sample data into SQLite and serve the API on port 8000 (or PORT=…)
@@ -92,6 +93,25 @@ down:  ## stop the containers; the data stay (docker compose down --volumes dele
 .PHONY: logs
 logs:  ## follow the containers' logs
 	@$(COMPOSE) logs --follow --tail=100
+
+# A project of its own: neither its containers nor its data are those of `make up`
+CLUSTER = $(COMPOSE) --project-name hiring-cluster --file docker-compose.cluster.yml
+
+.PHONY: cluster
+cluster: .env  ## three MySQL servers in a group, two replicas of the API, HAProxy in front (docs/cluster.md)
+	@command -v docker >/dev/null || { echo "Docker with Compose is needed: https://docs.docker.com/engine/install" >&2; exit 1; }
+	@cluster="$(CLUSTER)"; $$cluster up --detach --build || { \
+	  echo "Not everything started. What the services said last:" >&2; \
+	  $$cluster logs --tail=20 group migration api1 >&2; exit 1; }; \
+	ready="from urllib.request import urlopen; urlopen('http://proxy:8000/health/ready', timeout=4)"; \
+	for second in {1..120}; do $$cluster exec -T api1 python -c "$$ready" 2>/dev/null && break; sleep 1; done; \
+	$$cluster exec -T api1 python -c "$$ready" 2>/dev/null || { echo "The API is not ready after two minutes:" >&2; \
+	  $$cluster logs --tail=20 group api1 api2 proxy >&2; exit 1; }; \
+	$$cluster exec -T api1 python -m hiring_api.web.server.welcome "http://$$($$cluster port proxy 8000)"
+
+.PHONY: cluster-down
+cluster-down:  ## stop the cluster; its data stay (make cluster-down ARGS=--volumes deletes them)
+	@$(CLUSTER) down $(ARGS)
 
 .PHONY: clean
 clean:  ## remove environments, caches and sample data; the database and password in .local/ stay
