@@ -280,6 +280,18 @@ def test_more_rows_than_a_cluster_takes_are_refused_with_the_setting(galera):
     assert "have wsrep_max_ws_rows raised" in answer.json["detail"]
 
 
+def test_more_rows_than_a_cluster_takes_are_refused_while_they_are_sent(galera):
+    """The first part is too large already; and the server has thrown away the savepoint that it was in."""
+    before = galera.stored()
+    galera.say("SET GLOBAL wsrep_max_ws_rows = 1000")
+    try:
+        answer = galera.client.post("/upload/departments", data=many(80_000, 2_000), content_type="text/csv")
+    finally:
+        galera.say("SET GLOBAL wsrep_max_ws_rows = 0")
+    assert (answer.status_code, answer.json["detail"]) == (413, TOO_LARGE)
+    assert galera.stored() == before
+
+
 def test_a_restore_that_is_surely_too_large_is_refused_before_it_is_sent(galera):
     def forget(connection):
         for table in reversed(tables()):

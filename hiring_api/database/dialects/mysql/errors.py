@@ -7,6 +7,7 @@ from contextlib import suppress
 from ssl import SSLError
 from typing import TYPE_CHECKING, Any, Final
 
+import pymysql
 from sqlalchemy.exc import DBAPIError
 
 from hiring_api.database.dialects import failures
@@ -55,7 +56,8 @@ _MEANINGS: Final = {number: both for both, numbers in _BY_MEANING.items() for nu
 # Numbers that mean different things: the errno in their text tells
 _WITH_ERRNO: Final = {3, 1026, 1030, 1180}
 _NO_SPACE, _MESSAGE_TOO_LONG, _DEADLOCKS = "28", "90", ("35", "149")
-_UNKNOWN: Final = 1105
+_OF_GALERA, _GALERAS_LIMITS = (1105, 1180), ("writeset size", "wsrep_max_ws_rows exceeded")
+_NO_SAVEPOINT: Final = 1305
 NOT_TAKEN_BY_GROUP: Final = 3100
 _TLS: Final = 2026
 
@@ -93,6 +95,16 @@ def number_of(error: BaseException | None) -> Any:
     return error.args[0] if error is not None and error.args else None
 
 
+def _hidden(error: BaseException | None) -> BaseException | None:
+    """The error that took the savepoint away, where undoing to it failed; else the error itself."""
+    before = error
+    while before is not None and (
+        number_of(before) == _NO_SAVEPOINT or not isinstance(before, pymysql.Error)
+    ):
+        before = before.__context__
+    return before or error
+
+
 def classify(error: BaseException | None, *, lost: bool, committing: bool) -> Failure:
     """What an error means for its transaction.
 
@@ -102,7 +114,7 @@ def classify(error: BaseException | None, *, lost: bool, committing: bool) -> Fa
         committing: True if it came of the COMMIT.
     """
     number, told = number_of(error), str(error)
-    if number == _UNKNOWN and "writeset size" in told:
+    if number in _OF_GALERA and any(limit in told for limit in _GALERAS_LIMITS):
         return Failure.TOO_LARGE
     if number in _WITH_ERRNO and (found := re.search(r"(?:error|errno:?) (\d+)", told)):
         of_errno = {_NO_SPACE: Failure.FULL, _MESSAGE_TOO_LONG: Failure.TOO_LARGE}
@@ -119,6 +131,8 @@ def meaning(
     engine: Engine, error: BaseException | None, *, lost: bool, committing: bool
 ) -> HiringError | None:
     """As `Dialect.meaning`."""
+    if number_of(error) == _NO_SAVEPOINT:
+        error = _hidden(error)
     told = str(error.args[-1]) if error is not None and error.args else ""
     if isinstance(getattr(error, "original_exception", None), SSLError) or number_of(error) == _TLS:
         return NotTrusted(_NOT_TRUSTED, told)
