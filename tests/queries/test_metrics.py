@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, event, insert, text
+from sqlalchemy import delete, event, insert, make_url, text
 
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import snapshot, transaction
 from hiring_api.model.tables import Department, Employee, Job
 from hiring_api.queries import metrics
@@ -171,6 +173,27 @@ def test_more_departments_than_a_statement_names_are_counted_all_the_same(engine
     assert [row["id"] for row in above.rows] == [1, 1501]
     assert (above.hired, above.departments) == (2, 1501)
     assert [(row["department"], row["q2"]) for row in rows] == [("D1", 1), ("D1501", 1)]
+
+
+def test_a_hiring_without_its_parents_is_not_counted(tmp_path):
+    """As a program leaves it that writes into the file of SQLite with its foreign keys off."""
+    engine = open_engine(make_url(f"sqlite:///{tmp_path / 'hiring.db'}"))
+    schema.upgrade(engine)
+    store(engine, [(1, 1, datetime(2021, 5, 5))])
+    with engine.connect() as connection:
+        connection.connection.execute("PRAGMA foreign_keys=OFF")
+        for department, job in ((99, 1), (1, 99)):
+            row = f"('x', '2021-05-05 00:00:00.000000', {department}, {job})"
+            into = "INSERT INTO hired_employees (name, datetime, department_id, job_id) VALUES"
+            connection.exec_driver_sql(f"{into} {row}")
+        connection.commit()
+    with snapshot(engine) as connection:
+        rows = metrics.hired_by_quarter(connection, Period.of_year(2021))
+        above = metrics.above_mean(connection, Period.of_year(2021))
+        assert metrics.hired_by_quarter(connection, Period.of_year(2021), 99) == []
+    assert [row["q2"] for row in rows] == [1]
+    assert (above.hired, [row["id"] for row in above.rows]) == (2, [1])
+    engine.dispose()
 
 
 def plans(engine, ask):
