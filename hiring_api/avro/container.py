@@ -41,7 +41,7 @@ NOT_READABLE: Final = "the file is not a readable backup"
 
 @dataclass(frozen=True, slots=True)
 class FileChecksum:
-    """What a file should hold: the number of rows, and the SHA-256 in hex of schema and records' bytes."""
+    """The content of a file by its header: number of rows, and the SHA-256 in hex of schema and records."""
 
     rows: int
     checksum: str

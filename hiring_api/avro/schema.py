@@ -27,7 +27,7 @@ def avro_schema(table: Table) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the records of a file are read: with which schema, and which of its fields is each column.
+    """The way to read the records of a file: the reader's schema, and the field of each column.
 
     `schema` has the fields of the file in their order under names of ours, f0, f1, …; `columns` gives the
     name of the field, and how its values are read, for every column in the table's order.
@@ -38,7 +38,7 @@ class Reading:
 
 
 def reading(table: Table, schema: Any, *, ignore_extra: bool = False) -> Reading:
-    """How a file with `schema` is read as rows of `table`.
+    """Find the way to read a file with `schema` as rows of `table`.
 
     Fields may stand in any order, in any case, and be unions with null.
 

@@ -64,7 +64,7 @@ def by_column(table: Table, rows: Sequence[ValidatedRow]) -> BatchRows:
 
 
 def validate_rows(table: Table, raws: Sequence[Any]) -> BatchRows:
-    """What `validate_row` says of each of some JSON values that should be rows of `table`."""
+    """Validate JSON values that should be rows of `table`, as `validate_row` does for each of them."""
     if set(map(type, raws)) != {dict}:
         return by_column(table, [validate_row(table, raw) for raw in raws])
     rows = BatchRows(raws)

@@ -26,7 +26,7 @@ _CLEAN_EVERY = 100  # keyed requests, about
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a request was answered: the HTTP status and the body, word for word."""
+    """A stored answer: the request's fingerprint, the HTTP status and the body."""
 
     fingerprint: str
     status: int

@@ -150,7 +150,7 @@ def _write_in_parts(connection: Connection, batches: Sequence[Batch], options: O
 
 
 def _write_parts_of(connection: Connection, batch: Batch, options: Options) -> dict[int, Outcome]:
-    """What came of each row of a batch, by its index."""
+    """Write the rows of a batch in parts; return the outcome of each row by its index."""
     seen = BitMap()
     outcomes: dict[int, Outcome] = {}
     # Those without an id last: none shall be given the id that another row brings

@@ -1,4 +1,4 @@
-"""What becomes of the rows of a batch: the shared planner, asked about them; told as one outcome for each."""
+"""Plan the rows of a batch with the shared planner: one outcome for each row."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class RequestRows:
 
     @property
     def table(self) -> Table:
-        """Where they go."""
+        """The table that the rows are for."""
         return self.batch.table
 
     @property
     def errors(self) -> Errors:
-        """Of each row that is wrong in itself."""
+        """The errors of each row that breaks a row rule, by index."""
         return self.batch.rows.errors
 
     @cached_property

@@ -25,7 +25,7 @@ Returned = Literal["all", "failed", "summary"]
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a batch is taken: see the contract's table of parameters."""
+    """The parameters of a batch, as `POST /departments` and the others take them."""
 
     mode: Mode = "partial"
     on_conflict: OnConflict = "error"
@@ -34,7 +34,7 @@ class Options:
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of one row: inserted, updated, skipped, failed or rolled_back."""
+    """The outcome of one row; its status is inserted, updated, skipped, failed or rolled_back."""
 
     status: str
     id: int | None = None
@@ -42,7 +42,7 @@ class Outcome:
 
 
 def _nothing() -> None:
-    """Where nothing is on record, there is nothing to tell."""
+    """Log nothing, if nothing was recorded."""
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class BatchReport:
     tell: Callable[[], None] = _nothing
 
     def counts(self) -> Counter[str]:
-        """How many rows have each status."""
+        """Count the rows by status."""
         return Counter(map(attrgetter("status"), self.outcomes))
 
 

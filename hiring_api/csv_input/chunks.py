@@ -19,7 +19,7 @@ class Bytes(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """How the records of a file are to be read.
+    """The layout of a file: how its records are read.
 
     `names` has the column of each field, None for a field that is ignored. `starts` is the number of lines
     before the first record of data. In a rejects file, which this program wrote, `reject` is the index of the

@@ -35,7 +35,7 @@ _FEW_OF_ALL: Final = 0.001
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """What the user says about a file; None for what is to be detected."""
+    """The user's choices for a file; None for what is to be detected."""
 
     delimiter: str | None = None
     encoding: str | None = None
@@ -83,7 +83,7 @@ class CsvFile:
 
     @contextmanager
     def open(self, offset: int = 0) -> Iterator[Bytes]:
-        """Its bytes in UTF-8 without a byte order mark, from `offset` on.
+        """Open the file as UTF-8 bytes without a byte order mark, from `offset` on.
 
         Raises:
             InvalidFile: the compressed data is damaged.
@@ -118,7 +118,7 @@ def inspect(content: RawFile, table: Table, choices: Choices) -> CsvFile:
 
 @dataclass(frozen=True, slots=True)
 class _Scan:
-    """What one pass over a file tells; `wrong` is the number of lines that are not UTF-8."""
+    """The results of one pass over a file; `wrong` is the number of lines that are not UTF-8."""
 
     digest: str
     size: int
@@ -193,7 +193,7 @@ class _Frames:
         self._plain = b""
 
     def read(self, size: int) -> bytes:
-        """As many bytes as are asked for, fewer at the end: what is read at a time is loaded at a time."""
+        """Return `size` bytes, fewer only at the end: a chunk of a load is what one call returns."""
         plain = bytearray(self._plain)
         while len(plain) < size and (packed := self._frame.unused_data or self._file.read(_PACKED)):
             if self._frame.eof:

@@ -1,4 +1,4 @@
-"""How a CSV file is laid out: its separator, and which field is which column, by header or by position."""
+"""Find the layout of a CSV file: its separator, and the column of each field, by header or by position."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _first_records(sample: bytes, delimiter: str) -> list[tuple[list[str], int]]
 
 
 def _score(table: Table, records: Sequence[list[str]]) -> tuple[bool, int, int]:
-    """How well a separator fits: does it give a header, how many right rows, how many of the right width."""
+    """Rate a separator: if it gives a header, how many valid rows, and how many rows of the right width."""
     records = [record for record in records if len(record) > 1]
     of = list(kinds(table).values())
     wide = [record for record in records if len(record) == len(of)]

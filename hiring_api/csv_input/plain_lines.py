@@ -47,7 +47,7 @@ def plain_rows(table: Table, layout: Layout, chunk: Chunk) -> tuple[Indexes, Row
         else:
             good &= kind.check_bytes(columns[name])
     for name, kind in kinds(table).items():
-        kind.respell(columns[name], good)
+        kind.normalize(columns[name], good)
     wholes = {name: found[good] for name, found in numbers.items()}
     return lines.fits[good], RowLines(table, lines.canonical(good, kept), wholes)
 

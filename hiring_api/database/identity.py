@@ -1,4 +1,4 @@
-"""Which database this is: backups carry it, so that those of another one are not taken for its own."""
+"""The identity of a database. Backups carry it, so that those of another database are recognised."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Database:
     id: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """What a manifest says of it."""
+        """Return the identity as a manifest has it."""
         return asdict(self)
 
 

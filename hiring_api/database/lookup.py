@@ -1,4 +1,4 @@
-"""Which of some ids, perhaps many thousand, are in a table, and with what; asked in few statements."""
+"""Look up rows by many thousand ids at once, in few statements."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ def having(ids: BitMap) -> Iterator[TextClause]:
 
 
 def _conditions(ids: BitMap) -> Iterator[str]:
-    """As `having`.
+    """Yield the conditions of `having` as SQL text.
 
     The ids of a part of a file are mostly a range with some gaps, which the server reads in one go: a tenth
-    of the time of looking up each. Spelled as text: SQLAlchemy takes long to bind thousands of numbers.
+    of the time of looking up each. They are text because SQLAlchemy takes long to bind thousands of numbers.
     """
     if not ids:
         return
@@ -51,7 +51,7 @@ def _conditions(ids: BitMap) -> Iterator[str]:
 
 
 def _lists(ids: BitMap) -> Iterator[str]:
-    """As `_conditions`, naming each id, so that no other row is locked."""
+    """Yield conditions that name each id, so that no other row is locked."""
     every = list(ids)
     for start in range(0, len(every), _LISTED):
         yield f"id IN ({_listed(every[start : start + _LISTED])})"
@@ -62,14 +62,14 @@ def _listed(ids: BitMap | list[int]) -> str:
 
 
 def present(connection: Connection, table: Table, ids: BitMap) -> BitMap:
-    """Those of `ids` that are in the table."""
+    """Return those of `ids` that are in the table."""
     return present_in(connection, [(table, ids)])[0]
 
 
 def present_in(connection: Connection, asked: Sequence[tuple[Table, BitMap]]) -> list[BitMap]:
-    """For each table those of its ids that are in it.
+    """Return, for each pair of a table and ids, those of the ids that are in the table.
 
-    One statement counts them all: mostly there are none of them or all, and nothing is left to ask.
+    One statement counts them all: mostly a table has none of the ids or all, and nothing is left to ask.
     """
     conditions = [(at, one) for at, (_, ids) in enumerate(asked) for one in _conditions(ids)]
     counts = [0] * len(asked)
@@ -93,7 +93,7 @@ def present_in(connection: Connection, asked: Sequence[tuple[Table, BitMap]]) ->
 
 
 def rows_of(connection: Connection, table: Table, ids: BitMap, *, lock: bool = False) -> dict[int, Values]:
-    """The rows that have these ids, by id; with `lock`, they stay as they are until the transaction ends."""
+    """Return the rows with these ids, by id; with `lock`, nobody else changes them in this transaction."""
     found = {}
     for condition in map(text, _lists(ids) if lock else _conditions(ids)):
         query = select(*columns(table)).where(condition)
@@ -103,7 +103,7 @@ def rows_of(connection: Connection, table: Table, ids: BitMap, *, lock: bool = F
 
 
 def checksum_of(connection: Connection, table: Table, ids: BitMap) -> Checksum:
-    """Of the rows that have these ids."""
+    """Return the checksum of the rows with these ids."""
     return sum((checksum(connection, table, condition) for condition in having(ids)), Checksum())
 
 

@@ -40,7 +40,7 @@ class Reset:
     after: int
 
     def to_json(self) -> dict[str, Any]:
-        """As users see it."""
+        """Return the counters as users see them."""
         return asdict(self)
 
 

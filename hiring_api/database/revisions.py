@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def config(connection: Connection) -> Config:
-    """What Alembic's commands take: where the revisions are, and on which connection they run."""
+    """Return Alembic's configuration: the folder of the revisions, and the connection they run on."""
     made = Config()
     made.set_main_option("script_location", str(REVISIONS))
     made.attributes["connection"] = connection

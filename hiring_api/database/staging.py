@@ -53,7 +53,7 @@ def _same(connection: Connection, table: Table, stage: Table) -> ColumnElement[b
 
 
 def count(connection: Connection, table: Table, stage: Table) -> dict[str, int]:
-    """How many rows `put` would insert and update, and `remove` delete."""
+    """Count the rows that `put` would insert and update, and those that `remove` would delete."""
 
     def rows(query: Any) -> int:
         found: int = connection.execute(query).scalar_one()

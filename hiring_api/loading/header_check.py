@@ -86,7 +86,7 @@ def _exchanged(layout: Layout, one: str, other: str) -> Layout:
 def _right(
     connection: Connection, table: Table, layout: Layout, sample: Chunk, parents: Mapping[str, BitMap]
 ) -> int:
-    """How many rows are right: valid, with ids that differ, and with references to what is there."""
+    """Count the rows that are valid, with different ids, and with references that exist."""
     rows = validate_chunk(table, layout, sample).rows
     right = np.ones(len(rows), np.bool_)
     for name, parent in references(table).items():

@@ -29,7 +29,7 @@ CHUNK: Final = 1_000_000  # rows: more than a chunk can have
 
 @dataclass(slots=True)
 class Target:
-    """Where rows go, and what happens to those whose id is taken.
+    """The table of a load, and its state: how conflicts are settled, and what is known of other writers.
 
     `parents` has, by the referring column, ids that were seen in the table it refers to, perhaps long ago.
     `contended`: other clients were in the way of a load. At `most` so many rows are tried at once: fewer
@@ -48,7 +48,7 @@ class Target:
 
 @dataclass(slots=True)
 class ChunkOutcomes:
-    """What came of a chunk's records: to insert, to overwrite, unchanged, and by index those refused.
+    """The outcomes of a chunk's records: rows to insert, rows to overwrite with, unchanged, refused by index.
 
     `accepted` has the ids of the rows that are in the table now, `proven` is the checksum of those written.
     """
@@ -69,12 +69,12 @@ class ChunkRows:
 
     @property
     def table(self) -> Table:
-        """Where they go."""
+        """The table that the records are for."""
         return self.validated.rows.table
 
     @cached_property
     def errors(self) -> Mapping[int, Sequence[RowError]]:
-        """Of each record that is wrong in itself."""
+        """The errors of each record that breaks a row rule, by index."""
         return {index: row.errors for index, row in self.validated.refused.items()}
 
     @property

@@ -24,7 +24,7 @@ _LIMIT: Final = re.compile(r"([0-9]{1,10})|((?:[0-9]{1,2}(?:\.[0-9]{1,4})?|100))
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many refused rows a file may have: a number of them, or a share of all its rows."""
+    """The greatest number of rejects of a file, or their greatest share of its rows."""
 
     rows: int | None = None
     share: float | None = None
@@ -62,7 +62,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What came of a file. `kept` is false where it had more rejects than its limit, or was only checked.
+    """The result of a load. `kept` is False if the file had more rejects than its limit, or was only checked.
 
     `rejects` are the first 100, `accepted` the ids that were (or would be) taken, `proven` the checksum of
     the rows written, which was compared with what the database has. What was refused is on record under

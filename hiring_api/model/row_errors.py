@@ -1,4 +1,4 @@
-"""What is wrong with a row, as users see it."""
+"""The errors of a row, as users see them."""
 
 from __future__ import annotations
 

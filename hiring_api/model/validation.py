@@ -85,7 +85,7 @@ def validate_record(table: Table, raw: Mapping[str, Any]) -> ValidatedRow:
 
 
 def _checked(table: Table, raw: Any) -> Row:
-    """What the quick check of each column's kind says: the value, or None if the schema must decide."""
+    """Return the value of each column by its kind's quick check; None if the schema must decide."""
     if type(raw) is not dict:
         return {}
     return {name: kind.check(raw.get(name)) for name, kind in kinds(table).items()}
@@ -95,7 +95,7 @@ class RowSchema(Schema):
     """The base of the schemas derived from tables."""
 
     class Meta:
-        """What is no column is an error."""
+        """Add an error for each field that is no column."""
 
         unknown = RAISE
 

@@ -39,39 +39,40 @@ class Rows(Protocol):
 
     @property
     def table(self) -> Table:
-        """Where they go."""
+        """The table that the rows are for."""
 
     @property
     def errors(self) -> Mapping[int, Sequence[RowError]]:
-        """Of each row that breaks a row rule."""
+        """The errors of each row that breaks a row rule, by index."""
 
     @property
     def ids_differ(self) -> bool:
         """False if two rows, wrong ones included, have the same valid id."""
 
     def distinct(self, column: str) -> BitMap:
-        """The valid values of an id or reference column, those of wrong rows included."""
+        """Return the valid values of an id or reference column, those of wrong rows included."""
 
     def where(self, column: str, values: BitMap) -> Iterable[tuple[int, int]]:
-        """Index and value of each row whose id or reference is one of `values`, in the order of the rows."""
+        """Return index and value of the rows whose id or reference is one of `values`, in their order."""
 
     def id_of(self, index: int) -> int | None:
-        """The id of a row; None where it has no valid one."""
+        """Return the id of a row; None if it has no valid one."""
 
     def content(self, index: int) -> Values:
-        """The values of a row that breaks no row rule."""
+        """Return the values of a row that breaks no row rule."""
 
     def all_stored(self, connection: Connection, ids: BitMap) -> Mapping[int, int]:
-        """Index -> id of all rows that break no row rule, if the table is known to have each of them as it
-        is, by a quicker way than comparing them; else nothing. `ids` are in the table.
+        """Return index -> id of all valid rows if the table is known to have each of them unchanged, else {}.
+
+        This is for a way that is quicker than to compare the rows. `ids` are those that the table has.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What may differ from one request or file to another.
+    """Options of a plan.
 
-    `lock`: the stored rows stay as they are until the transaction ends, for those who write over them.
+    With `lock`, the stored rows that conflict stay locked until the transaction ends, to be overwritten.
     """
 
     source: Source
@@ -81,10 +82,10 @@ class Rules:
 
 @dataclass(slots=True)
 class Plan:
-    """What becomes of rows, by index. Those that are not named here are inserted.
+    """The outcomes of rows, by index. Rows that are not listed are inserted.
 
-    `unchanged` rows stay as they are in the table: it has the same row, or conflicts are skipped. `ids` are
-    those of the accepted rows: inserted, updated or unchanged.
+    `unchanged` rows are stored already with the same values, or conflicts are skipped. `ids` are those of the
+    accepted rows: inserted, updated or unchanged.
     """
 
     refused: dict[int, tuple[RowError, ...]]
@@ -96,7 +97,7 @@ class Plan:
 def plan(
     connection: Connection, rows: Rows, rules: Rules, seen: BitMap, parents: Mapping[str, BitMap]
 ) -> Plan:
-    """What will become of the rows if nobody else writes meanwhile.
+    """Plan the outcome of each row, as if nobody else wrote meanwhile.
 
     Args:
         connection: in a transaction.

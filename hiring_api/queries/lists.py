@@ -80,7 +80,7 @@ def page(connection: Connection, table: Table, selection: Selection) -> list[dic
 
 
 def stream(connection: Connection, table: Table, selection: Selection) -> Iterator[dict[str, Any]]:
-    """As `page`, but yield a row at a time, in memory that does not grow with their number."""
+    """Yield the rows of `page` one at a time, in memory that does not grow with their number."""
     options = connection.execution_options(stream_results=True, yield_per=_FETCHED)
     for row in options.execute(_query(table, selection).order_by(table.c.id)).mappings():
         yield _shown(table, dict(row), selection)

@@ -1,4 +1,4 @@
-"""What was refused, and why: a row of the table `rejects` for each refused row, and a line in the log."""
+"""Record refused rows: a row of the table `rejects` and a line of the log for each."""
 
 from __future__ import annotations
 

@@ -130,7 +130,7 @@ def open_bucket(bucket: str) -> S3Store:
 
 
 def _endpoint_settings() -> tuple[S3Config, ClientConfig]:
-    """How to speak to S3, from AWS's variables."""
+    """Return the settings of the S3 client and its HTTP connection, from AWS's variables."""
     config: S3Config = {"disable_bulk_delete": True}  # not all stores that speak as S3 does have it
     client: ClientConfig = {
         "connect_timeout": _CONNECT_TIMEOUT,
@@ -242,7 +242,7 @@ def _code(error: Exception) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong and, where it can be told, what to do about it."""
+    """Return a sentence: what is wrong and, if known, what to do about it."""
     code, text = _code(error), str(error)
     if code in _BY_CODE:
         return _BY_CODE[code]

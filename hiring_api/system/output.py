@@ -1,4 +1,4 @@
-"""What the commands show: tables or JSON on standard output, a bar on a terminal."""
+"""Output of the commands: tables or JSON on standard output, a bar on a terminal; and their end."""
 
 from __future__ import annotations
 

@@ -74,11 +74,11 @@ def table_of(path: str) -> Table | None:
     if name.startswith(_HIDDEN) or not _ENDING.search(name):
         return None
     plain = _plain(_ENDING.sub("", name))
-    spelled = {_plain(word): table for table in tables() for word in (table.name, resource(table))}
-    there = [word for word in spelled if word in plain]
+    by_word = {_plain(word): table for table in tables() for word in (table.name, resource(table))}
+    there = [word for word in by_word if word in plain]
     # A name within a longer one that is there as well says nothing
     longest = [word for word in there if not any(word != other and word in other for other in there)]
-    found = {spelled[word].name: spelled[word] for word in longest}
+    found = {by_word[word].name: by_word[word] for word in longest}
     return next(iter(found.values())) if len(found) == 1 else None
 
 
@@ -143,7 +143,7 @@ def _name_of(path: Path) -> str:
 
 
 def _why_not(path: Path) -> str:
-    """Why a path is no file that can be read; "" where it is one."""
+    """Return why a path is no readable file; "" if it is one."""
     if not path.exists():
         return "a link to nothing"
     if path.is_dir():

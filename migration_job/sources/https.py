@@ -71,7 +71,7 @@ def from_web(source: str, target: Path) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong and, where it can be told, what to do about it."""
+    """Return a sentence: what is wrong and, if known, what to do about it."""
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answered {error.code}{_advice(error)}"
     cause = getattr(error, "reason", error)  # URLError has the true one inside

@@ -1,4 +1,4 @@
-"""What the errors of database drivers can mean. Each dialect says which of its errors mean which."""
+"""Errors that database drivers can raise, as those of this program. Each dialect maps its own to these."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def odd_bytes(data: Bytes) -> Indexes:
 class ByteColumn:
     """The fields `data[starts[i]:ends[i]]`; `odd` are the indexes in `data` that `odd_bytes` tells.
 
-    `data` may be changed, and `kept` be unset where a byte is to go, to respell the fields.
+    `data` may be changed, and `kept` be unset where a byte is to go, to normalize the fields.
     """
 
     data: Bytes
@@ -38,11 +38,11 @@ class ByteColumn:
 
     @cached_property
     def lengths(self) -> Indexes:
-        """Of each field, in bytes."""
+        """The length of each field, in bytes."""
         return self.ends - self.starts
 
     def has_odd(self) -> Mask:
-        """Which fields have a byte that is not printable ASCII."""
+        """Return a mask of the fields with a byte that is not printable ASCII."""
         found: Mask = np.searchsorted(self.odd, self.starts) != np.searchsorted(self.odd, self.ends)
         return found
 

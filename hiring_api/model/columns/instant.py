@@ -144,7 +144,7 @@ class Instant(Kind):
         found[usual[shaped]] = _exist(text[:, shaped].astype(np.int64) - _ZERO)
         return found
 
-    def respell(self, column: ByteColumn, which: Mask) -> None:
+    def normalize(self, column: ByteColumn, which: Mask) -> None:
         """Write them as SQL does: 2021-07-27 16:02:08."""
         column.data[column.starts[which] + _T] = _BLANK
         column.kept[column.ends[which] - 1] = False
@@ -166,7 +166,7 @@ class Instant(Kind):
 
 
 def _exist(digits: NDArray[np.int64]) -> Mask:
-    """Which instants exist, by their digits: `digits[index]` has those at an index of the usual form."""
+    """Return a mask of the instants that exist, by their digits at each index of the usual form."""
 
     def pair(index: int) -> NDArray[np.int64]:
         number: NDArray[np.int64] = digits[index] * 10 + digits[index + 1]
@@ -182,7 +182,7 @@ def _exist(digits: NDArray[np.int64]) -> Mask:
 
 
 def _reader_of(unit: int) -> AvroReader:
-    """For Avro's numbers of units of so many microseconds since 1970."""
+    """Return a reader of Avro longs that count units of so many microseconds since 1970."""
 
     def check_all(values: list[Any]) -> list[Any] | None:
         if set(map(type, values)) != {int} or min(values) * unit < _FIRST or max(values) * unit > _LAST:

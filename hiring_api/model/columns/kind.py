@@ -1,4 +1,4 @@
-"""What a kind of column must say of its values: in SQL, in JSON (a Marshmallow field), in CSV and in Avro.
+"""The rules that each kind of column defines: its SQL type, its Marshmallow field, its CSV and Avro forms.
 
 The Marshmallow field decides: it alone refuses, and says why. The `check` methods are there for speed:
 they take only what the field takes, to the same value, and leave everything else to it.
@@ -39,42 +39,47 @@ class Kind(ABC):
 
     @abstractmethod
     def sample(self) -> Any:
-        """A JSON value, for the examples of the documentation."""
+        """Return a JSON value for the examples of the documentation."""
 
     @abstractmethod
     def check(self, value: Any) -> Any:
-        """The column's value for a JSON value that is plainly right, else None."""
+        """Return the column's value of a plainly valid JSON value, else None: then the schema decides."""
 
     def to_json(self, value: Any) -> Any:
-        """The JSON (and CSV) form of a column's value."""
+        """Return the JSON (and CSV) form of a column's value."""
         return value
 
     @abstractmethod
     def from_csv(self, text: str) -> Any:
-        """The JSON value that a CSV field spells; text that spells none is left for the field to refuse."""
+        """Return the JSON value of a CSV field; other text comes back for the schema to refuse."""
 
     @abstractmethod
     def check_bytes(self, column: ByteColumn) -> Mask:
-        """Which CSV fields of a column are plainly right as they are, but for what `respell` changes."""
+        """Return a mask of the CSV fields that are plainly valid, apart from what `normalize` changes."""
 
-    def respell(self, column: ByteColumn, which: Mask) -> None:  # noqa: B027  # most have it already
+    def normalize(self, column: ByteColumn, which: Mask) -> None:  # noqa: B027  # most have it already
         """Change plain CSV fields in place to the form that `str()` gives their values."""
 
     @abstractmethod
     def from_line(self, texts: Sequence[str]) -> Sequence[Any]:
-        """The values of which `str()` made these texts."""
+        """Return the values whose `str()` forms these texts are."""
 
     @abstractmethod
     def avro_type(self) -> Any:
-        """The type in the schema of our Avro files."""
+        """Return the type in the schema of our Avro files."""
 
     @abstractmethod
     def avro_reader(self, primitive: str, logical: str | None) -> AvroReader | None:
-        """For a field of this primitive and logical type in any Avro file; None where they do not fit."""
+        """Return a reader of Avro fields with this primitive and logical type; None if they do not fit.
+
+        Avro 1.12, "Primitive Types" and "Logical Types".
+        """
 
     @abstractmethod
     def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
-        """The Avro encoding of each value, from its text in SQL; an instant's is its microseconds since 1970.
+        """Return the Avro encoding (Avro 1.12, "Binary Encoding") of each value, from its text in SQL.
+
+        The text of an instant is its microseconds since 1970.
 
         Raises:
             ValueError: one of them is no value of this kind.
@@ -83,10 +88,10 @@ class Kind(ABC):
 
 @dataclass(frozen=True, slots=True)
 class AvroReader:
-    """How the values of a field in an Avro file become a column's.
+    """Functions that read the values of an Avro field as those of a column.
 
-    `check_all` gives the column's values where all are plainly right, else None; `check` does so for one
-    value; `json` gives the JSON value that the Marshmallow field validates instead.
+    `check_all` returns the column's values if all are plainly valid, else None; `check` does so for one
+    value; `json` returns the JSON value that the Marshmallow field validates otherwise.
     """
 
     check_all: Callable[[list[Any]], list[Any] | None]
@@ -95,18 +100,18 @@ class AvroReader:
 
 
 def same(value: Any) -> Any:
-    """The JSON value of what is one already."""
+    """Return a value that is a JSON value already."""
     return value
 
 
 class Unread(str):
-    """The text of a CSV field that should spell a value and does not."""
+    """The text of a CSV field that should be a number or an instant, and is none."""
 
     __slots__ = ()
 
 
 class KindField(fields.Field[Any]):
-    """What the fields of all kinds share: a missing key and null are one error, `required`."""
+    """The base of the Marshmallow fields: a missing key and null give the same error, `required`."""
 
     default_error_messages: ClassVar[dict[str, Any]] = {  # type: ignore[misc]  # a list keeps the code
         "required": [{"code": "required", "message": "is required"}],

@@ -75,7 +75,7 @@ class Whole(Kind):
         return self.numbers(column) > 0
 
     def numbers(self, column: ByteColumn) -> NDArray[np.int64]:
-        """The numbers that CSV fields plainly spell; 0 for others, and for more than nine digits."""
+        """Return the numbers of CSV fields of digits; 0 for other fields, and for more than nine digits."""
         found = np.zeros(len(column.starts), np.int64)
         good = (column.lengths > 0) & (column.lengths <= _PLAIN_DIGITS)
         digits = int(column.lengths[good].max(initial=0))

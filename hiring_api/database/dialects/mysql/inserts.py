@@ -109,7 +109,7 @@ def insert_generated(
 
 @contextmanager
 def _exhaustion() -> Iterator[None]:
-    """Where no id is left, the server gives an error of its own, or says that the last one is taken."""
+    """Turn the servers' errors for a table without ids left to give into an IntegrityError."""
     try:
         yield
     except (InternalError, OperationalError) as error:
