@@ -127,7 +127,7 @@ def _load_files(job: Job, settings: Settings, results: list[Result]) -> tuple[in
             if result.rejects is not None and on_terminal():
                 refused = result.loaded.counts.rejected
                 log.warning("%d rows of %s are refused: %s", refused, result.table.name, result.rejects)
-            if not _within_limit(job, result):
+            if job.limit is not None and job.limit.exceeded(result.loaded.counts, ended=True):
                 what = f"{result.table.name} has more refused rows than --max-rejects allows"
                 return _fail(f"{what}: none of it was kept", TOO_MANY), what
     except HiringError as failure:
@@ -137,10 +137,6 @@ def _load_files(job: Job, settings: Settings, results: list[Result]) -> tuple[in
         what = "stopped; run the same command again to go on where it was"
         return _fail(what, STOPPED), what
     return DONE, None
-
-
-def _within_limit(job: Job, result: Result) -> bool:
-    return job.limit is None or not job.limit.exceeded(result.loaded.counts, ended=True)
 
 
 def _fail(sentence: str, status: int) -> int:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from hiring_api.system.output import on_terminal, width
+from hiring_api.system.output import MANY, on_terminal, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _EVERY: Final = 10.0  # seconds between two log lines
-_MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
 
 
 @contextmanager
@@ -37,7 +36,7 @@ def shown(task: Task) -> Iterator[Callable[[Progress], None]]:
 @contextmanager
 def _bar(task: Task) -> Iterator[Callable[[Progress], None]]:
     lines = task.file.lines
-    bar = tqdm(total=lines, desc=task.table.name, unit=" rows", unit_scale=lines >= _MANY, **width())
+    bar = tqdm(total=lines, desc=task.table.name, unit=" rows", unit_scale=lines >= MANY, **width())
     with logging_redirect_tqdm(), bar:
 
         def tell(progress: Progress) -> None:

@@ -152,7 +152,9 @@ def settle(
     Returns:
         The rejects that are new.
     """
-    accepted = _accepted(validated) if kept and found.open.keys() - refused.keys() else {}
+    accepted: dict[int, int] = {}  # id of each valid record, by index
+    if kept and found.open.keys() - refused.keys():
+        accepted = dict(zip(validated.indexes.tolist(), validated.rows.whole("id").tolist(), strict=True))
     resolved: dict[int, int] = {}
     renewed: dict[int, Reject] = {}
     for index, old in found.open.items():
@@ -171,11 +173,6 @@ def settle(
     mark_resolved(connection, resolved)
     _renew(connection, table, renewed)
     return [reject for index, reject in refused.items() if index not in found.open]
-
-
-def _accepted(validated: ValidatedChunk) -> dict[int, int]:
-    """The ids of the records that are right in themselves, by index."""
-    return dict(zip(validated.indexes.tolist(), validated.rows.whole("id").tolist(), strict=True))
 
 
 def _is_untouched(table: Table, layout: Layout, old: Reject, fields: list[str]) -> bool:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-_MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
+MANY: Final = 10_000  # from here on a bar says 12.3k; of few rows that would be 12.0
 _PIPE_CLOSED: Final = 141  # what a shell says of a program that SIGPIPE ended: 128 + 13
 
 
@@ -81,7 +81,7 @@ def bar(what: str, total: int | None) -> Iterator[Callable[[int], object]]:
 
     Rows beyond the total are those of another pass over the same rows: the bar begins anew.
     """
-    many = total is None or total >= _MANY
+    many = total is None or total >= MANY
     with tqdm(
         total=total, desc=what, unit=" rows", unit_scale=many, disable=not on_terminal(), **width()
     ) as shown:

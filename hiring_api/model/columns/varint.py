@@ -17,14 +17,14 @@ _LONG_BITS: Final = 63
 
 
 def varint(number: int) -> bytes:
-    """The encoding of one number; it must fit into 64 bits with its sign."""
+    """Return the encoding of a number of at most 64 bits, its sign among them.
+
+    Raises:
+        ValueError: it has more bits.
+    """
     if not -(1 << _LONG_BITS) <= number < 1 << _LONG_BITS:
         raise ValueError(f"{number} does not fit into a long")
-    return _groups(_zigzag(number))
-
-
-def _zigzag(number: int) -> int:
-    return number << 1 if number >= 0 else ~(number << 1)
+    return _groups(number << 1 if number >= 0 else ~(number << 1))
 
 
 def _groups(rest: int) -> bytes:
@@ -41,7 +41,7 @@ _LAST: Final = [_groups(pair) for pair in range(1 << _BITS)]
 
 
 def encode_ids(texts: Sequence[bytes], most: int) -> list[bytes]:
-    """The encoding of decimal numbers from 1 to `most`, which has at most 31 bits.
+    """Return the encoding of decimal numbers from 1 to `most`, which has at most 31 bits.
 
     Raises:
         ValueError: one of them is none.
