@@ -1,4 +1,4 @@
-"""Which of the media types that a route has its client wants."""
+"""Choose the media type of an answer by the request's Accept header."""
 
 from __future__ import annotations
 

@@ -68,14 +68,14 @@ def batches_of(body: bytes) -> list[Batch]:
 
 
 def _lines(text: str) -> list[Any]:
-    """The values of NDJSON, one in each line that is not blank."""
+    """Parse NDJSON: a value in each line that is not blank."""
     lines = [(number, line) for number, line in enumerate(text.split("\n"), start=1) if line.strip()]
     _check_count(len(lines))  # before millions of them are read
     return [parse_json(line, f"line {number}") for number, line in lines]
 
 
 def _rows(value: Any) -> list[Any]:
-    """The raw rows in a JSON value: a list, or a single object."""
+    """Return the raw rows in a JSON value: a list, or a single object."""
     if isinstance(value, dict):
         return [value]
     if not isinstance(value, list):
@@ -89,7 +89,7 @@ def _check_count(count: int) -> None:
 
 
 def _csv_rows(table: Table, text: str) -> BatchRows:
-    """Rows under a header line that names every column of the table, in any order and case."""
+    """Validate CSV rows under a header that names every column of the table, in any order and case."""
     try:
         records = [fields for fields in csv.reader(StringIO(text, newline=""), strict=True) if fields]
     except csv.Error as error:

@@ -81,7 +81,7 @@ class _Bar:
 
     @property
     def end(self) -> float:
-        """Where the bar ends, in pixels."""
+        """The right end of the bar, in pixels."""
         return self.parts[-1].x + self.parts[-1].width if self.parts else float(_LEFT)
 
 

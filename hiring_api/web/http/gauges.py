@@ -1,6 +1,6 @@
-"""Figures for Prometheus that are read when they are asked for, from the database and the backup folder.
+"""Figures for Prometheus that each scrape reads from the database and the backup folder.
 
-So they count what the migration job and the command line did as well, and outlive the API's processes.
+So they include what the migration job and the command line did, and survive a restart of the API.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ log = logging.getLogger(__name__)
 
 
 class Stored(Collector):
-    """What the database and the backup folder say; of one that cannot be reached, nothing."""
+    """Figures of the database and of the backup folder; none of one that cannot be reached."""
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """The figures."""
+        """Yield the figures."""
         yield from _readable(_rejects)
         yield from _readable(_backups)
 

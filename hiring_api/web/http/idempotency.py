@@ -106,7 +106,7 @@ def _scope(key: str) -> str:
 
 
 def _fingerprint(body: bytes) -> str:
-    """The digest of what is asked for: route, query, type and body."""
+    """Return the digest of a request: route, query, media type and body."""
     route = f"{request.method} {request.path}".encode()
     return digest(route, request.query_string, request.mimetype.encode(), body)
 

@@ -1,4 +1,4 @@
-"""What Prometheus scrapes at `/health/metrics`: requests, their times, and rows by outcome.
+"""Counters for Prometheus at `/health/metrics`: requests, their times, and rows by outcome.
 
 gunicorn's workers count in files of one folder (PROMETHEUS_MULTIPROC_DIR, which `gunicorn_config` sets);
 without that folder the process counts for itself.
@@ -53,7 +53,7 @@ def count_rows(table: str, counts: Mapping[str, int]) -> None:
 
 
 def exposition(stored: Collector) -> Response:
-    """All counts of all workers, and the figures of `stored`, as Prometheus text."""
+    """Return the counts of all workers and the figures of `stored`, in Prometheus' text format."""
     registry = REGISTRY
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
         registry = CollectorRegistry()

@@ -65,7 +65,7 @@ def parse_json(text: str, what: str = "the body") -> Any:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Python's parser keeps the last value of a key that stands twice: either could be the one meant."""
+    """Refuse a key that occurs twice: Python's parser would keep its last value."""
     members = dict(pairs)
     if len(members) < len(pairs):
         [(twice, _)] = Counter(key for key, _ in pairs).most_common(1)
@@ -74,7 +74,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_depth(value: Any) -> None:
-    """What the parser can read at the limit of recursion could not be written into the rejects."""
+    """Refuse values that are nested too deeply to be written into the rejects, though they can be parsed."""
     level = [value]  # the values at one depth, which the next round replaces by those within them
     for _ in range(_DEEPEST):
         level = [

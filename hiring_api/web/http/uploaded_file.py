@@ -59,7 +59,7 @@ def sent_file(types: Collection[str]) -> Iterator[IO[bytes]]:
 
 
 def _parts(body: Iterator[bytes]) -> Iterator[bytes]:
-    """The bytes of the form's part `file`; there may be no other part."""
+    """Yield the bytes of the form's part `file`; refuse any other part (RFC 7578)."""
     boundary = request.mimetype_params.get("boundary", "").encode("latin-1", "replace")
     if not boundary:
         raise BadRequest("the form has no boundary")

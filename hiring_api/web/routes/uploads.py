@@ -123,7 +123,7 @@ def _report(task: Task, loaded: Loaded, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _status(loaded: Loaded, *, dry_run: bool) -> int:
-    """As for a batch: 201 when every row was taken, 207 when some were refused, 422 when none was taken."""
+    """Return the HTTP status: 201 if all rows were accepted, 207 if some were refused, 422 if all were."""
     counts = loaded.counts
     if dry_run:
         return 200

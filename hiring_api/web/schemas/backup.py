@@ -1,4 +1,4 @@
-"""What backups, kept backups and restores take and answer."""
+"""The parameters and answers of backups, kept backups and restores."""
 
 from __future__ import annotations
 

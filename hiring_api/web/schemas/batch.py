@@ -1,4 +1,4 @@
-"""What a batch takes and answers, for the OpenAPI document and for its query parameters."""
+"""The parameters, the body and the answer of a batch; the OpenAPI document shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of every operation beyond what its view says: its errors, its headers."""
+"""Complete every operation in the OpenAPI document: its errors and headers."""
 
 from __future__ import annotations
 

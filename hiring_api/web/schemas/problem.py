@@ -1,4 +1,4 @@
-"""What an error is answered with."""
+"""The body of an error (RFC 9457)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rejects are listed, and how."""
+"""The parameters and the answer of `GET /rejects`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an upload takes and answers."""
+"""The parameters and the answer of an upload."""
 
 from __future__ import annotations
 

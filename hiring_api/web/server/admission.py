@@ -1,4 +1,4 @@
-"""Which bodies are worth waiting for: those of callers who may call, up to the limits.
+"""Decide which bodies to receive: those of callers with the right password, up to the limits.
 
 What is not admitted is answered by the application without its body, and its connection is closed: nobody
 without the password can fill memory or disk. A password that was not right before is first checked, which

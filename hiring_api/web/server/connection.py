@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Phase(Enum):
-    """What a connection that no thread has is waiting for. Each phase has a time limit of its own."""
+    """The phases of a connection that no thread serves yet. Each has a time limit of its own."""
 
     IDLE = auto()  # the first byte of a further request
     HEAD = auto()  # the rest of the head; of a new connection, its first byte too

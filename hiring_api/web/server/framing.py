@@ -1,4 +1,4 @@
-"""Where the body of a request ends on the wire (RFC 9112, sections 6 and 7), found in pieces of any size.
+"""Find the end of a request's body on the wire (RFC 9112, sections 6 and 7), in pieces of any size.
 
 Nothing is decoded or validated here: gunicorn's parser does that with the same bytes once they are all there.
 What is found here must therefore be the end that gunicorn finds. Whatever is doubtful (a bare line feed, a
@@ -22,7 +22,7 @@ _END = b"\r\n"
 
 
 class Framing(Protocol):
-    """How far a body has come. Fed with `take` until it has `ended` or is `broken`."""
+    """The state of a body that is being received. Call `take` until it has `ended` or is `broken`."""
 
     @property
     def size(self) -> int:

@@ -39,7 +39,7 @@ _IN_MEMORY: Final = 256 * 1024  # bytes of a body; a batch of a thousand rows mo
 
 
 class State(Enum):
-    """How far a request has come."""
+    """The state of a request that is being received."""
 
     HEAD = auto()  # its head is not whole yet
     HELD = auto()  # its head is whole; whether its body is waited for is not decided yet
@@ -60,7 +60,7 @@ UNDECIDED: Final = Undecided.UNDECIDED
 
 
 class Room:
-    """How many bytes of bodies may be under way in this process: many clients must not fill the disk."""
+    """A limit of the bytes of all bodies that a process receives: many clients must not fill the disk."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -81,7 +81,7 @@ class Room:
 
 
 class Source:
-    """What gunicorn's parser reads a request from, in place of a socket: its head, then its body.
+    """The source that gunicorn's parser reads a request from, instead of a socket: its head, then its body.
 
     Written by the main thread (`keep`, then `rewind`), then read by the thread that answers, never by both.
     `failure` is why the rest could not be kept, if so; it is raised where the reader comes to that place.

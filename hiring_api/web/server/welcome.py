@@ -1,4 +1,4 @@
-"""What a newcomer sees when the API is up: where it is, how to get in, and a first call to paste.
+"""The text for a newcomer when the API is up: its address, the user, and a first call to paste.
 
 `python -m hiring_api.web.server.welcome ADDRESS` prints it with the credentials of the environment.
 """
