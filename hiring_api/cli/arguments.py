@@ -13,6 +13,8 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.users.accounts import NAMES, may_be_name
 from hiring_api.users.roles import ROLES
 
+from .named_files import NEWEST
+
 _STATUSES: Final = """exit status:
   0  done
   1  failed: no such backup or user, no database, no room, or the answer was no; nothing was changed
@@ -25,7 +27,6 @@ _STATUSES: Final = """exit status:
 130  interrupted; nothing was changed
 141  nobody read the output to its end, as in … | head -1; what was asked for is done
 """
-NEWEST: Final = "newest"
 DIFFERENT: Final = 6  # the exit status of compare
 _FILE_HELP: Final = f"an .avro, a .zip, a kept backup's name, or {NEWEST}: the newest that was asked for"
 _JSON: Final[dict[str, Any]] = {"action": "store_true", "help": "print JSON instead of a table"}

@@ -12,8 +12,6 @@ from hiring_api.backup import catalogue
 from hiring_api.backup.archive import open_archive, read_manifest, tables_in
 from hiring_api.backup.file_store import open_store
 
-from .arguments import NEWEST
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -21,6 +19,8 @@ if TYPE_CHECKING:
     from hiring_api.settings import Settings
 
 _ZIP: Final = b"PK"
+
+NEWEST: Final = "newest"  # for FILE: the newest kept backup that somebody asked for
 
 
 @dataclass(frozen=True, slots=True)

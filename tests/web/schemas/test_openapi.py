@@ -133,6 +133,17 @@ def references(value):
             yield from references(member)
 
 
+def test_the_document_has_the_bounds_of_ids_texts_and_batches(document):
+    """They are those of the contract: the rules for rows, and 1 to 1000 rows in a request."""
+    properties = document["components"]["schemas"]["HiredEmployeesNewRow"]["properties"]
+    assert properties["id"] == {"type": "integer", "minimum": 1, "maximum": 2147483647}
+    assert properties["department_id"] == properties["id"]
+    assert properties["name"] == {"type": "string", "minLength": 1, "maxLength": 255}
+    for name in NAMES:
+        body = document["paths"][f"/{name}"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+        assert (body["oneOf"][0]["minItems"], body["oneOf"][0]["maxItems"]) == (1, 1000)
+
+
 def test_no_schema_contains_itself(document):
     schemas = document["components"]["schemas"]
     order = TopologicalSorter({name: set(references(schema)) for name, schema in schemas.items()})
