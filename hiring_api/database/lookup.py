@@ -93,7 +93,7 @@ def present_in(connection: Connection, asked: Sequence[tuple[Table, BitMap]]) ->
 
 
 def rows_of(connection: Connection, table: Table, ids: BitMap, *, lock: bool = False) -> dict[int, Values]:
-    """Return the rows with these ids, by id; with `lock`, nobody else changes them in this transaction."""
+    """Return the rows with these ids, by id; with `lock`, locked until the transaction ends."""
     found = {}
     for condition in map(text, _lists(ids) if lock else _conditions(ids)):
         query = select(*columns(table)).where(condition)

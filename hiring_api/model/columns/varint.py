@@ -17,7 +17,7 @@ _LONG_BITS: Final = 63
 
 
 def varint(number: int) -> bytes:
-    """Return the encoding of a number of at most 64 bits, its sign among them.
+    """Return the encoding of a number of at most 64 bits, the sign included.
 
     Raises:
         ValueError: it has more bits.
