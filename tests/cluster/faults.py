@@ -1,0 +1,321 @@
+"""Faults of a cluster under load, and what became of every row.
+
+    python -m tests.cluster.faults [FAULT…] [--rounds N] [--seconds S]
+
+runs each fault N times on a private cluster of three Galera nodes; or on the cluster whose nodes CLUSTER_URLS
+names, with blanks between them, and whose nodes `CLUSTER_COMMAND kill 1` kills (also start, freeze, thaw and,
+where a fault needs it, stop, primary, cut, mend). **Its tables are emptied.** It prints one line for a round
+and ends with 1 if a row was lost or doubled, a request stored by half, a reference dangles, or 500 answered.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from hiring_api.database import schema
+from hiring_api.database.engine import open_engine
+from hiring_api.model.tables import tables
+from hiring_api.settings import read_settings
+from tests.cluster.galera import Galera, missing
+from tests.serving import BROKEN, Serving
+
+ROOT = Path(__file__).parents[2]
+CLIENTS, PER_REQUEST = 8, 5
+JOB_ROWS, RESTORED = 30_000, 5_000
+_CAUGHT_UP = 60  # seconds
+
+
+class Named:
+    """A cluster that others provide: its addresses, and the command that does things to its nodes."""
+
+    def __init__(self):
+        self._urls, self._command = os.environ["CLUSTER_URLS"].split(), os.environ["CLUSTER_COMMAND"]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_exception):
+        pass
+
+    def urls(self):
+        return self._urls
+
+    def fault(self, word, number):
+        subprocess.run(
+            [*self._command.split(), word, str(number)], check=False, capture_output=True, timeout=300
+        )
+
+
+def together(urls):
+    """The address of the database on all of the nodes."""
+    hosts = ",".join(url.split("@")[1].split("/")[0] for url in urls)
+    return f"{urls[0].split('@')[0]}@{hosts}/{urls[0].split('/')[-1]}"
+
+
+class Clients:
+    """Eight clients who post departments under keys, each again and again until it is answered."""
+
+    def __init__(self, apis):
+        self._apis = apis
+        self._ended = threading.Event()
+        self._lock = threading.Lock()
+        self.acknowledged, self.given_up, self.statuses = [], [], {}
+        self.times = [time.monotonic()]
+        self._threads = [threading.Thread(target=self._work, args=(number,)) for number in range(CLIENTS)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_exception):
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def pause(self):
+        """The longest time in seconds in which no request was acknowledged."""
+        return max(after - before for before, after in zip(self.times, self.times[1:], strict=False))
+
+    def _work(self, client):
+        number = 0
+        while not self._ended.is_set():
+            names = [f"client {client} request {number} row {row}" for row in range(PER_REQUEST)]
+            key = f"{client}-{number}-{time.monotonic_ns()}"
+            done = self._send(client + number, names, key)
+            with self._lock:
+                (self.acknowledged if done else self.given_up).append(names)
+                if done:
+                    self.times.append(time.monotonic())
+            number += 1
+
+    def _send(self, turn, names, key):
+        """True once the request is acknowledged; False if it was not within a minute after the end."""
+        deadline = None
+        while True:
+            api = self._apis[turn % len(self._apis)]
+            try:
+                body = [{"department": name} for name in names]
+                status, _, content = api.call("POST", "/departments", body, {"Idempotency-Key": key}, 60)
+                seen = f"{status}" if status != 500 else f"500 {content[:200]!r}"
+            except BROKEN:
+                status, seen = 0, "no answer"
+            with self._lock:
+                self.statuses[seen] = self.statuses.get(seen, 0) + 1
+            if status == 201:
+                return True
+            if self._ended.is_set():
+                deadline = deadline or time.monotonic() + 60
+                if time.monotonic() > deadline:
+                    return False
+            time.sleep(0.3)
+            turn += 1
+
+
+def avro_of_jobs(api):
+    """A backup of RESTORED jobs, which are then deleted again."""
+    body = [{"id": key, "job": f"Job {key}"} for key in range(1, RESTORED + 1)]
+    for first in range(0, RESTORED, 1000):
+        assert api.call("POST", "/jobs", body[first : first + 1000])[0] == 201
+    return api.call("GET", "/backup/jobs")[2]
+
+
+def write_files(folder):
+    """CSV files of one department and JOB_ROWS employees for the job."""
+    (folder / "departments.csv").write_text("1000000,Loaded\n")
+    (folder / "jobs.csv").write_text("1000000,Loaded\n")
+    lines = (f"{key},Ana {key},2021-07-27T16:02:08Z,1000000,1000000\n" for key in range(1, JOB_ROWS + 1))
+    (folder / "hired_employees.csv").write_text("".join(lines))
+
+
+def run_job(environ, folder):
+    """Runs the job until it succeeds; the number of runs."""
+    for runs in range(1, 6):
+        command = [sys.executable, "-m", "migration_job", str(folder)]
+        with (folder / "job.log").open("ab") as log:
+            if (
+                subprocess.run(
+                    command, env=environ, cwd=folder, stdout=log, stderr=log, check=False
+                ).returncode
+                == 0
+            ):
+                return runs
+        time.sleep(2)
+    return 0
+
+
+def inflict(fault, cluster, apis):
+    """Does it, and undoes it."""
+    if fault == "api":
+        apis[0].kill()
+        time.sleep(3)
+        apis[0].start()
+        return
+    for word, what in _STEPS[fault, isinstance(cluster, Named)]:
+        if word == "wait":
+            time.sleep(what)
+        else:
+            cluster.fault(word, what)
+
+
+# What is done to which node, and seconds; on the cluster of the tests (False), and on one that others provide
+_STEPS = {
+    **{("kill", named): [("kill", 1), ("wait", 8), ("start", 1)] for named in (False, True)},
+    **{("reader", named): [("kill", 3), ("wait", 8), ("start", 3)] for named in (False, True)},
+    ("switch", False): [("stop", 1), ("wait", 8), ("start", 1)],
+    ("switch", True): [("primary", 2), ("wait", 8), ("primary", 1)],
+    ("freeze", False): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3)],
+    ("freeze", True): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3), ("start", 1)],
+    ("partition", True): [("cut", 1), ("wait", 20), ("mend", 1)],
+    ("restart", False): [*(("stop", node) for node in (1, 2, 3)), *(("start", node) for node in (3, 2, 1))],
+}
+
+
+def check(urls, clients, restored):
+    """What is wrong on each node, in words; nothing where all is as it should be."""
+    wrong = []
+    for number, url in enumerate(urls, 1):
+        engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
+        deadline = time.monotonic() + _CAUGHT_UP
+        while True:
+            with suppress(DBAPIError), engine.connect() as connection:
+                found = _wrong(connection, clients, restored)
+                if not found or time.monotonic() > deadline:
+                    break
+            if time.monotonic() > deadline:
+                found = ["cannot be asked"]
+                break
+            time.sleep(1)
+        engine.dispose()
+        wrong += [f"node {number}: {what}" for what in found]
+    return wrong
+
+
+def _wrong(connection, clients, restored):
+    names = list(connection.execute(text("SELECT department FROM departments WHERE id <> 1000000")).scalars())
+    stored = {}
+    for name in names:
+        stored[name] = stored.get(name, 0) + 1
+    lost = [name for request in clients.acknowledged for name in request if name not in stored]
+    doubled = [name for name, count in stored.items() if count > 1]
+    half = [names for names in clients.given_up if 0 < sum(name in stored for name in names) < PER_REQUEST]
+
+    def count(query):
+        return connection.execute(text(query)).scalar_one()
+
+    orphans = count(
+        "SELECT COUNT(*) FROM hired_employees e LEFT JOIN departments d ON d.id = e.department_id "
+        "LEFT JOIN jobs j ON j.id = e.job_id WHERE d.id IS NULL OR j.id IS NULL"
+    )
+    employees, jobs = count("SELECT COUNT(*) FROM hired_employees"), count("SELECT COUNT(*) FROM jobs") - 1
+    figures = {"lost": len(lost), "doubled": len(doubled), "half stored": len(half), "orphans": orphans}
+    found = [f"{count} {what}" for what, count in figures.items() if count]
+    if employees != JOB_ROWS:
+        found.append(f"{employees} of {JOB_ROWS} rows of the job")
+    if jobs not in ((RESTORED,) if restored else (0, RESTORED)):
+        found.append(f"{jobs} of {RESTORED} rows of the restore")
+    return found
+
+
+def one_round(fault, cluster, seconds):
+    """Runs a fault under load; True if nothing was wrong."""
+    url = together(cluster.urls())
+    engine = open_engine(read_settings({"DATABASE_URL": url}).database_url, 60)
+    schema.upgrade(engine)
+    with engine.begin() as connection:
+        for table in reversed(tables()):
+            connection.execute(table.delete())
+    with tempfile.TemporaryDirectory() as name:
+        folders = [Path(name) / part for part in ("a", "b", "files")]
+        for folder in folders:
+            folder.mkdir()
+        write_files(folders[2])
+        with Serving(ROOT, url, folders[0]) as first, Serving(ROOT, url, folders[1]) as second:
+            backup = avro_of_jobs(first)
+            with engine.begin() as connection:
+                connection.execute(text("DELETE FROM jobs"))
+            outcome = {}
+            environ = {**first.environ, "REJECTS_DIR": str(folders[2])}
+
+            def restore():
+                for _ in range(10):
+                    headers = {"Content-Type": "application/octet-stream"}
+                    with suppress(*BROKEN):
+                        status, _, content = second.call(
+                            "POST", "/restore/jobs?mode=merge", backup, headers, 120
+                        )
+                        outcome.setdefault("restores", []).append(status)
+                        if status == 500:
+                            outcome["500"] = content[:300]
+                        if status == 200:
+                            return
+                    time.sleep(2)
+
+            work = [
+                threading.Thread(target=lambda: outcome.update(runs=run_job(environ, folders[2]))),
+                threading.Thread(target=restore),
+            ]
+            with Clients([first, second]) as clients:
+                time.sleep(2)
+                for thread in work:
+                    thread.start()
+                time.sleep(1.5)
+                inflict(fault, cluster, [first, second])
+                time.sleep(seconds)
+                for thread in work:
+                    thread.join()
+            restored = 200 in outcome.get("restores", [])
+            wrong = check(cluster.urls(), clients, restored)
+            wrong += [f"answered {seen}" for seen in clients.statuses if seen.startswith("500")]
+            wrong += ["a restore was answered 500"] if "500" in outcome else []
+            wrong += [] if outcome.get("runs") else ["the job never ended well"]
+            say(
+                f"{fault}: {len(clients.acknowledged)} requests, longest pause {clients.pause():.1f} s, "
+                f"answers {clients.statuses}, job in {outcome.get('runs')} run(s), "
+                f"restore {outcome.get('restores')}, {'; '.join(wrong) or 'nothing wrong'}"
+            )
+            if wrong and os.environ.get("CLUSTER_LOGS"):
+                say(first.log()[-6000:], second.log()[-6000:], (folders[2] / "job.log").read_text()[-3000:])
+    engine.dispose()
+    return not wrong
+
+
+def say(*texts):
+    """Prints at once: rounds take long."""
+    sys.stdout.write("\n".join(texts) + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments=None):
+    """Runs the rounds; 0 if nothing was wrong in any of them."""
+    faults = ["kill", "switch", "freeze", "reader", "api", "restart"]
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.faults")
+    parser.add_argument("faults", nargs="*", default=faults)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=5, help="that the load goes on after a fault")
+    given = parser.parse_args(arguments)
+    named = "CLUSTER_URLS" in os.environ
+    if not named and (why := missing()):
+        say(f"The cluster cannot run here: {why}")
+        return 1
+    right = True
+    with Named() if named else Galera() as cluster:
+        for _ in range(given.rounds):
+            for fault in given.faults:
+                right = one_round(fault, cluster, given.seconds) and right
+    return 0 if right else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

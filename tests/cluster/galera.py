@@ -1,0 +1,153 @@
+"""A private cluster of three Galera nodes; `Galera().fault("kill", 1)` kills the first."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pymysql
+
+from tests.server import NoServer, Server, _free_port, installed
+
+LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
+
+
+def missing():
+    """What keeps Galera from running here, or None."""
+    if "mariadbd" not in str(installed()):
+        return "mariadbd is not installed"
+    if not LIBRARY.exists():
+        return "Galera is not installed (Debian's package galera-4)"
+    absent = [name for name in ("rsync", "lsof") if shutil.which(name) is None]
+    return f"{absent[0]}, by which nodes copy their data, is not installed" if absent else None
+
+
+class Node(Server):
+    """A node: `ports` are those of the group, of which `number` counts from 1."""
+
+    def __init__(self, number, ports, password):
+        super().__init__()
+        self.number, self.password = number, password
+        mine, increments = ports[number - 1]
+        members = ",".join(f"127.0.0.1:{port}" for port, _ in ports)
+        addresses = f"gmcast.listen_addr=tcp://127.0.0.1:{mine};ist.recv_addr=127.0.0.1:{increments}"
+        self.options = [
+            "--wsrep-on=ON",
+            f"--wsrep-provider={LIBRARY}",
+            "--wsrep-cluster-name=tests",
+            f"--wsrep-node-name=n{number}",
+            f"--wsrep-node-address=127.0.0.1:{mine}",
+            f"--wsrep-cluster-address=gcomm://{members}",
+            f"--wsrep-provider-options={addresses};gcache.size=256M",
+            "--wsrep-sst-method=rsync",
+            "--binlog-format=ROW",
+            "--innodb-autoinc-lock-mode=2",
+        ]
+        self._settled = list(self.options)
+
+    def found(self):
+        """Creates the data, and starts as the first of a new cluster."""
+        self._create()
+        self.options = [*self._settled, "--wsrep-new-cluster"]
+        self.start()
+        self.options = self._settled
+
+    def _create(self):
+        super()._create()
+        if os.geteuid() == 0:  # what root's rsync receives it writes as nobody
+            for path in (self.folder, *self.folder.rglob("*")):
+                shutil.chown(path, "nobody")
+
+    def join(self):
+        """Starts, and returns when it has caught up with the others."""
+        if not (self.folder / "data").exists():
+            self._create()
+        self.options = [*self._settled, *self._position()]
+        self.start()
+        deadline = time.monotonic() + 60
+        while self.state() != "Synced":
+            if time.monotonic() > deadline:
+                raise NoServer(f"node {self.number} does not catch up:\n{self._log()}")
+            time.sleep(0.2)
+
+    def state(self):
+        """The node's own word for how it stands to the others; "" where it gives none."""
+        try:
+            with (
+                pymysql.connect(
+                    host="127.0.0.1", port=self.port, user="tester", password=self.password, connect_timeout=3
+                ) as connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute("SHOW STATUS LIKE 'wsrep_local_state_comment'")
+                return (cursor.fetchone() or ("", ""))[1]
+        except pymysql.Error:
+            return ""
+
+    def _position(self):
+        """Where a node that was killed left off: it gets what it has missed, instead of all."""
+        from tests.server import _OPTIONS, _as_root
+
+        where = [f"--datadir={self.folder / 'data'}", f"--log-error={self.folder / 'recovery.err'}"]
+        command = [self.program, "--no-defaults", *_as_root(), *_OPTIONS, *self._settled, *where]
+        subprocess.run([*command, "--wsrep-recover"], check=False, capture_output=True, timeout=60)
+        log = self.folder / "recovery.err"
+        found = re.findall(r"Recovered position: (\S+:\d+)", log.read_text() if log.exists() else "")
+        return [f"--wsrep-start-position={found[-1]}"] if found else []
+
+
+class Galera:
+    """Three nodes. As a context manager they run inside the block and are removed after it."""
+
+    def __init__(self):
+        ports = [(_free_port(), _free_port()) for _ in range(3)]
+        first = Node(1, ports, "")
+        first.password = "galera-tests"  # of a server that lives for the test
+        self.nodes = [first, *(Node(number, ports, first.password) for number in (2, 3))]
+
+    def __enter__(self):
+        first, *others = self.nodes
+        try:
+            first.found()
+            for node in others:
+                node.join()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_exception):
+        for node in self.nodes:
+            if node.process is not None:
+                node.process.send_signal(signal.SIGCONT)
+            node.remove()
+
+    def urls(self):
+        """The address of each node's database."""
+        return [node.url() for node in self.nodes]
+
+    def fault(self, word, number):
+        """Does to a node what the word says: kill, stop, start, freeze or thaw."""
+        node = self.nodes[number - 1]
+        if word == "start":
+            if all(other.process is None for other in self.nodes):
+                self._begin_again(node)
+            else:
+                node.join()
+        elif word in ("kill", "stop"):
+            getattr(node, word)()
+        else:
+            node.process.send_signal({"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}[word])
+
+    def _begin_again(self, node):
+        """The first node after all were stopped: it must have been the last one to stop."""
+        state = node.folder / "data" / "grastate.dat"
+        state.write_text(re.sub(r"safe_to_bootstrap: \d", "safe_to_bootstrap: 1", state.read_text()))
+        node.options = [*node._settled, *node._position(), "--wsrep-new-cluster"]
+        node.start()
+        node.options = node._settled
