@@ -125,9 +125,7 @@ def _restore_checked(
     engine: Engine, lease: Lease, files: Sequence[Checked], mode: Mode, *, dry_run: bool
 ) -> list[RestoreReport]:
     def work(connection: Connection) -> list[RestoreReport]:
-        reports = _restore(connection, files, mode, dry_run=dry_run)
-        lease.confirm(connection)
-        return reports
+        return _restore(connection, lease, files, mode, dry_run=dry_run)
 
     try:
         return transaction(engine, work, marked=True)
@@ -151,9 +149,8 @@ def _restore_empty(
     def work(connection: Connection) -> list[RestoreReport] | None:
         if any(dialect_of(connection).lock_tables(connection, [file.table for file in files])):
             return None
-        reports = [_report(_load_empty(connection, file), mode, dry_run=False) for file in files]
         lease.confirm(connection)
-        return reports
+        return [_report(_load_empty(connection, file), mode, dry_run=False) for file in files]
 
     try:
         return transaction(engine, work, marked=True)
@@ -190,9 +187,10 @@ class _Target:
 
 
 def _restore(
-    connection: Connection, files: Sequence[Checked], mode: Mode, *, dry_run: bool
+    connection: Connection, lease: Lease, files: Sequence[Checked], mode: Mode, *, dry_run: bool
 ) -> list[RestoreReport]:
     counts = dialect_of(connection).lock_tables(connection, [file.table for file in files])
+    lease.confirm(connection)
     targets = [_Target(file, before) for file, before in zip(files, counts, strict=True)]
     require_references(connection, files, replace=mode == "replace")
     if mode == "replace":

@@ -56,9 +56,11 @@ class Lease:
     fence: int
 
     def confirm(self, connection: Connection) -> None:
-        """Prove that nobody else has taken the lease, and renew it: the last thing in a transaction.
+        """Prove that nobody else has taken the lease, and renew it, in the transaction that does the work.
 
-        One that has expired is as good as before, as long as nobody has taken it.
+        Nobody can take it from then on until the transaction ends. So it is the last thing in it; or the
+        first, where the transaction sees one state throughout: newer servers would refuse to change a row
+        that was renewed since. One that has expired is as good as before, as long as nobody has taken it.
 
         Raises:
             Busy: another process has; the transaction must not be committed.
@@ -151,7 +153,7 @@ def _take(engine: Engine, name: str, found: _Found | None) -> Lease | None:
     except Retry:
         if dialect_of(engine).has_server:
             raise
-        return None  # a file has one writer: the holder's own long transaction kept it from renewing
+        return None  # a file has one writer: the holder's own long transaction
 
 
 def _me() -> str:
@@ -165,6 +167,12 @@ def _next(found: _Found | None) -> int:
 
 def _write(connection: Connection, name: str, found: _Found | None) -> Lease | None:
     fence = _next(found)
+    try:
+        with translated(connection.engine):
+            row = select(leases.c.fence).where(leases.c.name == name)
+            connection.execute(row.with_for_update(nowait=True))
+    except Retry:
+        return None  # the holder's own long transaction, which keeps it from renewing
     values: dict[str, Any] = {
         "owner": _me(),
         "fence": fence,

@@ -200,6 +200,45 @@ def test_a_take_over_and_a_commit_at_once_do_not_both_happen(engine):
     assert stored(engine) == 1
 
 
+def test_the_holders_own_long_transaction_keeps_others_out_though_it_cannot_renew(engine):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("it has one writer at a time, for whom the others wait")
+    expired = []
+
+    def work(connection):
+        first.confirm(connection)
+        with leased(engine, "restore") as second:
+            expired.append(second)
+
+    with leased(engine, "restore") as first:
+        expire(engine)
+        transaction(engine, work)
+    assert expired == [None]
+
+
+def test_a_transaction_that_sees_one_state_can_confirm_a_lease_that_is_renewed_meanwhile(engine):
+    """As a restore does. Newer servers refuse to change a row that others have changed since."""
+    if engine.dialect.name == "sqlite":
+        pytest.skip("it has one writer at a time, for whom the others wait")
+    with engine.connect() as connection:
+        name = "innodb_snapshot_isolation"
+        if connection.exec_driver_sql(f"SHOW VARIABLES LIKE '{name}'").first() is None:
+            pytest.skip(f"the server has no {name}")
+        connection.commit()
+        with leased(engine, "restore") as lease:
+            connection.exec_driver_sql(f"SET SESSION {name} = ON")
+            connection.commit()
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+            connection.exec_driver_sql("SELECT count(*) FROM departments FOR UPDATE")
+            lease.confirm(connection)
+            connection.execute(select(func.count()).select_from(departments))
+            time.sleep(1.5 * leases_module._RENEWED_EVERY)
+            connection.commit()
+            connection.exec_driver_sql(f"SET SESSION {name} = DEFAULT")
+            with leased(engine, "restore") as second:
+                assert second is None
+
+
 @pytest.fixture
 def holder(engine):
     """A process that holds the lease."""
