@@ -127,9 +127,9 @@ def _to_repair(parameters: dict[str, Any]) -> Response:
 @routes.query(SummaryQuery)
 @routes.response(200, SummarySchema)
 @routes.alt_response(304, description=UNCHANGED)
-@routes.doc(summary="Count refused rows", operationId="count_rejects")
+@routes.doc(operationId="count_rejects")
 def summary(by: str, limit: int, **parameters: Any) -> Response:
-    """How many rows were refused, and how many of them are open, for each reason or each run.
+    """Count refused rows, and those of them that are open, for each reason or each run.
 
     By reason: for each table, column and code, most open ones first; a row counts for each of its reasons.
     By run: for each request or job, table and source, the newest first.
@@ -149,9 +149,12 @@ class OneReject(MethodView):
     @routes.response(200, RejectSchema)
     @routes.alt_response(304, description=UNCHANGED)
     @problems(routes, 404)
-    @routes.doc(summary="Get one refused row", operationId="get_reject")
+    @routes.doc(operationId="get_reject")
     def get(self, reject_id: int) -> Response:
-        """The row as it came, where from, and all reasons why it was refused."""
+        """Get one refused row.
+
+        The row as it came, where from, and all reasons why it was refused.
+        """
         with snapshot(engine()) as connection:
             found = find(connection, reject_id)
         if found is None:
@@ -162,9 +165,9 @@ class OneReject(MethodView):
     @routes.query()
     @routes.response(204, description="It is gone")
     @problems(routes, 404)
-    @routes.doc(summary="Erase one refused row", operationId="erase_reject")
+    @routes.doc(operationId="erase_reject")
     def delete(self, reject_id: int) -> Response:
-        """Erase the record of a refused row, where the law asks for it.
+        """Erase the record of one refused row, where the law asks for it.
 
         What it refused is then forgotten: a file that is loaded again is refused anew.
         """
@@ -180,7 +183,7 @@ class OneReject(MethodView):
 @routes.response(201, corrected_row(), description="The row was inserted", headers=_PLACE)
 @routes.alt_response(200, schema=corrected_row(), description="It was stored before, or written over")
 @problems(routes, 404)
-@routes.doc(summary="Correct one refused row", operationId="correct_reject", requestBody=correction_body())
+@routes.doc(operationId="correct_reject", requestBody=correction_body())
 def correct_reject(reject_id: int, on_conflict: OnConflict) -> Response:
     """Take a corrected row in place of the refused one, which is then resolved, in one transaction.
 
