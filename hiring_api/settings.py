@@ -46,6 +46,7 @@ class Settings:
     database_wait: float
     idempotency_hours: int
     log_level: str
+    log_format: str
     api_host: str
     api_port: int
     api_workers: int
@@ -93,6 +94,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         idempotency_hours=values.whole("IDEMPOTENCY_HOURS", 24),
         database_wait=values.whole("DATABASE_WAIT_SECONDS", 60),
         log_level=values.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
+        log_format=values.choice("LOG_FORMAT", "TEXT", ("TEXT", "JSON")).lower(),
         api_host=values.text("API_HOST") or "127.0.0.1",
         api_port=values.whole("API_PORT", 8000, most=65535),
         api_workers=values.whole("API_WORKERS", 2),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from hiring_api.csv_input.files import Choices
 from hiring_api.errors import HiringError
-from hiring_api.log_lines import LinesFormatter
+from hiring_api.log_lines import LinesFormatter, log_json, say, wants_json
 from hiring_api.rejects.record import log as refusals
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.system.output import on_terminal
@@ -19,7 +19,7 @@ from migration_job.sources.files import TableNotNamed
 
 from .arguments import parser
 from .job import Job, Result, run
-from .summary import report_text, require_writable, summary
+from .summary import figures, report_text, require_writable, summary
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -40,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
     except SettingsError as wrong:
         return _fail(f"wrong settings: {wrong}", WRONG_USAGE)
-    handler = logging.StreamHandler()
-    handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
-    logging.basicConfig(level=settings.log_level, handlers=[handler])
+    if settings.log_format == "json":
+        log_json()
+        logging.getLogger().setLevel(settings.log_level)
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=settings.log_level, handlers=[handler])
     logging.getLogger("alembic").setLevel(logging.WARNING)
     if on_terminal():
         # Hundreds of lines with people's names help nobody there: the summary says how many rows were
@@ -71,7 +75,9 @@ def _print_results(
     """
     unread: BrokenPipeError | None = None
     try:
-        if results:
+        if wants_json():
+            _log_figures(results, dry_run=job.dry_run)
+        elif results:
             _print(summary(results, dry_run=job.dry_run), sys.stderr if report == _STDOUT else sys.stdout)
     except BrokenPipeError as closed:
         unread = closed
@@ -91,6 +97,25 @@ def _print_results(
     if unread is not None:
         raise unread  # `output.exit_status` ends the program
     return status
+
+
+def _log_figures(results: list[Result], *, dry_run: bool) -> None:
+    """Log the figures of each file: the summary for programs."""
+    for result in results:
+        counts = figures(result, dry_run=dry_run)
+        extra = {
+            "table": result.table.name,
+            "file": result.source,
+            "dry_run": dry_run,
+            "kept": result.loaded.kept,
+            "duration_ms": round(result.seconds * 1000, 1),
+            "rows": counts["read"],
+            **counts,
+            "rejects_file": str(result.rejects) if result.rejects else None,
+        }
+        log.info(
+            "%s: %d rows read, %d refused", result.table.name, counts["read"], counts["rejected"], extra=extra
+        )
 
 
 def _print(text: str, stream: TextIO) -> None:
@@ -140,5 +165,5 @@ def _load_files(job: Job, settings: Settings, results: list[Result]) -> tuple[in
 
 
 def _fail(sentence: str, status: int) -> int:
-    sys.stderr.write(f"migration_job: {sentence}\n")
+    say(sentence if wants_json() else f"migration_job: {sentence}")
     return status

@@ -20,7 +20,7 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
     head = ("table", *_COLUMNS, "file")
     lines: list[tuple[str, ...]] = [head]
     lines += [
-        (result.table.name, *(f"{n:,}" for n in _figures(result, dry_run=dry_run).values()), result.source)
+        (result.table.name, *(f"{n:,}" for n in figures(result, dry_run=dry_run).values()), result.source)
         for result in results
     ]
     widths = [max(len(line[index]) for line in lines) for index in range(len(head))]
@@ -42,7 +42,7 @@ def summary(results: Sequence[Result], *, dry_run: bool = False) -> str:
     return text + ("nothing was loaded: this was a dry run\n" if dry_run else "")
 
 
-def _figures(result: Result, *, dry_run: bool) -> dict[str, int]:
+def figures(result: Result, *, dry_run: bool) -> dict[str, int]:
     """The figures of a file by column: no row is inserted or updated if nothing of the file was kept."""
     figures = {name: getattr(result.loaded.counts, name) for name in _COLUMNS}
     return figures if result.loaded.kept or dry_run else figures | {"inserted": 0, "updated": 0}
@@ -96,7 +96,7 @@ def _reported(result: Result, *, dry_run: bool) -> dict[str, Any]:
         "header": layout.starts > 0,
         "columns": list(layout.names),
         "kept": loaded.kept,
-        **_figures(result, dry_run=dry_run),
+        **figures(result, dry_run=dry_run),
         "blank": loaded.counts.blank,
         "doubtful": loaded.counts.doubtful,
         "seconds": round(result.seconds, 3),

@@ -70,7 +70,7 @@ def test_every_setting_reaches_the_programs_in_docker(root):
     published = {"API_HOST", "API_PORT"}  # the address on the host
     assert settings_names() - published - api == {"CSV_SOURCE"}
     assert {"API_USER_FILE", "API_PASS_FILE"} <= api
-    assert {"CSV_SOURCE", "REJECTS_DIR", "LOG_LEVEL", "DATABASE_WAIT_SECONDS"} <= migration
+    assert {"CSV_SOURCE", "REJECTS_DIR", "LOG_LEVEL", "LOG_FORMAT", "DATABASE_WAIT_SECONDS"} <= migration
     for environment in (api, migration):
         assert {"DATABASE_URL", "DATABASE_URL_FILE", "MYSQL_PASSWORD_FILE", "AWS_ENDPOINT_URL"} | AWS <= (
             environment

@@ -23,6 +23,7 @@ from hiring_api.database.dialects import dialect_of
 from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import DatabaseUnavailable, NotFound
+from hiring_api.log_lines import say
 from hiring_api.model.tables import resource, tables
 from hiring_api.settings import read_settings
 from hiring_api.system.output import bar, on_terminal, show
@@ -146,7 +147,7 @@ def list_backups(options: argparse.Namespace) -> None:
         raise NotFound(f"there is no {place}")
     found = catalogue.listed(store)
     if not found:
-        print(f"there are no backups in {place}: the command backup keeps one", file=sys.stderr)
+        say(f"there are no backups in {place}: the command backup keeps one")
     show([_line(kept) for kept in found], [kept.to_json() for kept in found], as_json=options.json)
 
 

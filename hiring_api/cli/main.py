@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,6 +19,7 @@ from hiring_api.errors import (
     TransactionTooLarge,
     Unproven,
 )
+from hiring_api.log_lines import log_json, say, wants_json
 from hiring_api.settings import SettingsError
 from hiring_api.system.object_store import ObjectStoreError
 
@@ -49,28 +49,30 @@ _STATUSES: dict[type[HiringError], int] = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and return the exit status, as `--help` lists them."""
     options = parser().parse_args(arguments)
+    if wants_json():
+        log_json()
     commands: dict[str, Callable[[argparse.Namespace], int | None]] = {**COMMANDS, "users": users}
     try:
         return commands[options.command](options) or 0
     except HiringError as error:
-        print(f"{error.for_operator()}{_why(error)}", file=sys.stderr)
+        say(f"{error.for_operator()}{_why(error)}")
         for item in error.details.get("errors", []):
-            print(f"  {item}", file=sys.stderr)
+            say(f"  {item}")
         return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
     except NotWanted as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return error.status
     except SettingsError as error:
-        print(error, file=sys.stderr)
+        say(str(error))
         return 2
     except BrokenPipeError:  # nobody reads the output any more: `output.exit_status` ends the program
         raise
     except (OSError, SQLAlchemyError) as error:
         what = getattr(error, "filename", None) or type(error).__name__
-        print(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}", file=sys.stderr)
+        say(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}")
         return 1
     except KeyboardInterrupt:
-        print("interrupted: nothing was changed", file=sys.stderr)
+        say("interrupted: nothing was changed")
         return 130
 
 

@@ -7,6 +7,7 @@ from getpass import getpass
 from typing import TYPE_CHECKING, Any, Final
 
 from hiring_api.errors import NotFound
+from hiring_api.log_lines import say
 from hiring_api.settings import read_settings
 from hiring_api.system.output import show
 from hiring_api.users import accounts, passwords
@@ -45,7 +46,7 @@ def _list(options: argparse.Namespace) -> None:
     with opened_engine() as engine:
         found = accounts.every(engine)
     if not found:
-        print("there are no users beside API_USER: users add makes one", file=sys.stderr)
+        say("there are no users beside API_USER: users add makes one")
     lines = [
         {
             "name": user.name,

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tqdm import tqdm
 
+from hiring_api.log_lines import wants_json
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -62,8 +64,8 @@ def table(lines: list[dict[str, Any]]) -> str:
 
 
 def on_terminal() -> bool:
-    """True if standard error is a terminal, where somebody sees it."""
-    return sys.stderr.isatty()
+    """True if standard error is a terminal, where somebody sees it, and not a log of JSON."""
+    return sys.stderr.isatty() and not wants_json()
 
 
 def width() -> dict[str, Any]:

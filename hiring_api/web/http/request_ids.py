@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from flask import g, has_request_context, redirect, request
 
-from hiring_api.log_lines import LinesFormatter
+from hiring_api.log_lines import LinesFormatter, log_json
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -24,12 +24,21 @@ def register(app: Flask) -> None:
     app.before_request(_name_request)
     app.after_request(_tell_id)
     app.after_request(_redirect_by_path)
-    logger = logging.getLogger("hiring_api")
-    if not any(isinstance(filter_, _RequestId) for handler in logger.handlers for filter_ in handler.filters):
-        handler = logging.StreamHandler()
+    handler = log_json() if app.config["SETTINGS"].log_format == "json" else _text_handler()
+    if not any(isinstance(filter_, _RequestId) for filter_ in handler.filters):
         handler.addFilter(_RequestId())
-        handler.setFormatter(LinesFormatter(FORMAT))
-        logger.addHandler(handler)
+
+
+def _text_handler() -> logging.Handler:
+    """The handler of this program's log as text, which the first application of the process makes."""
+    logger = logging.getLogger("hiring_api")
+    for handler in logger.handlers:
+        if isinstance(handler.formatter, LinesFormatter):
+            return handler
+    handler = logging.StreamHandler()
+    handler.setFormatter(LinesFormatter(FORMAT))
+    logger.addHandler(handler)
+    return handler
 
 
 def request_id() -> str:
@@ -41,6 +50,7 @@ def request_id() -> str:
 def _name_request() -> None:
     sent = request.headers.get("X-Request-ID", "")
     g.request_id = sent if _TAKEN.fullmatch(sent) else uuid4().hex
+    request.environ["hiring.route"] = request.url_rule.rule if request.url_rule else None
 
 
 def _tell_id(response: Response) -> Response:
@@ -67,5 +77,6 @@ class _RequestId(logging.Filter):
         if has_request_context():
             known = g.get("request_id", known)
             user = g.caller.name if "caller" in g else user
+            record.route = request.environ.get("hiring.route")
         record.request_id, record.user = known, user or "-"
         return True

@@ -13,6 +13,7 @@ import sys
 from typing import Any
 
 from hiring_api.database.dialects import dialect_of
+from hiring_api.log_lines import log_json, say
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.system.temp_files import ScratchFolder
 
@@ -22,13 +23,15 @@ try:
     _settings = read_settings()
     _user, _password = _settings.credentials()
 except SettingsError as error:
-    sys.exit(f"The hiring API does not start: {error}")
+    say(f"The hiring API does not start: {error}")
+    sys.exit(1)
 _url = _settings.database_url
 if not dialect_of(_url).may_exist(_url):
-    sys.exit(
+    say(
         f"The hiring API does not start: there is no database {_url.database}: DATABASE_URL names the one to "
         "serve; `python -m hiring_api migrate` makes an empty one, the migration job one with rows"
     )
+    sys.exit(1)
 
 wsgi_app = "hiring_api.web.app:create_app()"
 _host = f"[{_settings.api_host}]" if ":" in _settings.api_host else _settings.api_host
@@ -51,6 +54,9 @@ keepalive = 75
 # Workers show that they are alive by touching a file: on a disk that can block for seconds
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108  # a name is made there
 control_socket_disable = True  # it would be written into the home folder, which may be read-only
+if _settings.log_format == "json":
+    logger_class = "hiring_api.web.server.json_log.JsonLogger"
+    log_json()
 accesslog = "-"
 errorlog = "-"
 # The user is the one whose password was right; what else was sent as a name is not logged
