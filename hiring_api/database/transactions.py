@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.errors import CommitUnsure
 
+from . import events
 from .dialects import dialect_of
 from .dialects.failures import Retry
 from .driver_errors import translated
@@ -87,6 +88,7 @@ def transaction(engine: Engine, work: Callable[[Connection], T], *, marked: bool
         failing_since = failing_since or now
         if now >= failing_since + seconds:
             raise failure
+        events.tell("retry")
         time.sleep(random.uniform(0, pause))  # noqa: S311  # jitter, no secret
         pause = min(2 * pause, 1)
 

@@ -163,6 +163,13 @@ def last_loads(connection: Connection) -> dict[str, LastLoad]:
     }
 
 
+def newest_begun(connection: Connection) -> dict[str, tuple[datetime, bool]]:
+    """When the newest load of each table began (naive UTC), and whether it has ended."""
+    newest = select(func.max(loads.c.id)).group_by(loads.c.table_name)
+    found = connection.execute(select(loads).where(loads.c.id.in_(newest)))
+    return {row.table_name: (row.begun_at, row.ended_at is not None) for row in found}
+
+
 def _written(progress: Progress) -> str:
     """Return the progress as JSON, without the accepted ids."""
     return json.dumps(

@@ -73,7 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         engine = prepare(db.engine)
     # What runs before a request does so in this order: its id is first, so that all others can log it
     request_ids.register(app)
-    prometheus.register(app)
+    prometheus.register(app, engine)
     auth.guard(app, settings, engine)
     problems.register(app)
     api = _Api(app)

@@ -6,10 +6,12 @@ So they include what the migration job and the command line did, and survive a r
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from flask import current_app
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
@@ -17,8 +19,9 @@ from hiring_api.backup import catalogue
 from hiring_api.backup.file_store import open_store
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import HiringError, NotFound
-from hiring_api.model.tables import resource
-from hiring_api.rejects.listing import reject_figures
+from hiring_api.loading.progress import last_loads, newest_begun
+from hiring_api.model.tables import resource, tables
+from hiring_api.rejects.listing import Figures, reject_figures
 
 from .backup_folder import store
 from .bodies import settings
@@ -28,6 +31,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 _REMEMBERED = 10_000  # backups
+_MANY_REJECTS = 100_000
+_RECOUNTED = 30  # seconds
+_OF_LOADS = ("read", "inserted", "updated", "unchanged", "rejected", "repaired")
 
 log = logging.getLogger(__name__)
 
@@ -38,6 +44,7 @@ class Stored(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yield the figures."""
         yield from _readable(_rejects)
+        yield from _readable(_loads)
         yield from _readable(_backups)
 
 
@@ -54,9 +61,7 @@ def _rejects() -> Iterator[GaugeMetricFamily]:
     last = GaugeMetricFamily(
         "hiring_last_reject_timestamp_seconds", "When a row was last refused", labels=["table"]
     )
-    with snapshot(engine()) as connection:
-        found = reject_figures(connection)
-    for figures in found:
+    for figures in _reject_figures():
         name = resource(figures.table)
         count.add_metric([name, "false"], figures.unresolved)
         count.add_metric([name, "true"], figures.resolved)
@@ -65,22 +70,86 @@ def _rejects() -> Iterator[GaugeMetricFamily]:
     yield from (count, last)
 
 
+def _reject_figures() -> list[Figures]:
+    """The figures of rejects; many are counted twice a minute at most, as a million take half a second."""
+    known: tuple[float, list[Figures]] = current_app.extensions.get("reject_figures", (0.0, []))
+    if time.monotonic() < known[0]:
+        return known[1]
+    with snapshot(engine()) as connection:
+        found = reject_figures(connection)
+    if sum(figures.unresolved + figures.resolved for figures in found) >= _MANY_REJECTS:
+        current_app.extensions["reject_figures"] = (time.monotonic() + _RECOUNTED, found)
+    return found
+
+
+def _loads() -> Iterator[GaugeMetricFamily]:
+    begun = GaugeMetricFamily(
+        "hiring_last_load_timestamp_seconds", "When the migration job last began to load", labels=["table"]
+    )
+    complete = GaugeMetricFamily(
+        "hiring_last_load_complete",
+        "1 if that load has ended, 0 if not: under way or killed",
+        labels=["table"],
+    )
+    seconds = GaugeMetricFamily(
+        "hiring_last_load_seconds", "How long the last load took that ended", labels=["table"]
+    )
+    rows = GaugeMetricFamily(
+        "hiring_last_load_rows", "Rows of the last load that ended", labels=["table", "status"]
+    )
+    with snapshot(engine()) as connection:
+        newest, ended = newest_begun(connection), last_loads(connection)
+    for table in tables():
+        name = resource(table)
+        if table.name in newest:
+            begun_at, has_ended = newest[table.name]
+            begun.add_metric([name], begun_at.replace(tzinfo=UTC).timestamp())
+            complete.add_metric([name], has_ended)
+        if load := ended.get(table.name):
+            seconds.add_metric([name], (load.ended_at - load.begun_at).total_seconds())
+            for status in _OF_LOADS:
+                rows.add_metric([name, status], getattr(load.counts, status))
+    yield from (begun, complete, seconds, rows)
+
+
 def _backups() -> Iterator[GaugeMetricFamily]:
     last = GaugeMetricFamily(
         "hiring_last_backup_timestamp_seconds", "When a backup was last kept", labels=["reason"]
     )
     newest: dict[str, float] = {}
-    for name in catalogue.kept_names(store()):
+    names = catalogue.kept_names(store())
+    for name in names:
         try:
-            reason, time = _reason_and_time(settings().backup_dir, name)
+            reason, kept_at = _reason_and_time(settings().backup_dir, name)
         except NotFound:  # deleted meanwhile, or not an entry of ours
             continue
-        newest.setdefault(reason, time)
+        newest.setdefault(reason, kept_at)
         if len(newest) == len(catalogue.REASONS):  # the names come newest first: older ones change nothing
             break
-    for reason, time in newest.items():
-        last.add_metric([reason], time)
+    for reason, kept_at in newest.items():
+        last.add_metric([reason], kept_at)
     yield last
+    for name in names[:1]:
+        try:
+            yield from _newest(catalogue.find(store(), name))
+        except NotFound:
+            continue
+
+
+def _newest(kept: catalogue.KeptBackup) -> Iterator[GaugeMetricFamily]:
+    """The figures of the newest backup, whose entry is read each time: it notes verifications."""
+    verified = kept.verified
+    for name, what, value in (
+        (
+            "timestamp_seconds",
+            "When the newest backup was kept",
+            datetime.fromisoformat(kept.time).timestamp(),
+        ),
+        ("bytes", "Size of the newest backup", kept.bytes),
+        ("verified", "1 if the newest backup was verified and is right", bool(verified and verified.ok)),
+        ("damaged", "1 if the newest backup was verified and is damaged", bool(verified and not verified.ok)),
+    ):
+        yield GaugeMetricFamily(f"hiring_newest_backup_{name}", what, value=value)
 
 
 @lru_cache(_REMEMBERED)

@@ -8,9 +8,15 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import update
 
+from hiring_api.database import events
+from hiring_api.database.bookkeeping import loads
+from hiring_api.database.dialects.failures import busy
+from hiring_api.database.transactions import transaction
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from hiring_api.web.http import gauges
 from tests.rows_of_all import EMPLOYEES, fill
 
 
@@ -160,3 +166,73 @@ def test_counts_are_told_while_the_database_and_the_backups_are_away(place):
     answer = client.get("/health/metrics")
     assert (answer.status_code, "hiring_http_requests_total" in answer.text) == (200, True)
     assert "hiring_rejects{" not in answer.text
+
+
+def newest(client):
+    names = ("timestamp_seconds", "bytes", "verified", "damaged")
+    return [figures(client, f"hiring_newest_backup_{name}").get(()) for name in names]
+
+
+def test_the_newest_backup_is_told_with_its_size_and_verification(client, settings):
+    assert newest(client) == [None] * 4
+    kept = client.post("/backups").json
+    when = datetime.fromisoformat(kept["time"]).timestamp()
+    assert newest(client) == [when, kept["bytes"], 0, 0]
+    client.post(f"/backups/{kept['name']}/verify")
+    assert newest(client) == [when, kept["bytes"], 1, 0]
+    path = Path(settings.backup_dir) / f"{kept['name']}.zip"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert client.post(f"/backups/{kept['name']}/verify").status_code == 422
+    assert newest(client) == [when, kept["bytes"], 0, 1]
+
+
+def test_the_last_load_of_each_table_is_told(client, settings, root, tmp_path, engine):
+    assert figures(client, "hiring_last_load_complete") == {}
+    (tmp_path / "jobs.csv").write_text("1,Clerk\n2,\n")
+    run(settings, root, "migration_job", str(tmp_path / "jobs.csv"), "--table", "jobs")
+    assert figures(client, "hiring_last_load_complete") == {("jobs",): 1}
+    rows = figures(client, "hiring_last_load_rows")
+    assert (rows[("read", "jobs")], rows[("inserted", "jobs")], rows[("rejected", "jobs")]) == (2, 1, 1)
+    assert 0 <= figures(client, "hiring_last_load_seconds")[("jobs",)] < 600
+    with engine.begin() as connection:
+        connection.execute(update(loads).values(ended_at=None))
+    assert figures(client, "hiring_last_load_complete") == {("jobs",): 0}
+    assert figures(client, "hiring_last_load_seconds") == {}
+
+
+def test_many_rejects_are_counted_twice_a_minute_at_most(client, monkeypatch):
+    def open_ones():
+        return figures(client, "hiring_rejects")[("false", "jobs")]
+
+    client.post("/jobs", json={"job": ""})
+    assert open_ones() == 1
+    client.post("/jobs", json={"job": ""})
+    assert open_ones() == 2
+    monkeypatch.setattr(gauges, "_MANY_REJECTS", 2)
+    assert open_ones() == 2
+    client.post("/jobs", json={"job": ""})
+    assert open_ones() == 2
+
+
+def test_retries_failovers_and_connections_are_counted(app, client, engine):
+    def told():
+        names = ("transaction_retries_total", "database_failovers_total", "database_connections_in_use")
+        return [figures(client, f"hiring_{name}")[()] for name in names]
+
+    before = told()
+    refusals = iter([busy(), busy(), None])
+
+    def work(_connection):
+        if error := next(refusals):
+            raise error
+
+    transaction(engine, work)
+    events.tell("failover")
+    after = told()
+    assert (after[0] - before[0], after[1] - before[1]) == (2, 1)
+    assert after[2] == before[2]
+    with app.app_context():
+        from hiring_api.web.http.extensions import db
+
+        with db.engine.connect():
+            assert told()[2] == before[2] + 1

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import pymysql
 from sqlalchemy import event
 
+from hiring_api.database import events
 from hiring_api.database_url import servers_of
 
 from .errors import NOT_TAKEN_BY_GROUP, READ_ONLY, number_of
@@ -66,6 +67,7 @@ def _leave_server(context: ExceptionContext) -> None:
     number = number_of(context.original_exception)
     if number in READ_ONLY or (number == NOT_TAKEN_BY_GROUP and not _is_member(context.connection)):
         context.is_disconnect = True
+        events.tell("failover")
 
 
 def _is_member(connection: Connection | None) -> bool:
