@@ -122,7 +122,7 @@ def test_it_serves_says_welcome_logs_request_ids_and_ends_cleanly(root, tmp_path
         output, status = end(process, how)
     assert status == 0
     assert f"curl -u 'u:p'\"'\"'s' 'http://127.0.0.1:{port}/employees?limit=2'" in output
-    assert re.search(r'127\.0\.0\.1 "GET /health/ready HTTP/1\.1" 200 16 bytes \d+ ms \[seen-7\]', output)
+    assert re.search(r'127\.0\.0\.1 - "GET /health/ready HTTP/1\.1" 200 16 bytes \d+ ms \[seen-7\]', output)
     assert "Traceback" not in output
 
 
