@@ -162,7 +162,11 @@ def inflict(fault, cluster, apis):
         time.sleep(3)
         apis[0].start()
         return
-    for word, what in _STEPS[fault, isinstance(cluster, Named)]:
+    named = isinstance(cluster, Named)
+    if named:  # where only one node takes writes, it is the first
+        cluster.fault("primary", 1)
+        time.sleep(1)
+    for word, what in _STEPS[fault, named]:
         if word == "wait":
             time.sleep(what)
         else:
