@@ -33,8 +33,8 @@ class Node(Server):
     def __init__(self, number, ports, password):
         super().__init__()
         self.number, self.password = number, password
-        mine, increments = ports[number - 1]
-        members = ",".join(f"127.0.0.1:{port}" for port, _ in ports)
+        mine, increments, copies = ports[number - 1]
+        members = ",".join(f"127.0.0.1:{port}" for port, *_ in ports)
         addresses = f"gmcast.listen_addr=tcp://127.0.0.1:{mine};ist.recv_addr=127.0.0.1:{increments}"
         self.options = [
             "--wsrep-on=ON",
@@ -45,6 +45,8 @@ class Node(Server):
             f"--wsrep-cluster-address=gcomm://{members}",
             f"--wsrep-provider-options={addresses};gcache.size=256M",
             "--wsrep-sst-method=rsync",
+            # Else one port of the machine, which another cluster of the tests may have
+            f"--wsrep-sst-receive-address=127.0.0.1:{copies}",
             "--binlog-format=ROW",
             "--innodb-autoinc-lock-mode=2",
         ]
@@ -105,7 +107,7 @@ class Galera:
     """Three nodes. As a context manager they run inside the block and are removed after it."""
 
     def __init__(self):
-        ports = [(_free_port(), _free_port()) for _ in range(3)]
+        ports = [(_free_port(), _free_port(), _free_port()) for _ in range(3)]
         first = Node(1, ports, "")
         first.password = "galera-tests"  # of a server that lives for the test
         self.nodes = [first, *(Node(number, ports, first.password) for number in (2, 3))]
