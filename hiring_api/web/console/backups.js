@@ -4,6 +4,7 @@ import { get, send, sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
 import { age, announce, ask, busy, button, count, el, field, heading, instant, number, section, select, size, table } from "./dom.js";
 import { TABLES, words } from "./declared.js";
+import { may } from "./me.js";
 import { forget } from "./names.js";
 
 export const title = () => "Backups";
@@ -22,13 +23,13 @@ export async function show(place, { query, signal }) {
   place.append(
     heading("Backups",
       el("a", { class: "button", href: "/backup/all", download: "" }, "Download all tables"),
-      button("Back up now", async () => {
+      may("operator") && button("Back up now", async () => {
         const { body } = await send("POST", "/backups", undefined, { signal });
         await refresh();
         say(done, `A backup of ${contents(body.rows)} is kept.`);
       }, { class: "main" })),
     done, list,
-    section("Restore a file", fileForm({ refresh, done })),
+    may("operator") ? section("Restore a file", fileForm({ refresh, done })) : "",
   );
   await refresh();
   return refresh;
@@ -41,14 +42,14 @@ function backups(items, page) {
     { name: "Rows", cell: ({ rows }) => contents(rows) },
     { name: "Size", cell: ({ bytes }) => size(bytes) },
     { name: "Verified", cell: ({ verified }) => verification(verified) },
-    {
+    ...(may("operator") ? [{
       name: "Do",
       cell: (kept) => el("span", { class: "actions" },
         el("a", { class: "button", href: `/backups/${kept.name}`, download: `${kept.name}.zip` }, "Download"),
         button("Verify", () => verify(kept, page), labelled("Verify", kept)),
         button("Restore", () => restore(kept, page), labelled("Restore", kept)),
         button("Delete", () => remove(kept, page), { class: "danger", ...labelled("Delete", kept) })),
-    },
+    }] : []),
   ], items, { empty: "No backup is kept yet." });
 }
 

@@ -10,6 +10,7 @@
 import { onTrouble } from "./api.js";
 import { announce, el, failure, told } from "./dom.js";
 import { follow } from "./address.js";
+import { may, signIn } from "./me.js";
 import * as backups from "./backups.js";
 import * as metrics from "./metrics.js";
 import * as overview from "./overview.js";
@@ -96,5 +97,12 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   main.focus();
 });
 onTrouble(wait);
-window.addEventListener("hashchange", () => follow(visit));
-follow(visit);
+try {
+  const { user, role } = await signIn();
+  document.getElementById("who").append(el("span", { class: "unseen" }, "Signed in as "), `${user}, ${role}`);
+  document.querySelector('nav a[href="#/upload"]').hidden = !may("writer");
+  window.addEventListener("hashchange", () => follow(visit));
+  follow(visit);
+} catch (error) {
+  main.append(failure(error, () => location.reload()));
+}

@@ -4,6 +4,7 @@ import { call, Problem, send } from "./api.js";
 import { address, go } from "./address.js";
 import { announce, ask, button, check, el, heading, section, tellThere } from "./dom.js";
 import { TABLES, words } from "./declared.js";
+import { may } from "./me.js";
 import { forget, namesFor } from "./names.js";
 import { labelOf, rowForm } from "./rowform.js";
 
@@ -23,14 +24,14 @@ export async function show(place, declaration, id, signal) {
   place.append(
     el("p", {}, el("a", { href: address("tables", [resource]) }, `All ${resource}`)),
     heading(title([resource, id]),
-      button("Correct", async () => {
+      may("writer") && button("Correct", async () => {
         if (await correct(declaration, path, stored, names)) {
           forget(resource);
           await refresh();
           announce("The row is corrected.");
         }
       }),
-      button("Delete", async () => {
+      may("writer") && button("Delete", async () => {
         if (!await remove(declaration, path, stored)) return;
         forget(resource);
         tellThere(`“${stored.row[label]}” is deleted. Kept backups have it until they are deleted.`);

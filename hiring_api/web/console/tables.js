@@ -4,6 +4,7 @@ import { call, get, send, withQuery } from "./api.js";
 import { address, go } from "./address.js";
 import { announce, ask, button, count, el, field, heading, instant, save, select, table, tellThere } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
+import { may } from "./me.js";
 import { forget, namesFor } from "./names.js";
 import { labelOf, rowForm } from "./rowform.js";
 import * as row from "./row.js";
@@ -28,7 +29,7 @@ export async function show(place, { parts, query, signal }) {
     save(await answer.blob(), `${resource}.csv`);
   };
   place.append(
-    heading(words(resource), button("CSV", csv), button("Add a row", () => add(declaration, names), { class: "main" })),
+    heading(words(resource), button("CSV", csv), may("writer") && button("Add a row", () => add(declaration, names), { class: "main" })),
     el("nav", { class: "tabs", "aria-label": "Tables" }, TABLES.map((other) => el("a", {
       href: address("tables", [other.resource]), "aria-current": other === declaration && "page",
     }, words(other.resource)))),

@@ -4,6 +4,7 @@ import { sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
 import { announce, ask, button, count, el, failure, field, heading, number, section, select, size, table } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
+import { may } from "./me.js";
 import { forget } from "./names.js";
 
 export const title = () => "Upload";
@@ -12,6 +13,10 @@ const MOST_SHOWN = 20; // refused rows
 
 export async function show(place, { signal }) {
   place.append(heading("Upload a CSV file"));
+  if (!may("writer")) {
+    place.append(el("p", {}, "Your role may read, not write: files are for writers and operators."));
+    return;
+  }
   const target = select(TABLES.map(({ resource }) => [resource, words(resource)]));
   const conflict = select([["error", "Refuse the row"], ["update", "Write over what is stored"]]);
   const file = el("input", { type: "file", accept: ".csv,.tsv,.txt,text/csv" });
