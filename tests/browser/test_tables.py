@@ -2,8 +2,9 @@
 
 import csv
 import io
+from contextlib import suppress
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, expect
 
 from tests.browser.conftest import loaded, on_one_database
 
@@ -62,6 +63,25 @@ def test_filters_are_in_the_address_and_in_the_csv(visit, site):
     saved = download.value.path().read_text(encoding="utf-8")
     assert saved.splitlines() == site.json(query, "text/csv").splitlines()
     assert len(list(csv.reader(io.StringIO(saved)))) > 50
+
+
+def test_a_name_is_found_and_the_rows_are_counted(visit, site):
+    page = loaded(visit("tables/employees"))
+    stored = site.json("/employees", "text/csv").splitlines()[1:]
+    main = page.locator("main")
+    expect(main.get_by_text(f"50 of {len(stored):,} employees")).to_be_visible()
+    page.get_by_role("searchbox", name="Search").fill("ZOË")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(f"{site.address}/#/tables/employees?search=ZO%C3%8B")
+    found = [line for line in stored if "zoë" in line.lower()]
+    expect(main.get_by_text(f"{len(found)} employees", exact=True)).to_be_visible()
+    assert [row[0] for row in cells(page)] == [line.split(",")[0] for line in found]
+    with page.expect_download() as download:
+        page.get_by_role("button", name="CSV").click()
+    assert download.value.path().read_text(encoding="utf-8").splitlines()[1:] == found
+    page.get_by_role("searchbox", name="Search").fill("nobody % _")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("No row is like that.")).to_be_visible()
 
 
 def test_a_row_is_added_once_and_its_errors_stand_beside_the_fields(visit, site):
@@ -124,4 +144,38 @@ def test_a_row_that_is_not_there_is_said(visit):
 def test_a_wrong_address_is_said(visit):
     page = loaded(visit("tables/employees?after=x"))
     expect(page.locator("main").get_by_role("alert")).to_contain_text("Query parameter after")
+    visit.refusals.clear()
+
+
+@on_one_database
+def test_an_answer_that_comes_late_does_not_take_the_place_of_a_newer_one(visit, site):
+    page = loaded(visit("tables/employees"))
+    slow = []
+
+    def hold(route):
+        slow.append(route)
+
+    page.route("**/employees?department_id=4&*", hold)
+    page.get_by_label("Department").select_option("Human Resources")
+    expect(page).to_have_url(f"{site.address}/#/tables/employees?department_id=4")
+    page.get_by_label("Department").select_option("Engineering")
+    of_engineering = site.json("/employees?department_id=5&limit=50")["items"]
+    expect(page.locator("tbody th .value").first).to_have_text(str(of_engineering[0]["id"]))
+    for route in slow:
+        with suppress(Error):  # the page itself has given it up
+            route.continue_()
+    page.wait_for_timeout(200)
+    assert cells(loaded(page)) == expected(site, of_engineering)
+    visit.refusals.clear()
+
+
+@on_one_database
+def test_what_was_shown_before_goes_when_an_address_is_wrong(visit):
+    page = loaded(visit("tables/employees"))
+    page.evaluate("location.hash = '/tables/employees?department_id=x'")
+    expect(page.locator("main").get_by_role("alert")).to_contain_text("Query parameter department_id")
+    expect(page.get_by_role("table")).to_have_count(0)
+    page.get_by_label("Department").select_option("Engineering")
+    expect(page.locator("tbody").get_by_text("Engineering").first).to_be_visible()
+    expect(page.locator("main").get_by_role("alert")).to_have_count(0)
     visit.refusals.clear()

@@ -3,13 +3,14 @@
 //
 //   title(parts)                      its heading, for parts such as ["employees", "7"]
 //   show(place, { parts, query, signal })   builds it into the element `place`; it may resolve to a function
-//                                     update(query), called when nothing but the query has changed
+//                                     update(query, signal), called when nothing but the query has changed
 //
-// `signal` is aborted when the page is left. A page changes its address by `go`.
+// `signal` is aborted when the page is left, that of `update` also when the query changes once more. A page
+// changes its address by `go`.
 
+import { follow } from "./address.js";
 import { onTrouble } from "./api.js";
 import { announce, el, failure, told } from "./dom.js";
-import { follow } from "./address.js";
 import { may, signIn } from "./me.js";
 import * as backups from "./backups.js";
 import * as metrics from "./metrics.js";
@@ -22,13 +23,18 @@ const PAGES = { overview, metrics, tables, upload, rejects, backups };
 const main = document.getElementById("main");
 const notice = document.getElementById("notice");
 const trouble = document.getElementById("trouble");
-let left = new AbortController();
+let left = new AbortController(); // aborted when the page is left
+let outdated = new AbortController(); // and when its query changes once more
 let shown = null; // the path of the page that is shown
 let update = null; // what it does about a new query
 
 async function visit({ name, parts, query, path }) {
   const page = PAGES[name] ?? overview;
-  if (path === shown && update) return attempt(() => update(query));
+  outdated.abort();
+  if (path === shown && update) {
+    outdated = new AbortController();
+    return attempt(() => update(query, outdated.signal), main.firstElementChild, outdated.signal);
+  }
   const first = shown === null;
   left.abort();
   left = new AbortController();
@@ -57,17 +63,25 @@ async function visit({ name, parts, query, path }) {
 }
 
 /** Run what a page does, and say in the page what goes wrong. */
-async function attempt(work, place = main.firstElementChild, signal = left.signal) {
+async function attempt(work, place, signal) {
   for (const old of place.querySelectorAll(":scope > .failure")) old.remove();
+  place.classList.remove("failed");
   place.setAttribute("aria-busy", "true");
   try {
     await work();
   } catch (error) {
-    if (signal.aborted || error.name === "AbortError") return;
-    place.append(failure(error, () => { shown = null; follow(visit); }));
-  } finally {
-    place.removeAttribute("aria-busy");
+    if (signal.aborted) return;
+    say(error, place);
   }
+  place.removeAttribute("aria-busy");
+}
+
+function say(error, place) {
+  const said = failure(error, () => { shown = null; follow(visit); });
+  const head = place.querySelector(":scope > .heading");
+  if (head) head.after(said);
+  else place.append(said);
+  place.classList.add("failed"); // what was shown before is not what the address asks for
 }
 
 /** Say why there is no answer, and wait: so many seconds, or until somebody asks for it. */

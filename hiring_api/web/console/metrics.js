@@ -17,11 +17,11 @@ export async function show(place, { query, signal }) {
   const controls = form(await getAll("/departments?limit=1000", { signal }));
   const results = el("div", {});
   place.append(controls.form, results);
-  const update = async (state) => {
+  const update = async (state, latest = signal) => {
     const chosen = controls.read(state);
     const [quarters, above] = await Promise.all([
-      get(withQuery("/metrics/hired-by-quarter", chosen), { signal }),
-      get(withQuery("/metrics/above-mean", { ...chosen, department_id: null }), { signal }),
+      get(withQuery("/metrics/hired-by-quarter", chosen), { signal: latest }),
+      get(withQuery("/metrics/above-mean", { ...chosen, department_id: null }), { signal: latest }),
     ]);
     const period = words(chosen);
     const parts = chosen.department_id

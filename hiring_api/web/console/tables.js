@@ -1,8 +1,8 @@
 // The rows of the tables: a list with filters, and the way to each row.
 
-import { call, get, send, withQuery } from "./api.js";
+import { call, send, withQuery } from "./api.js";
 import { address, go } from "./address.js";
-import { announce, ask, button, count, el, field, heading, instant, save, select, table, tellThere } from "./dom.js";
+import { announce, ask, button, count, el, field, heading, instant, number, save, select, table, tellThere } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
 import { may } from "./me.js";
 import { forget, namesFor } from "./names.js";
@@ -10,7 +10,6 @@ import { labelOf, rowForm } from "./rowform.js";
 import * as row from "./row.js";
 
 const ROWS = 50; // a page
-const trails = new Map(); // where the pages before this one begin, by what is listed
 
 export function title(parts) {
   return parts.length > 1 ? row.title(parts) : words((declared(parts[0]) ?? TABLES[0]).resource);
@@ -35,11 +34,14 @@ export async function show(place, { parts, query, signal }) {
     }, words(other.resource)))),
     filters.element, list,
   );
-  const update = async (state) => {
+  const update = async (state, latest = signal) => {
     chosen = filters.read(state);
-    const after = state.get("after");
-    const page = await get(withQuery(`/${resource}`, { ...chosen, limit: ROWS, after }), { signal });
-    list.replaceChildren(rows(declaration, names, page.items), pages(resource, chosen, after, page));
+    const [after, before] = [state.get("after"), state.get("before")];
+    const answer = await call(withQuery(`/${resource}`, { ...chosen, limit: ROWS, after, before, total: true }), { signal: latest });
+    const previous = answer.headers.get("Link")?.match(/<([^>]*)>; rel="prev"/)?.[1];
+    const page = await answer.json();
+    list.replaceChildren(el("p", { class: "quiet" }, told(page, resource)), rows(declaration, names, page.items),
+      pages(resource, chosen, page, previous));
     announce(told(page, resource));
   };
   await update(query);
@@ -58,35 +60,32 @@ function rows(declaration, names, items) {
     { empty: "No row is like that." });
 }
 
-/** How many there are, and links to the pages before and after. */
-function pages(resource, chosen, after, page) {
-  const key = withQuery(resource, chosen);
-  const trail = trails.get(key) ?? [];
-  const there = (from) => address("tables", [resource], { ...chosen, after: from });
-  const next = page.next && new URL(page.next, location.origin).searchParams.get("after");
-  const index = trail.indexOf(after);
-  const before = index > 0 ? trail[index - 1] : null; // null is the first page
-  if (next) trails.set(key, [...(after ? [...trail.slice(0, index < 0 ? trail.length : index), after] : []), next]);
-  return el("div", { class: "pages" },
-    el("span", {}, told(page, resource)),
-    el("span", { class: "actions" },
-      after && el("a", { class: "button", href: there(before) }, index < 0 ? "First page" : "Previous"),
-      next && el("a", { class: "button", href: there(next) }, "Next")));
+/** Links to the pages before and after. */
+function pages(resource, chosen, page, previous) {
+  const there = (path, text) => {
+    const query = Object.fromEntries(new URL(path, location.origin).searchParams);
+    const { after, before } = query;
+    return el("a", { class: "button", href: address("tables", [resource], { ...chosen, after, before }) }, text);
+  };
+  return el("div", { class: "actions pages" },
+    previous && there(previous, "Previous"), page.next && there(page.next, "Next"));
 }
 
+/** How many rows there are, and how many of them are here. */
 function told({ items, total }, resource) {
-  if (total === undefined) return `${count(items.length, "row")} here`;
-  return `${count(items.length, "row")} of ${count(total, resource.replace(/s$/, ""), resource)}`;
+  const all = count(total, resource.replace(/s$/, ""), resource);
+  return items.length === total ? all : `${number(items.length)} of ${all}`;
 }
 
 /** Controls for what a table is filtered by; `read` puts the address into them. */
 function filterForm({ resource, columns }, names) {
   const controls = columns.flatMap((column) => Object.entries(column.filters).map(([operator, name]) => ({
     name,
-    label: operator === "eq" ? labelOf(column) : words(name),
+    label: operator === "eq" ? labelOf(column) : words(name) + (operator === "until" ? " (excluded)" : ""),
     control: operator !== "eq" ? el("input", { type: "date", name }) : chooser(column, name, names),
   })));
-  const element = el("form", { class: "choices", hidden: !controls.length, on: { submit: (event) => event.preventDefault() } },
+  controls.unshift({ name: "search", label: "Search", control: el("input", { type: "search", name: "search", maxlength: 255 }) });
+  const element = el("form", { class: "choices", role: "search", on: { submit: (event) => event.preventDefault() } },
     controls.map(({ label, control }) => field(label, control)));
   element.addEventListener("change", () => {
     if (element.reportValidity()) go(address("tables", [resource], Object.fromEntries(new FormData(element))));
