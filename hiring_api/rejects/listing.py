@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from hiring_api.database.bookkeeping import rejects
 from hiring_api.model.tables import resource, tables
@@ -45,7 +45,7 @@ class Chosen:
 
     `since` (included) and `until` (excluded) are naive instants in UTC; `before` is an id (excluded); `limit`
     is the greatest number of rejects. `reason` and `field` are of one error of the row; `search` is a text in
-    the raw row.
+    the raw row. `row_id` is the id of the refused row, or of the row that resolved it.
     """
 
     table: Table | None = None
@@ -57,6 +57,7 @@ class Chosen:
     reason: str | None = None
     field: str | None = None
     search: str | None = None
+    row_id: int | None = None
     before: int | None = None
     limit: int | None = None
 
@@ -142,10 +143,8 @@ def conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
     column = rejects.c
     if chosen.table is not None:
         yield column.table_name == chosen.table.name
-    if chosen.source is not None:
-        yield column.source == chosen.source
-    if chosen.run is not None:
-        yield column.run == chosen.run
+    equal = ((column.source, chosen.source), (column.run, chosen.run))
+    yield from (of == value for of, value in equal if value is not None)
     if chosen.resolved is not None:
         yield column.resolved_at.is_not(None) if chosen.resolved else column.resolved_at.is_(None)
     if chosen.since is not None:
@@ -164,6 +163,8 @@ def conditions(chosen: Chosen) -> Iterator[ColumnElement[bool]]:
         yield func.instr(column.errors, members) > 0
     if chosen.search is not None:
         yield func.instr(func.lower(column.raw), json.dumps(chosen.search)[1:-1].lower()) > 0
+    if chosen.row_id is not None:
+        yield or_(column.row_id == chosen.row_id, column.resolved_by == chosen.row_id)
 
 
 def to_json(row: Row[Any]) -> dict[str, Any]:

@@ -58,3 +58,17 @@ def test_a_row_is_deleted_after_a_question(visit, site):
     page.get_by_role("dialog", name=f"Delete “{name}”?").get_by_role("button", name="Delete").click()
     expect(page.locator("#notice")).to_contain_text(f"“{name}” is deleted.")
     assert site.call("GET", "/employees/7")[0] == 404
+
+
+def test_a_row_shows_what_was_refused_of_it(visit, site):
+    site.changed = True
+    [reject] = site.json("/rejects?limit=1")["items"]
+    row = {"id": 7, "name": "", "datetime": "2021-07-27T16:02:08Z", "department_id": 1, "job_id": 1}
+    assert site.call("POST", "/employees", [row])[0] == 422
+    page = loaded(visit("tables/employees/7"))
+    refused = page.get_by_role("table", name="What was refused of this row").locator("tbody tr")
+    expect(refused).to_have_count(1)
+    expect(refused).to_contain_text("name is required: it is empty")
+    expect(refused.locator("th")).to_contain_text(str(reject["id"] + 1))
+    page = loaded(visit("tables/employees/8"))
+    expect(page.get_by_text("Nothing was ever refused of it.")).to_be_visible()

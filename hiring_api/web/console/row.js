@@ -1,8 +1,8 @@
 // One row: its values, what refers to it, what was refused of it; to correct and to delete.
 
-import { call, Problem, send } from "./api.js";
+import { call, get, Problem, send, withQuery } from "./api.js";
 import { address, go } from "./address.js";
-import { announce, ask, button, check, el, heading, section, tellThere } from "./dom.js";
+import { announce, ask, button, check, el, heading, instant, section, table, tellThere } from "./dom.js";
 import { TABLES, words } from "./declared.js";
 import { may } from "./me.js";
 import { forget, namesFor } from "./names.js";
@@ -15,6 +15,7 @@ export async function show(place, declaration, id, signal) {
   const path = `/${resource}/${encodeURIComponent(id)}`;
   const names = await namesFor(declaration, signal);
   const values = el("div", {});
+  const history = section("In the rejects");
   let stored = null; // the row and its ETag
   const refresh = async () => {
     stored = await read(path, signal);
@@ -38,9 +39,23 @@ export async function show(place, declaration, id, signal) {
         go(address("tables", [resource]));
       }, { class: "danger" })),
     section("Row", values),
+    history,
     ...children(declaration, id),
   );
-  await refresh();
+  await Promise.all([refresh(), get(withQuery("/rejects", { table: resource, row_id: id, limit: 100 }), { signal })
+    .then(({ items }) => history.append(refusals(items)))]);
+}
+
+/** What was refused of this row, newest first. */
+function refusals(items) {
+  if (!items.length) return el("p", {}, "Nothing was ever refused of it.");
+  return table("What was refused of this row", [
+    { name: "Reject", cell: (reject) => el("a", { href: address("rejects", [reject.id]) }, String(reject.id)) },
+    { name: "When", cell: (reject) => instant(reject.refused_at) },
+    { name: "Why", cell: (reject) => reject.errors.map(({ message }) => message).join("; ") },
+    { name: "From", cell: (reject) => (reject.line === null ? reject.source : `${reject.source}, line ${reject.line}`) },
+    { name: "Resolved", cell: (reject) => (reject.resolved_at ? instant(reject.resolved_at) : "open") },
+  ], items);
 }
 
 async function read(path, signal) {

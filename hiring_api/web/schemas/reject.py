@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow
 from marshmallow import fields, validate
 
+from hiring_api.model.columns import MAX_ID
 from hiring_api.model.tables import kinds, resource, tables
 from hiring_api.model.validation import schema
 from hiring_api.web.media_types import JSON
@@ -31,6 +32,11 @@ class ChosenQuery(Query):
     reason = _text(64, "The code of one of its errors, such as `required`")
     field = _text(65, "The column of one of its errors; with `reason`, of that one")
     search = _text(255, "Rows in which this text stands; upper and lower case of A to Z are the same")
+    row_id = Whole(
+        1,
+        MAX_ID,
+        metadata={"description": "The refused row had this id, or the row with this id resolved it"},
+    )
     since = Moment(metadata={"description": "Refused at this instant or later"})
     until = Moment(metadata={"description": "Refused before this instant"})
 

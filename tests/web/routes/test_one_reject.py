@@ -110,11 +110,23 @@ def test_what_is_counted_can_be_chosen(refused, query, counts):
         ("search=%25", [13]),
         ("search=_x", []),
         ("search=BO", ["14"]),
+        ("table=employees&row_id=12", [12]),
+        ("table=jobs&row_id=12", []),
+        ("row_id=15", ["15"]),
     ],
 )  # fmt: skip
 def test_rejects_are_found_by_reason_field_and_text(refused, query, found):
     assert reject_ids(refused, query) == found
     assert refused.get(f"/rejects?count=true&limit=1&{query}").json["total"] == len(found)
+
+
+def test_the_history_of_a_row_has_what_it_resolved(client):
+    client.post("/jobs", json=[{"job": ""}, {"id": 9, "job": ""}])
+    [first, second] = [item["id"] for item in client.get("/rejects").json["items"]]
+    assert client.post(f"/rejects/{second}/row", json={"job": "Clerk"}).json["id"] == 1
+    found = client.get("/rejects?table=jobs&row_id=1").json["items"]
+    assert [(item["id"], item["resolved_at"] is None) for item in found] == [(second, False)]
+    assert [item["id"] for item in client.get("/rejects?table=jobs&row_id=9").json["items"]] == [first]
 
 
 def test_a_text_that_looks_like_an_error_is_none(client):
