@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import loaded
+from tests.browser.conftest import loaded, on_one_database
 
 
 def test_a_row_is_corrected(visit, site):
@@ -72,3 +72,24 @@ def test_a_row_shows_what_was_refused_of_it(visit, site):
     expect(refused.locator("th")).to_contain_text(str(reject["id"] + 1))
     page = loaded(visit("tables/employees/8"))
     expect(page.get_by_text("Nothing was ever refused of it.")).to_be_visible()
+
+
+@on_one_database
+def test_a_question_stays_open_while_its_answer_is_carried_out(visit):
+    held = []
+
+    def hold(route):
+        held.append(route) if route.request.method == "PATCH" else route.continue_()
+
+    page = loaded(visit("tables/departments/5"))
+    page.route("**/departments/5", hold)
+    page.get_by_role("button", name="Correct").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Department").fill("Engines")
+    dialog.get_by_role("button", name="Save").click()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_visible()
+    [route] = held
+    route.continue_()
+    expect(page.locator("h1")).to_have_text("Engines")
+    expect(dialog).to_have_count(0)

@@ -161,7 +161,8 @@ export function ask(title, children, { confirm = "OK", danger = false, typed = n
   dialog.showModal();
   return new Promise((resolve) => {
     let answer = false;
-    no.addEventListener("click", () => dialog.close());
+    const isBusy = () => yes.hasAttribute("aria-busy"); // what is under way cannot be taken back
+    no.addEventListener("click", () => isBusy() || dialog.close());
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       word?.setCustomValidity(word.value.trim() === typed ? "" : `This is not ${typed}`);
@@ -174,7 +175,7 @@ export function ask(title, children, { confirm = "OK", danger = false, typed = n
     });
     word?.addEventListener("input", () => word.setCustomValidity(""));
     dialog.addEventListener("cancel", (event) => {
-      if (yes.hasAttribute("aria-busy")) event.preventDefault();
+      if (isBusy()) event.preventDefault();
     });
     dialog.addEventListener("close", () => {
       dialog.remove();
