@@ -30,7 +30,7 @@ USER, PASSWORD = "u", "p"
 # What Chromium itself says of an answer that a test asked for
 _REFUSED = "Failed to load resource"
 
-expect.set_options(timeout=10_000)
+expect.set_options(timeout=30_000)  # on a busy machine; a page that is right answers at once
 # For tests of the page alone, to which the database makes no difference
 on_one_database = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
