@@ -60,7 +60,7 @@ def test_tables_and_bars_have_the_figures_of_the_api(visit, site, year, size):
 def test_hires_of_a_department_by_quarter_and_a_picture_for_a_slide_take_three_steps(visit, site):
     page = loaded(visit())
     page.get_by_role("link", name="Metrics").click()
-    page.get_by_label("Department").select_option("Engineering")
+    page.get_by_role("combobox", name="Department").select_option("Engineering")
     by_quarter = page.get_by_role("region", name="Hires of Engineering in 2021 by quarter")
     with page.expect_download() as download:
         by_quarter.get_by_role("button", name="PNG for a slide").first.click()
