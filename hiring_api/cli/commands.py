@@ -5,7 +5,7 @@ One that can end well in several ways returns the exit status.
 
 from __future__ import annotations
 
-import os
+import runpy
 import sys
 from contextlib import ExitStack, contextmanager, nullcontext
 from functools import partial
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from hiring_api.database.identity import Database
     from hiring_api.settings import Settings
 
-GUNICORN: Final = ("-m", "gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config")
+GUNICORN: Final = ("gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config")
 
 
 def backup(options: argparse.Namespace) -> None:
@@ -152,8 +152,12 @@ def list_backups(options: argparse.Namespace) -> None:
 
 
 def serve(_options: argparse.Namespace) -> None:
-    """Replace this process by gunicorn, whose configuration says what is wrong with the settings."""
-    os.execv(sys.executable, [sys.executable, *GUNICORN])  # noqa: S606  # Ctrl-C is its alone
+    """Run gunicorn, whose configuration says what is wrong with the settings.
+
+    It runs in this process, which has imported by now what else would be imported a second time.
+    """
+    sys.argv = [*GUNICORN]
+    runpy.run_module(GUNICORN[0], run_name="__main__", alter_sys=True)
 
 
 COMMANDS: Final[dict[str, Callable[[argparse.Namespace], int | None]]] = {

@@ -46,7 +46,8 @@ def main(environ: MutableMapping[str, str] = os.environ) -> int:
     if status:
         return status
     environ["WELCOME"] = "without password" if own else "with password"
-    return os.execve(sys.executable, [sys.executable, *GUNICORN], {**environ})  # noqa: S606  # Ctrl-C is its alone
+    command = [sys.executable, "-m", *GUNICORN]
+    return os.execve(sys.executable, command, {**environ})  # noqa: S606  # Ctrl-C is its alone
 
 
 def _complete(environ: MutableMapping[str, str]) -> None:

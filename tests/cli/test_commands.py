@@ -309,13 +309,6 @@ def test_commands_that_read_never_make_a_database(filled, elsewhere, capsys, arg
     assert list(path.parent.iterdir()) == []
 
 
-def test_serve_becomes_gunicorn(filled, monkeypatch):
-    served = []
-    monkeypatch.setattr(os, "execv", lambda *arguments: served.append(arguments))
-    assert main(["serve"]) == 0
-    assert served[0][1][1:3] == ["-m", "gunicorn"]
-
-
 def test_a_backup_of_another_database_is_restored_only_when_asked_for_by_name(filled, elsewhere, capsys):
     assert main(["--json", "backup"]) == 0
     [kept] = said(capsys)

@@ -52,7 +52,7 @@ def test_wrong_settings_end_it_with_one_sentence(root, tmp_path, values, sentenc
     assert ended.stderr == f"The hiring API does not start: {sentence}\n"
 
 
-@pytest.mark.parametrize("command", [GUNICORN, [sys.executable, *commands.GUNICORN]])
+@pytest.mark.parametrize("command", [GUNICORN, [sys.executable, "-m", *commands.GUNICORN]])
 def test_without_a_database_file_nothing_is_served_and_none_is_made(root, tmp_path, command):
     path = tmp_path / "none" / "hiring.db"
     path.parent.mkdir()
