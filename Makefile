@@ -33,7 +33,7 @@ endef
 .PHONY: help
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-	  printf '%-17s %s\n' "$$name" "$$what"; done
+	  printf '%-12s %s\n' "$$name" "$$what"; done
 
 .PHONY: run
 run: .local/venv/installed.txt  ## load the sample data into SQLite and serve the API on port 8000 (or PORT=…)
@@ -49,9 +49,9 @@ pictures: .venv/installed.txt  ## make the pictures of the README anew, in a bro
 	@$(DEV) -m tests.chromium
 	@PICTURES=1 REQUIRE_BROWSER=1 $(DEV) -m pytest -q tests/browser/test_pictures.py -k made
 
-.PHONY: test-cluster
-test-cluster: .venv/installed.txt  ## run three Galera nodes through faults under load (ARGS="kill switch --rounds 5")
-	@$(DEV) -m tests.cluster.faults $(ARGS)
+.PHONY: test-one
+test-one: .venv/installed.txt  ## run one test file or folder at once, in one process (T=tests/model)
+	@$(DEV) -m tests.server -- $(DEV) -m pytest $(T) $(ARGS)
 
 .PHONY: lint
 lint: .venv/installed.txt  ## check style, types and imports
@@ -90,8 +90,17 @@ up: .env  ## the same with MySQL in Docker: build, start, wait, and say how to c
 	  $$compose logs --tail=20 api >&2; exit 1; }; \
 	$$compose exec -T api python -m hiring_api.web.server.welcome "http://$$($$compose port api 8000)"
 
+.PHONY: docs
+docs: .venv/installed.txt  ## build the documentation as a site in .local/site; fail for links that lead nowhere
+	@$(DEV) -m mkdocs build --strict --quiet --config-file .ci/mkdocs.yml
+	@echo "Open .local/site/quickstart.html"
+
+.PHONY: stop
+stop:  ## stop the containers, to go on with make up
+	@$(COMPOSE) stop
+
 .PHONY: down
-down:  ## stop the containers; the data stay (docker compose down --volumes deletes them)
+down:  ## remove the containers; the data stay (docker compose down --volumes deletes them)
 	@$(COMPOSE) down
 
 .PHONY: logs

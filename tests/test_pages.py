@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -59,3 +61,13 @@ def _said(node):
     if isinstance(node, ast.JoinedStr):
         return "".join(part.value if isinstance(part, ast.Constant) else "…" for part in node.values)
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else ""
+
+
+def test_the_pages_make_a_site_without_a_broken_link(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path]
+    settings = walkthrough.ROOT / ".ci" / "mkdocs.yml"
+    made = subprocess.run([*command, "--config-file", settings], capture_output=True, text=True, check=False)
+    assert made.returncode == 0, made.stderr
+    page = (tmp_path / "quickstart.html").read_text(encoding="utf-8")
+    # The theme's own style and scripts, not those of another host
+    assert re.findall(r"<(?:link|script|img)[^>]+(?:href|src)=\"(?:https?:)?//", page) == []
