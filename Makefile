@@ -33,7 +33,7 @@ endef
 .PHONY: help
 help:  ## list the targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/make \1|\2/p' Makefile | while IFS='|' read -r name what; do \
-	  printf '%-12s %s\n' "$$name" "$$what"; done
+	  printf '%-17s %s\n' "$$name" "$$what"; done
 
 .PHONY: run
 run: .local/venv/installed.txt  ## load the sample data into SQLite and serve the API on port 8000 (or PORT=…)
@@ -48,6 +48,10 @@ test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family ser
 pictures: .venv/installed.txt  ## make the pictures of the README anew, in a browser
 	@$(DEV) -m tests.chromium
 	@PICTURES=1 REQUIRE_BROWSER=1 $(DEV) -m pytest -q tests/browser/test_pictures.py -k made
+
+.PHONY: test-cluster
+test-cluster: .venv/installed.txt  ## run three Galera nodes through faults under load (ARGS="kill switch --rounds 5")
+	@$(DEV) -m tests.cluster.faults $(ARGS)
 
 .PHONY: test-one
 test-one: .venv/installed.txt  ## run one test file or folder at once, in one process (T=tests/model)

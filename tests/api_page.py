@@ -6,9 +6,9 @@ from typing import Any
 
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
-from tests import walkthrough
+from tests import pages
 
-PAGE = walkthrough.ROOT / "docs" / "api.md"
+PAGE = pages.ROOT / "docs" / "api.md"
 _METHODS = ("get", "post", "put", "patch", "delete")
 _HEAD = """# API
 

@@ -126,15 +126,15 @@ PROGRAMS = {"api": ("hiring_api", api_arguments.parser), "migration": ("migratio
 
 
 @pytest.mark.parametrize("service", PROGRAMS)
-def test_what_the_readme_runs_in_docker_are_arguments_of_the_images_program(root, service):
+def test_what_the_pages_run_in_docker_are_arguments_of_the_images_program(root, service):
     program, parser = PROGRAMS[service]
     image = (root / f"Dockerfile.{service}").read_text(encoding="utf-8")
     start = json.dumps([*START, "python", "-m", program])
     assert f"ENTRYPOINT {start}" in image
     default = re.findall(r"^CMD (.*)$", image, re.MULTILINE)
     assert default == (['["serve"]'] if service == "api" else [])
-    readme = (root / "README.md").read_text(encoding="utf-8")
-    told = re.findall(rf"docker compose run --rm (?:--no-deps )?{service}\b([^`\n]*)", readme)
+    pages = "".join(path.read_text(encoding="utf-8") for path in (root / "docs").glob("*.md"))
+    told = re.findall(rf"docker compose run --rm (?:--no-deps )?{service}\b([^`\n]*)", pages)
     assert told
     for line in told:
         parser().parse_args(shlex.split(line) or ["serve"][: len(default)])

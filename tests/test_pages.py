@@ -1,13 +1,18 @@
 """The pages in docs/ say what the program does: their commands are run, their links lead somewhere."""
 
 import ast
+import dataclasses
 import re
 import subprocess
 import sys
 
 import pytest
 
-from tests import pages, walkthrough
+from hiring_api.avro import codecs
+from hiring_api.errors import InvalidFile
+from hiring_api.settings import Settings, read_settings
+from hiring_api.web.app import create_app
+from tests import api_page, pages
 
 
 @pytest.mark.parametrize("path", pages.pages(), ids=lambda path: path.stem)
@@ -18,7 +23,7 @@ def test_every_command_prints_what_its_page_says(path):
 
 def test_every_relative_link_leads_to_a_file_and_a_heading_that_are_there():
     missing = []
-    for path in [walkthrough.README, *sorted(pages.DOCS.glob("*.md"))]:
+    for path in [pages.README, *sorted(pages.DOCS.glob("*.md"))]:
         for link in re.findall(r"\]\(((?!https?:)[^)\s]+)\)", path.read_text(encoding="utf-8")):
             name, _, heading = link.partition("#")
             target = (path.parent / name).resolve() if name else path
@@ -49,7 +54,7 @@ def test_every_sentence_that_is_explained_is_one_that_the_program_says():
     said = "\n".join(
         _said(node)
         for room in ("hiring_api", "migration_job")
-        for path in (walkthrough.ROOT / room).rglob("*.py")
+        for path in (pages.ROOT / room).rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     )
     assert len(quoted) > 15
@@ -65,9 +70,69 @@ def _said(node):
 
 def test_the_pages_make_a_site_without_a_broken_link(tmp_path):
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path]
-    settings = walkthrough.ROOT / ".ci" / "mkdocs.yml"
+    settings = pages.ROOT / ".ci" / "mkdocs.yml"
     made = subprocess.run([*command, "--config-file", settings], capture_output=True, text=True, check=False)
     assert made.returncode == 0, made.stderr
     page = (tmp_path / "quickstart.html").read_text(encoding="utf-8")
     # The theme's own style and scripts, not those of another host
     assert re.findall(r"<(?:link|script|img)[^>]+(?:href|src)=\"(?:https?:)?//", page) == []
+
+
+def test_every_route_is_in_the_table(tmp_path):
+    settings = {"DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "API_USER": "a", "API_PASS": "b"}
+    app = create_app(read_settings(settings))
+    routes = _text("routes")
+    rules = {
+        re.sub(r"<(?:\w+(?:\([^)]*\))?:)?(\w+)>", r"{\1}", rule.rule) for rule in app.url_map.iter_rules()
+    }
+    for resource in ("departments", "jobs", "employees"):
+        rules = {re.sub(rf"/{resource}\b", "/{resource}", rule) for rule in rules}
+    missing = [rule for rule in sorted(rules) if f"`{rule}`" not in routes and f" {rule}`" not in routes]
+    assert missing == []
+
+
+@pytest.mark.parametrize("file", ["docs/settings.md", ".env.example"])
+def test_every_setting_is_documented(file):
+    class Recorder(dict):
+        """An environment that notes what it is asked for."""
+
+        def get(self, name, default=None):
+            asked.add(name)
+            return default
+
+    asked = set()
+    read_settings(Recorder())
+    names = {name for name in asked if not name.endswith("_FILE")}
+    assert len(names) >= len(dataclasses.fields(Settings))
+    text = (pages.ROOT / file).read_text(encoding="utf-8")
+    assert [name for name in sorted(names) if not re.search(rf"\b{name}\b", text)] == []
+
+
+def test_every_row_error_code_of_the_contract_is_documented():
+    rows = _text("rows")
+    codes = (
+        "required invalid_type invalid_format out_of_range too_long invalid_characters unknown_field "
+        "unknown_reference duplicate_id already_exists column_count"
+    )
+    assert [code for code in codes.split() if f"`{code}`" not in rows] == []
+
+
+def test_every_codec_that_a_restore_reads_is_named():
+    backups = _text("backups")
+    with pytest.raises(InvalidFile) as refusal:
+        codecs.known(b"brotli")
+    read = str(refusal.value).partition("not one of ")[2].split(", ")
+    assert {"bzip2", "deflate", "null", "snappy", "xz", "zstandard"} <= set(read)
+    assert [codec for codec in read if f"`{codec}`" not in backups] == []
+
+
+def test_the_summary_of_settings_names_no_password():
+    assert not re.search(r"API_PASS=[^\s…]", pages.README.read_text(encoding="utf-8"))
+
+
+def test_the_reference_of_the_api_is_what_its_document_says():
+    assert api_page.PAGE.read_text(encoding="utf-8") == api_page.written(api_page.document())
+
+
+def _text(page):
+    return (pages.DOCS / f"{page}.md").read_text(encoding="utf-8")

@@ -9,7 +9,7 @@ class RowError(NamedTuple):
     """One reason why a row was refused.
 
     `field` is the column, or the unknown member, that is wrong; None if the row as a whole is. `code` is one
-    of the stable codes of the README, `message` a sentence for people.
+    of the stable codes of docs/rows.md, `message` a sentence for people.
     """
 
     field: str | None
