@@ -129,6 +129,7 @@ def test_a_killed_database_comes_back_with_the_old_rows_or_the_new_ones(tmp_path
             assert b"Traceback" not in said
             server.start()
             engine.dispose()
+            wait_until_free(engine)
             found = state(engine)
             assert found == new if process.returncode == 0 else found in (old, new)
             duration(engine, first)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.database import bulk_load
 from hiring_api.database.dialects.mysql import inserts, load_data
-from hiring_api.database.engine import engine_options
+from hiring_api.database.engine import engine_options, prepare
 from hiring_api.database.transactions import transaction
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.columns import MAX_ID
@@ -117,7 +117,7 @@ def test_where_local_is_forbidden_it_is_asked_for_once(engine, database_url, mon
         pytest.skip("SQLite has no LOAD DATA")
     options = engine_options(database_url)
     options["connect_args"]["local_infile"] = False
-    forbidding = create_engine(database_url, **options)
+    forbidding = prepare(create_engine(database_url, **options))
     asked = []
     statement = load_data._statement
     monkeypatch.setattr(load_data, "_statement", lambda *given: asked.append(given) or statement(*given))

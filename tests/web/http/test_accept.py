@@ -32,7 +32,7 @@ def test_no_route_answers_in_a_form_that_the_client_does_not_take_and_none_does_
     name = filled.post("/backups").json["name"]
     before = everything(filled)
     for method, pattern, media_type in operations():
-        path = re.sub(r"\{\w+\}", lambda found: "1" if found[0] == "{row_id}" else name, pattern)
+        path = re.sub(r"\{\w+\}", lambda found: name if found[0] == "{name}" else "1", pattern)
         sent = {"data": CONTENT[media_type], "content_type": media_type} if media_type else {}
         answer = filled.open(path, method=method.upper(), headers={"Accept": accept}, **sent)
         assert (answer.status_code, answer.mimetype) == (406, "application/problem+json"), pattern
