@@ -21,9 +21,9 @@ from hiring_api.database.engine import open_engine
 from hiring_api.database.lease import Lease, leased
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
-from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load, load_at_once
-from hiring_api.loading.rejects_file import write_rejects
+from hiring_api.loading.mislabelled import refuse_mislabelled
+from hiring_api.loading.rejects_of_load import write_rejects
 from hiring_api.loading.task import Limit, Loaded, Task
 from hiring_api.model.tables import kinds
 from hiring_api.rejects.csv_file import line_of, rejects_file, require_writable
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.loading.progress import Progress
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
     from hiring_api.rejects.record import Reject
     from hiring_api.settings import Settings
 

@@ -22,7 +22,7 @@ from .report import Batch, Options
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, Table
 
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
 
 
 class Corrected(NamedTuple):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pyroaring import BitMap
 
 from hiring_api.model.tables import kinds, references
-from hiring_api.planning.plan import Rules, plan
+from hiring_api.planning.row_rules import Rules, plan
 
 from .report import Outcome
 

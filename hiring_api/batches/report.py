@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.model.row_errors import RowError
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
 
     from .columns import BatchRows
 

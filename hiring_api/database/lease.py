@@ -5,6 +5,9 @@ the database, stops doing so, and after `SECONDS` on the database's clock anothe
 taking counts the row's `fence` up. The holder confirms its fence in the transaction that commits its work, by
 an UPDATE: so a process that was frozen, and wakes up after another has taken the lease, commits nothing.
 Servers of a cluster, which know nothing of each other's locks, see the two UPDATEs of one row as a conflict.
+
+Those who take one: the migration job (`migration_job/job.py`), a restore, the deletion of old backups
+(`backup/retention.py`), and a change of the schema.
 """
 
 from __future__ import annotations

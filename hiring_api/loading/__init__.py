@@ -3,5 +3,5 @@
 Reading order: `task` (what to load, and what came of it), `loader` (the load from begin to end), `plan` (a
 chunk's records for the planner), `apply` (planned rows into the table), `outcomes` (what came of a chunk, on
 record), `progress` (where a killed load goes on), `earlier` and `repairs` (rejects whose rows come again),
-`rejects_file` (what was refused, for repair), `header_check` (does the header fit the rows?).
+`rejects_of_load` (what was refused, for repair), `mislabelled` (does the header fit the rows?).
 """

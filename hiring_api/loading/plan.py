@@ -12,7 +12,7 @@ from pyroaring import BitMap
 from hiring_api.database import lookup
 from hiring_api.model.checksum import Checksum
 from hiring_api.model.tables import references
-from hiring_api.planning.plan import Rules, plan
+from hiring_api.planning.row_rules import Rules, plan
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hiring_api.csv_input.validation import ValidatedChunk
     from hiring_api.model.row_errors import RowError
     from hiring_api.model.row_lines import RowLines, Values
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
 
 CHUNK: Final = 1_000_000  # rows: more than a chunk can have
 

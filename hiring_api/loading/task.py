@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Table
 
     from hiring_api.csv_input.files import CsvFile
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
     from hiring_api.rejects.record import Origin, Reject
 
     from .progress import Counts

@@ -10,7 +10,7 @@ from sqlalchemy import event, func, insert, select
 
 from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database import schema
-from hiring_api.database.dialects.mysql import errors
+from hiring_api.database.dialects.mysql import error_numbers
 from hiring_api.database.engine import open_engine
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import TransactionTooLarge
@@ -95,7 +95,7 @@ def galera():
 def test_a_server_that_became_a_replica_is_left_and_not_ready(alone, monkeypatch):
     from hiring_api.web.http.extensions import db
 
-    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.5)
+    monkeypatch.setattr(error_numbers, "_READ_ONLY_SECONDS", 0.5)
     assert alone.client.post("/departments", json={"department": "before"}).status_code == 201
     connected = []
     with alone.app.app_context():
@@ -189,7 +189,7 @@ def test_more_than_a_cluster_takes_at_once_is_said_with_the_limit(galera):
 
 
 def test_a_node_that_takes_no_queries_is_not_ready(galera, monkeypatch):
-    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.5)
+    monkeypatch.setattr(error_numbers, "_READ_ONLY_SECONDS", 0.5)
     galera.say("SET GLOBAL wsrep_reject_queries = ALL")
     try:
         for answer in (
@@ -219,7 +219,7 @@ def test_what_other_servers_say_means_the_same(client, engine, app, monkeypatch,
     """MySQL's words, which the servers of these tests do not say, at the commit."""
     from hiring_api.web.http.extensions import db
 
-    monkeypatch.setattr(errors, "_READ_ONLY_SECONDS", 0.1)
+    monkeypatch.setattr(error_numbers, "_READ_ONLY_SECONDS", 0.1)
     if engine.dialect.name == "sqlite":
         pytest.skip("SQLite says other things")
 

@@ -4,7 +4,7 @@ import pymysql
 import pytest
 
 from hiring_api.database.dialects.failures import Failure
-from hiring_api.database.dialects.mysql.errors import classify
+from hiring_api.database.dialects.mysql.error_numbers import classify
 
 BUSY, FIND, NOT_READY, UNKNOWN = Failure.BUSY, Failure.FIND_WRITER, Failure.NOT_READY, Failure.UNKNOWN
 TOO_LARGE, FULL, DEFECT = Failure.TOO_LARGE, Failure.FULL, Failure.DEFECT

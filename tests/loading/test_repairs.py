@@ -13,7 +13,7 @@ from hiring_api.csv_input import records
 from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database.transactions import transaction
 from hiring_api.loading import loader, repairs
-from hiring_api.loading.rejects_file import write_rejects
+from hiring_api.loading.rejects_of_load import write_rejects
 from hiring_api.loading.task import Task
 from hiring_api.model.tables import Department, kinds
 from hiring_api.rejects import record

@@ -1,6 +1,6 @@
 """What the routes share.
 
-Reading order: `extensions` (blueprints, query parameters); `bodies`, `strict_json`, `batch_body` and
+Reading order: `routing` (what each route declares), `extensions`; `bodies`, `strict_json`, `batch_body` and
 `uploaded_file` (what comes in); `accept`, `representations`, `downloads`, `charts` and `problems` (what goes
 out); `auth`, `callers`, `clients` and `wrong_passwords` (who may call); `request_ids`, `idempotency`,
 `backup_folder`; `prometheus` and `gauges` (figures).

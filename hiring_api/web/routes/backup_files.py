@@ -13,7 +13,8 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import restore_files
 from hiring_api.web.http.downloads import new_file
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import AVRO, ZIP
 from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored

@@ -16,8 +16,9 @@ from hiring_api.errors import HiringError
 from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import described, restore_files, retention, store
 from hiring_api.web.http.downloads import whole_file
-from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.representations import conditional, link, listing
+from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import JSON, ZIP
 from hiring_api.web.schemas.backup import (
     CodecQuery,

@@ -14,10 +14,11 @@ from hiring_api.users.roles import WRITER
 from hiring_api.web.http.auth import caller
 from hiring_api.web.http.batch_body import batch_of, batches_of
 from hiring_api.web.http.bodies import read_body
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.idempotency import exactly_once
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.request_ids import request_id
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.schemas.batch import (
     ANSWER_HEADERS,
     KEY_HEADER,

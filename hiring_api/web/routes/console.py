@@ -13,7 +13,7 @@ from hiring_api.model.tables import kinds, references, resource, tables
 from hiring_api.queries.lists import filter_names
 from hiring_api.users.roles import READER
 from hiring_api.web.http.accept import wanted
-from hiring_api.web.http.extensions import Routes
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.media_types import CSS, HTML, JAVASCRIPT
 from hiring_api.web.schemas.operations import TEXT, problems
 

@@ -13,8 +13,9 @@ from hiring_api.database.dialects.failures import NO_SCHEMA
 from hiring_api.database.transactions import require_writable, snapshot
 from hiring_api.errors import DatabaseUnavailable
 from hiring_api.web.http import prometheus
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.gauges import Stored
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.media_types import TEXT
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")

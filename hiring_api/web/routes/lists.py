@@ -13,9 +13,10 @@ from hiring_api.model.tables import kinds, references, resource
 from hiring_api.queries import lists
 from hiring_api.queries.lists import Selection, filter_names, searched
 from hiring_api.users.roles import READER
-from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.representations import link, listing
 from hiring_api.web.http.representations import table as as_table
+from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, NDJSON
 from hiring_api.web.schemas.lists import list_page, list_query
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED

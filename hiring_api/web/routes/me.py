@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from hiring_api.users.roles import READER, ROLES, included
 from hiring_api.web.http.auth import caller
-from hiring_api.web.http.extensions import Routes
+from hiring_api.web.http.routing import Routes
 
 routes = Routes("me", __name__, description="Who is calling")
 

@@ -9,8 +9,9 @@ from hiring_api.queries import metrics
 from hiring_api.queries.metrics import QUARTERS
 from hiring_api.users.roles import READER
 from hiring_api.web.http import charts
-from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.representations import conditional, listing, table
+from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, SVG
 from hiring_api.web.schemas.metrics import (
     AboveMeanSchema,

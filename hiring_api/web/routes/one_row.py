@@ -16,7 +16,7 @@ from hiring_api.model.tables import resource
 from hiring_api.model.validation import schema
 from hiring_api.queries import lists
 from hiring_api.users.roles import READER, WRITER
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.representations import conditional, is_expected
 from hiring_api.web.http.strict_json import sent_object
@@ -26,6 +26,8 @@ from hiring_api.web.schemas.operations import ETAG, IF_MATCH, UNCHANGED, problem
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
+
+    from hiring_api.web.http.routing import Routes
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from hiring_api.queries.lists import Selection, count
 from hiring_api.rejects.listing import instant, reject_figures
 from hiring_api.users.roles import READER
 from hiring_api.web.http.backup_folder import described, store
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.schemas.overview import OverviewSchema
 
 if TYPE_CHECKING:

@@ -29,9 +29,10 @@ from hiring_api.rejects.listing import (
 from hiring_api.rejects.summary import by_reason, by_run
 from hiring_api.users.roles import OPERATOR, READER, WRITER
 from hiring_api.web.http.accept import wanted
-from hiring_api.web.http.extensions import Routes, engine, form
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.representations import conditional, csv_file, link, listing
+from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.http.strict_json import sent_object
 from hiring_api.web.media_types import CSV, JSON
 from hiring_api.web.schemas.operations import TEXT, UNCHANGED, problems
@@ -52,7 +53,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from hiring_api.planning.plan import OnConflict
+    from hiring_api.planning.row_rules import OnConflict
 
 log = logging.getLogger(__name__)
 

@@ -9,17 +9,18 @@ from flask import Response, jsonify
 
 from hiring_api.csv_input.files import Choices, RawFile, inspect
 from hiring_api.database.transactions import snapshot
-from hiring_api.loading.header_check import refuse_mislabelled
 from hiring_api.loading.loader import check, load_at_once
+from hiring_api.loading.mislabelled import refuse_mislabelled
 from hiring_api.loading.progress import NAMES, astuple
 from hiring_api.loading.task import Limit, Loaded, Task
 from hiring_api.model.tables import resource, tables
 from hiring_api.rejects.record import Origin
 from hiring_api.users.roles import WRITER
 from hiring_api.web.http.auth import caller
-from hiring_api.web.http.extensions import Routes, engine
+from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.prometheus import count_rows
 from hiring_api.web.http.request_ids import request_id
+from hiring_api.web.http.routing import Routes
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import CSV
 from hiring_api.web.schemas.operations import TEXT, file_body, problems

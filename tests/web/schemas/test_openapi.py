@@ -27,7 +27,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from hiring_api.model.tables import resource, tables
-from hiring_api.web.http.extensions import Routes
+from hiring_api.web.http.routing import Routes
 from migration_job.samples import generate
 from tests import documented
 from tests.serving import Serving

@@ -13,7 +13,7 @@ from hiring_api.model.columns import Id, Reference
 from hiring_api.model.row_lines import line_format
 from hiring_api.model.tables import kinds
 
-from .errors import number_of
+from .error_numbers import number_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from hiring_api.database.dialects.dialect import NULL
 from hiring_api.model.tables import kinds
 
-from .errors import number_of
+from .error_numbers import number_of
 from .inserts import insert_lines
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from hiring_api.model.tables import kinds
 
 from . import (
     checksums,
-    errors,
+    error_numbers,
     inserts,
     limits,
     load_data,
@@ -69,7 +69,7 @@ class MySQL(Dialect):
     def meaning(
         self, engine: Engine, error: BaseException | None, *, lost: bool, committing: bool
     ) -> HiringError | None:
-        return errors.meaning(engine, error, lost=lost, committing=committing)
+        return error_numbers.meaning(engine, error, lost=lost, committing=committing)
 
     def load(self, connection: Connection, table: Table, rows: RowLines) -> None:
         load_data.load(connection, table, rows)

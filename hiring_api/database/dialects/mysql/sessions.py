@@ -11,7 +11,7 @@ from sqlalchemy import event
 from hiring_api.database import events
 from hiring_api.database_url import servers_of
 
-from .errors import NOT_TAKEN_BY_GROUP, READ_ONLY, number_of
+from .error_numbers import NOT_TAKEN_BY_GROUP, READ_ONLY, number_of
 from .servers import QuickConnection, Servers, require_member, require_writer
 
 if TYPE_CHECKING:
