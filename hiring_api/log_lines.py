@@ -63,6 +63,18 @@ def wants_json() -> bool:
     return os.environ.get("LOG_FORMAT", "").lower() == "json"
 
 
+def log_to_stderr(level: str) -> None:
+    """Write what the process logs, from `level` on, to standard error: as text, or as LOG_FORMAT says."""
+    if wants_json():
+        log_json()
+        logging.getLogger().setLevel(level)
+    else:
+        handler = logging.StreamHandler()
+        handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
+        logging.basicConfig(level=level, handlers=[handler])
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
 def log_json() -> logging.Handler:
     """Write as JSON whatever the process logs, warns of or dies of; return the handler that does so."""
     root = logging.getLogger()

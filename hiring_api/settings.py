@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field
+from datetime import time, timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from ssl import create_default_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy.engine import URL
 
 from hiring_api import database_url
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
+T = TypeVar("T")
 MIB = 1024 * 1024
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_MOST_DAYS = 366
 _HOST = re.compile(r"([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?")
 
 
@@ -38,6 +42,8 @@ class Settings:
     backup_keep: int
     backup_keep_days: int | None
     backup_before_replace: bool
+    backup_every: timedelta | None
+    backup_at: time | None
     max_body: int
     max_upload: int
     head_seconds: int
@@ -76,6 +82,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         SettingsError: a value is missing, not what it should be, or given in two ways.
     """
     values = _Values(os.environ if environ is None else environ)
+    if values.text("BACKUP_EVERY") and values.text("BACKUP_AT"):
+        raise SettingsError("BACKUP_EVERY and BACKUP_AT are both set: keep one")
     return Settings(
         database_url=_database_url(values),
         api_user=values.text("API_USER"),
@@ -86,6 +94,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         backup_keep=values.whole("BACKUP_KEEP", 30),
         backup_keep_days=values.whole_or_none("BACKUP_KEEP_DAYS"),
         backup_before_replace=values.choice("BACKUP_BEFORE_REPLACE", "YES", ("YES", "NO")) == "YES",
+        backup_every=values.parsed("BACKUP_EVERY", interval),
+        backup_at=values.parsed("BACKUP_AT", time_of_day),
         max_body=values.whole("MAX_BODY_BYTES", 8 * MIB),
         max_upload=values.whole("MAX_UPLOAD_BYTES", 1024 * MIB),
         head_seconds=values.whole("REQUEST_HEAD_SECONDS", 20),
@@ -102,6 +112,41 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         allowed_hosts=values.hosts("ALLOWED_HOSTS"),
         trusted_proxies=values.networks("TRUSTED_PROXIES"),
     )
+
+
+def count(text: str, most: int = 2**53) -> int:
+    """The whole number from 1 to `most` that a text means.
+
+    Raises:
+        ValueError: it means none.
+    """
+    if not (re.fullmatch("[0-9]{1,16}", text) and 0 < int(text) <= most):
+        raise ValueError(f"{text!r} must be a whole number from 1 to {most}")
+    return int(text)
+
+
+def interval(text: str) -> timedelta:
+    """The time that a text such as `24h` means: a whole number of seconds, minutes, hours or days.
+
+    Raises:
+        ValueError: it means none, or more than a year.
+    """
+    found = re.fullmatch("([0-9]{1,9})([smhd])", text)
+    length = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta()
+    if not timedelta() < length <= timedelta(days=_MOST_DAYS):
+        raise ValueError(f"{text!r} must be a number of seconds, minutes, hours or days, such as 24h or 30m")
+    return length
+
+
+def time_of_day(text: str) -> time:
+    """The time of day, in UTC, that a text such as `02:30` means.
+
+    Raises:
+        ValueError: it means none.
+    """
+    if not re.fullmatch("([01][0-9]|2[0-3]):[0-5][0-9]", text):
+        raise ValueError(f"{text!r} must be a time of day in UTC, from 00:00 to 23:59")
+    return time.fromisoformat(text)
 
 
 class _Values:
@@ -125,12 +170,20 @@ class _Values:
         value = self.text(name)
         if value is None:
             return default
-        if not (re.fullmatch("[0-9]{1,16}", value) and 0 < int(value) <= most):
-            raise SettingsError(f"{name}={value!r} must be a whole number from 1 to {most}")
-        return int(value)
+        try:
+            return count(value, most)
+        except ValueError as error:
+            raise SettingsError(f"{name}={error}") from error
 
     def whole_or_none(self, name: str) -> int | None:
         return None if self.text(name) is None else self.whole(name, 0)
+
+    def parsed(self, name: str, parse: Callable[[str], T]) -> T | None:
+        value = self.text(name)
+        try:
+            return None if value is None else parse(value)
+        except ValueError as error:
+            raise SettingsError(f"{name}={error}") from error
 
     def _several(self, name: str) -> list[str]:
         return [part.strip() for part in (self.text(name) or "").split(",") if part.strip()]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, TextIO
 
 from hiring_api.csv_input.files import Choices
 from hiring_api.errors import HiringError
-from hiring_api.log_lines import LinesFormatter, log_json, say, wants_json
+from hiring_api.log_lines import log_to_stderr, say, wants_json
 from hiring_api.rejects.record import log as refusals
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.system.output import on_terminal
@@ -40,14 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read_settings()
     except SettingsError as wrong:
         return _fail(f"wrong settings: {wrong}", WRONG_USAGE)
-    if settings.log_format == "json":
-        log_json()
-        logging.getLogger().setLevel(settings.log_level)
-    else:
-        handler = logging.StreamHandler()
-        handler.setFormatter(LinesFormatter("%(asctime)s %(levelname)s %(message)s"))
-        logging.basicConfig(level=settings.log_level, handlers=[handler])
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    log_to_stderr(settings.log_level)
     if on_terminal():
         # Hundreds of lines with people's names help nobody there: the summary says how many rows were
         # refused, and in which file they are

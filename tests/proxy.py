@@ -19,11 +19,11 @@ ENDING = (COMMIT, b"\x03ROLLBACK")  # SQLAlchemy commits nothing where it sets a
 
 
 class CuttingProxy:
-    """Listens on `port` while the block lasts."""
+    """Listens on `port`, a free one by default, while the block lasts."""
 
-    def __init__(self, target):
+    def __init__(self, target, port=0):
         self._target = target
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(("127.0.0.1", port))
         self.port = self._listener.getsockname()[1]
         self._lock = threading.Lock()
         self._when, self._wait = None, 0

@@ -79,6 +79,16 @@ def test_every_setting_reaches_the_programs_in_docker(root):
     assert "MYSQL_ROOT_PASSWORD" not in api
 
 
+def test_in_docker_backups_are_kept_on_a_schedule_with_the_settings_of_backups(root):
+    api, backup = services(root)["api"], services(root)["backup"]
+    assert api_arguments.parser().parse_args(backup["command"]).command == "schedule"
+    of_backups = {name for name in settings_names() if name.startswith("BACKUP_")} - {"BACKUP_BEFORE_REPLACE"}
+    of_database = services(root)["migration"]["environment"].keys() - {"CSV_SOURCE"}
+    assert backup["environment"].keys() == of_database | of_backups
+    assert "./backups:/app/backups" in set(api["volumes"]) & set(backup["volumes"])
+    assert backup["healthcheck"] == {"disable": True}  # the image's asks the API
+
+
 def test_in_docker_backups_and_rejects_are_folders_of_the_host_that_a_clone_has(root):
     mounts = {name: services(root)[name]["volumes"] for name in ("api", "migration")}
     assert {"./backups:/app/backups", "./rejects:/app/rejects"} <= set(mounts["api"])

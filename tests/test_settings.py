@@ -55,6 +55,15 @@ WHOLE = "must be a whole number from 1 to 9007199254740992"
         ),
         ({"MYSQL_SSL_CA": "ca.pem"}, "MYSQL_SSL_CA is for a server: SQLite has none"),
         ({"MYSQL_PORT": "70000", **MYSQL}, "MYSQL_PORT='70000' must be a whole number from 1 to 65535"),
+        (
+            {"BACKUP_EVERY": "24h", "BACKUP_AT": "02:30"},
+            "BACKUP_EVERY and BACKUP_AT are both set: keep one",
+        ),
+        (
+            {"BACKUP_EVERY": "1w"},
+            "BACKUP_EVERY='1w' must be a number of seconds, minutes, hours or days, such as 24h or 30m",
+        ),
+        ({"BACKUP_AT": "2:30"}, "BACKUP_AT='2:30' must be a time of day in UTC, from 00:00 to 23:59"),
         ({"API_WORKERS": "0"}, f"API_WORKERS='0' {WHOLE}"),
         ({"API_WORKERS": "²"}, f"API_WORKERS='²' {WHOLE}"),
         ({"MAX_BODY_BYTES": "8MB"}, f"MAX_BODY_BYTES='8MB' {WHOLE}"),

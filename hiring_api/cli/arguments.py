@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from hiring_api import __version__
 from hiring_api.avro.codecs import WRITTEN
 from hiring_api.backup.restore import MODES
 from hiring_api.backup.verify import LEVELS
 from hiring_api.model.tables import resource, tables
+from hiring_api.settings import count, interval, time_of_day
 from hiring_api.users.accounts import NAMES, may_be_name
 from hiring_api.users.roles import ROLES
 
 from .named_files import NEWEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _STATUSES: Final = """exit status:
   0  done
@@ -22,7 +26,7 @@ _STATUSES: Final = """exit status:
   3  a file is damaged, or rows of it break the row rules; nothing was changed
   4  the rows do not fit what is in the database, or are another database's; a user of this name is
      there already; nothing was changed
-  5  another restore is under way: try again later
+  5  another restore, or another schedule's backup, is under way: try again later
   6  compare: the backup and the database hold different rows
 130  interrupted; nothing was changed
 141  nobody read the output to its end, as in … | head -1; what was asked for is done
@@ -48,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     _add_compare(commands)
     _add_restore(commands)
     _add_backups(commands)
+    _add_schedule(commands)
     _add_reset_ids(commands)
     _add_users(commands)
     _add(commands, "migrate", "make the schema of the database, or bring it up to date")
@@ -126,6 +131,42 @@ def _user_name(text: str) -> str:
     if not may_be_name(text):
         raise argparse.ArgumentTypeError(f"a name has {NAMES}")
     return text
+
+
+def _add_schedule(commands: Any) -> None:
+    does = "keep, verify and prune backups on a schedule, until it is stopped"
+    command = _add(commands, "schedule", does)
+    when = command.add_mutually_exclusive_group()
+    when.add_argument(
+        "--every",
+        metavar="TIME",
+        type=_taken(interval),
+        help="so long after the one before, such as 24h, 30m (default: BACKUP_EVERY, or else 24h)",
+    )
+    when.add_argument(
+        "--at", metavar="HH:MM", type=_taken(time_of_day), help="daily at this time, UTC (default: BACKUP_AT)"
+    )
+    command.add_argument("--to", metavar="DIR", help="a folder or s3://bucket/prefix (default: BACKUP_DIR)")
+    command.add_argument("--level", choices=LEVELS, default="decode", help="how each is verified")
+    command.add_argument(
+        "--keep", metavar="N", type=_taken(count), help="how many stay (default: BACKUP_KEEP)"
+    )
+    command.add_argument(
+        "--keep-days", metavar="N", type=_taken(count), help="for how many days (default: BACKUP_KEEP_DAYS)"
+    )
+    command.add_argument("--once", action="store_true", help="keep one now and end, with a status: for cron")
+
+
+def _taken(parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    """`parse` for argparse, which tells the sentences of its own kind of error alone."""
+
+    def parsed(text: str) -> Any:
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+
+    return parsed
 
 
 def _add_backups(commands: Any) -> None:

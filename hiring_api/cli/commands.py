@@ -56,8 +56,8 @@ def backup(options: argparse.Namespace) -> None:
         total = _count(engine, in_order or tables()) if on_terminal() else None
         with bar("backing up", total) as tell:
             kept = retention.keep(engine, store, chosen=in_order, codec=options.codec, tell=tell)
-        retention.prune_old(engine, store, _retention(settings))
-    show([_line(kept)], [kept.to_json()], as_json=options.json)
+        retention.prune_old(engine, store, retention_of(settings))
+    show([line(kept)], [kept.to_json()], as_json=options.json)
 
 
 def verify_files(options: argparse.Namespace) -> None:
@@ -112,7 +112,7 @@ def restore_file(options: argparse.Namespace) -> None:
             identity.require_own(own, file.database, "--other-database")
         if settings.backup_before_replace and not options.no_keep and options.mode == "replace":
             store = open_store(settings.backup_dir)
-            keeping = partial(retention.kept_before, engine, store, _retention(settings), file.name)
+            keeping = partial(retention.kept_before, engine, store, retention_of(settings), file.name)
         if not options.dry_run and not options.yes:
             confirm(engine, file, options.mode, keeps=keeping is not None)
         with _reading("restoring", file.files):
@@ -148,7 +148,7 @@ def list_backups(options: argparse.Namespace) -> None:
     found = catalogue.listed(store)
     if not found:
         say(f"there are no backups in {place}: the command backup keeps one")
-    show([_line(kept) for kept in found], [kept.to_json() for kept in found], as_json=options.json)
+    show([line(kept) for kept in found], [kept.to_json() for kept in found], as_json=options.json)
 
 
 def serve(_options: argparse.Namespace) -> None:
@@ -196,7 +196,8 @@ def _here(settings: Settings) -> Database | None:
         return None
 
 
-def _retention(settings: Settings) -> retention.Retention:
+def retention_of(settings: Settings) -> retention.Retention:
+    """How many backups are kept, by the settings."""
     return retention.Retention(settings.backup_keep, settings.backup_keep_days)
 
 
@@ -218,12 +219,12 @@ def _mark(kept: catalogue.KeptBackup | None, level: str, *, ok: bool) -> None:
         catalogue.mark(open_store(read_settings().backup_dir), kept, level, ok=ok)
 
 
-def _line(kept: catalogue.KeptBackup) -> dict[str, Any]:
+def line(kept: catalogue.KeptBackup) -> dict[str, Any]:
     """The columns of a kept backup that fit on a terminal."""
     verified = f"{kept.verified.level}{'' if kept.verified.ok else ' FAILED'}" if kept.verified else "no"
     of = identity.described(kept.database) if kept.database else ""
-    line = {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified, "reason": kept.reason}
-    return {**line, "database": of}
+    columns = {"name": kept.name, "bytes": kept.bytes, **kept.rows, "verified": verified}
+    return {**columns, "reason": kept.reason, "database": of}
 
 
 @contextmanager

@@ -21,11 +21,12 @@ from hiring_api.errors import (
 )
 from hiring_api.log_lines import log_json, say, wants_json
 from hiring_api.settings import SettingsError
-from hiring_api.system.object_store import ObjectStoreError
 
 from .arguments import parser
 from .commands import COMMANDS
 from .confirm import NotWanted
+from .schedule import schedule
+from .sentences import sentence
 from .users import users
 
 if TYPE_CHECKING:
@@ -51,11 +52,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     if wants_json():
         log_json()
-    commands: dict[str, Callable[[argparse.Namespace], int | None]] = {**COMMANDS, "users": users}
+    commands: dict[str, Callable[[argparse.Namespace], int | None]] = {
+        **COMMANDS,
+        "schedule": schedule,
+        "users": users,
+    }
     try:
         return commands[options.command](options) or 0
     except HiringError as error:
-        say(f"{error.for_operator()}{_why(error)}")
+        say(sentence(error))
         for item in error.details.get("errors", []):
             say(f"  {item}")
         return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
@@ -68,17 +73,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # nobody reads the output any more: `output.exit_status` ends the program
         raise
     except (OSError, SQLAlchemyError) as error:
-        what = getattr(error, "filename", None) or type(error).__name__
-        say(f"{what}: {getattr(error, 'strerror', None) or 'see the database'}")
+        say(sentence(error))
         return 1
     except KeyboardInterrupt:
         say("interrupted: nothing was changed")
         return 130
-
-
-def _why(error: HiringError) -> str:
-    """What the system said of a folder, or S3; callers of the API are not told, those of the command are."""
-    cause = error.__cause__
-    if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.filename:
-        return f" ({cause.strerror})"
-    return f" ({cause})" if isinstance(cause, ObjectStoreError) else ""

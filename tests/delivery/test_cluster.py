@@ -27,7 +27,7 @@ def test_the_programs_get_the_settings_that_they_get_on_one_server():
     of_another_database = {"DATABASE_URL", "DATABASE_URL_FILE", "MYSQL_PORT", "REJECTS_DIR"}
     of_another_database |= {"MYSQL_SSL_CA", "MYSQL_SSL_CERT", "MYSQL_SSL_KEY"}
     alone, cluster = services("docker-compose.yml"), services()
-    for one, other in (("api", "api1"), ("api", "api2"), ("migration", "migration")):
+    for one, other in (("api", "api1"), ("api", "api2"), ("migration", "migration"), ("backup", "backup")):
         expected = alone[one]["environment"].keys() - of_another_database
         assert cluster[other]["environment"].keys() == expected
         assert cluster[other].get("cap_drop") == ["ALL"]
