@@ -34,6 +34,8 @@ class Settings:
     """All settings of both programs. Sizes are bytes, times are seconds."""
 
     database_url: URL
+    read_url: URL | None
+    read_staleness: int
     api_user: str | None
     api_pass: str | None = field(repr=False)
     csv_source: str
@@ -84,8 +86,11 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     values = _Values(os.environ if environ is None else environ)
     if values.text("BACKUP_EVERY") and values.text("BACKUP_AT"):
         raise SettingsError("BACKUP_EVERY and BACKUP_AT are both set: keep one")
+    database_url = _database_url(values)
     return Settings(
-        database_url=_database_url(values),
+        database_url=database_url,
+        read_url=_read_url(values, database_url),
+        read_staleness=values.whole("READ_STALENESS_SECONDS", 5),
         api_user=values.text("API_USER"),
         api_pass=values.text("API_PASS"),
         csv_source=values.text("CSV_SOURCE") or "csv",
@@ -227,6 +232,16 @@ def _database_url(values: _Values) -> URL:
         raise SettingsError(f"MYSQL_HOST is set but {', '.join(missing)} is not")
     named = URL.create("mysql+pymysql", parts["user"], parts["password"], database=parts["database"])
     return _verified(values, _on(named, parts["host"], "MYSQL_HOST", port))
+
+
+def _read_url(values: _Values, url: URL) -> URL | None:
+    """The same database on its replicas, if some are named."""
+    hosts = values.text("MYSQL_READ_HOST")
+    if hosts is None:
+        return None
+    if url.get_backend_name() == "sqlite":
+        raise SettingsError("MYSQL_READ_HOST is for a server: SQLite has none")
+    return _on(url, hosts, "MYSQL_READ_HOST", values.whole("MYSQL_PORT", url.port or 3306, most=65535))
 
 
 def _on(url: URL, hosts: str, name: str, port: int) -> URL:

@@ -44,6 +44,12 @@ WHOLE = "must be a whole number from 1 to 9007199254740992"
             {"DATABASE_URL": "mysql://u:p@a,b:x/hiring"},
             "DATABASE_URL: 'b:x' must be a server's name, with a port or without",
         ),
+        (
+            {**MYSQL, "MYSQL_READ_HOST": "a,b:x"},
+            "MYSQL_READ_HOST: 'b:x' must be a server's name, with a port or without",
+        ),
+        ({"MYSQL_READ_HOST": "a"}, "MYSQL_READ_HOST is for a server: SQLite has none"),
+        ({"READ_STALENESS_SECONDS": "0"}, f"READ_STALENESS_SECONDS='0' {WHOLE}"),
         ({"MYSQL_SSL_KEY": "key.pem", **MYSQL}, "MYSQL_SSL_CA must be set as well"),
         (
             {"MYSQL_SSL_CA": "ca.pem", "MYSQL_SSL_KEY": "key.pem", **MYSQL},
@@ -116,6 +122,26 @@ def test_a_database_may_be_on_several_servers(environ, servers):
     assert servers_of(url) == servers
     assert (url.username, url.database) == ("u", "hiring")
     assert parse(url.render_as_string(hide_password=False)) == url
+
+
+@pytest.mark.parametrize(
+    ("environ", "servers"),
+    [
+        ({**MYSQL, "MYSQL_READ_HOST": "a,b:3307,[::1]:3308"}, [A, B, SIX]),
+        ({**MYSQL, "MYSQL_READ_HOST": "b,a:3306", "MYSQL_PORT": "3307"}, [B, A]),
+        ({"DATABASE_URL": "mysql://u:p@db,c/hiring", "MYSQL_READ_HOST": "a,b:3307"}, [A, B]),
+        ({"DATABASE_URL": "mysql://u:p@db:3307/hiring", "MYSQL_READ_HOST": "b,a:3306"}, [B, A]),
+    ],
+)
+def test_replicas_have_the_same_database_and_account(environ, servers):
+    settings = read_settings(environ)
+    url, written = settings.read_url, settings.database_url
+    assert servers_of(url) == servers
+    assert (url.username, url.password, url.database) == (written.username, written.password, "hiring")
+
+
+def test_no_replica_is_read_where_none_is_named():
+    assert read_settings(MYSQL).read_url is None
 
 
 @pytest.mark.parametrize("environ", [{**MYSQL, "MYSQL_HOST": "::1"}, {**MYSQL, "MYSQL_HOST": "[::1]:3306"}])

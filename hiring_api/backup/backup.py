@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import IO, TYPE_CHECKING, Any, Final
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
@@ -14,6 +14,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from hiring_api.avro.container import FileChecksum, write
 from hiring_api.avro.schema import avro_schema
 from hiring_api.database import identity, schema
+from hiring_api.database.readers import staleness
 from hiring_api.database.transactions import snapshot
 from hiring_api.model.tables import resource, tables
 from hiring_api.system.disk_full import room
@@ -53,7 +54,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a backup holds, when it was taken (UTC, ISO 8601), from which database and schema revision."""
+    """What a backup holds, from which database and schema revision.
+
+    Everything that was committed before `time` (UTC, ISO 8601) is in it.
+    """
 
     time: str
     revision: str | None
@@ -109,7 +113,8 @@ def backup_all(
         revision = schema.revision(connection)
         entries = [_write_entry(connection, table, archive, codec, tell) for table in chosen or tables()]
         database = identity.identify(connection).to_json()
-        manifest = Manifest(f"{begun:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
+        as_of = begun - timedelta(seconds=staleness(connection))
+        manifest = Manifest(f"{as_of:%Y-%m-%dT%H:%M:%SZ}", revision, database, codec, entries)
         text = json.dumps(manifest.to_json(), indent=2)
         archive.writestr(ZipInfo(MANIFEST, _EARLIEST_ZIP), text)
         archive.comment = EMPTY_SEAL

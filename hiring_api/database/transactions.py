@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hiring_api.errors import CommitUnsure
 
-from . import events
+from . import events, readers
 from .dialects import dialect_of
 from .dialects.failures import Retry
 from .driver_errors import translated
@@ -120,12 +120,18 @@ def require_writable(engine: Engine) -> None:
 
 @contextmanager
 def snapshot(engine: Engine) -> Iterator[Connection]:
-    """A connection whose reads all see the one state that the first of them saw; it writes nothing."""
-    options = dialect_of(engine).snapshot_options
+    """A connection whose reads all see the one state that the first of them saw; it writes nothing.
+
+    An engine of `readers.open_readers` reads from a replica. With the execution option `latest`, all is seen
+    that was committed before, on whichever server of a cluster.
+    """
+    dialect = dialect_of(engine)
     with (
         translated(engine),
-        engine.connect() as connection,
-        connection.execution_options(**options).begin() as reading,
+        readers.connect(engine) as connection,
+        connection.execution_options(**dialect.snapshot_options).begin() as reading,
     ):
+        if connection.get_execution_options().get("latest"):
+            dialect.catch_up(connection)
         yield connection
         reading.rollback()

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_smorest import Api
 
 from hiring_api.database.engine import engine_options, prepare
+from hiring_api.database.readers import open_readers
 from hiring_api.model.tables import tables
 from hiring_api.settings import Settings, read_settings
 from hiring_api.web.http import auth, problems, prometheus, request_ids
@@ -71,6 +72,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     with app.app_context():
         engine = prepare(db.engine)
+    if settings.read_url is not None:
+        readers = open_readers(engine, settings.read_url, settings.read_staleness)
+        prometheus.count_connections(readers)
+        app.extensions["readers"] = readers
     # What runs before a request does so in this order: its id is first, so that all others can log it
     request_ids.register(app)
     prometheus.register(app, engine)

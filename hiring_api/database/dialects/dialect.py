@@ -13,7 +13,7 @@ from hiring_api.model.row_lines import to_lines
 from hiring_api.model.tables import columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import ColumnElement, Connection, Engine, FromClause, Table, TextClause
@@ -79,6 +79,24 @@ class Dialect(ABC):
         """The arguments of `create_engine`. Sessions are strict, in UTC, with all of Unicode, and each
         statement sees what others have committed (READ COMMITTED). PostgreSQL: the option `timezone=utc`.
         """
+
+    def reading_options(self, url: URL, wanted: Callable[[], str | None]) -> dict[str, Any]:
+        """As `engine_options`, for replicas: connections are made to the first server that has reached the
+        position `wanted()`, and asked for it again before each use. No server has reached None.
+
+        PostgreSQL: `SELECT pg_last_wal_replay_lsn() >= ...`. A file has no replicas.
+        """
+        return self.engine_options(url)
+
+    def position(self, connection: Connection) -> str | None:
+        """How far the server has come in what is committed on any server; None if it cannot tell.
+
+        PostgreSQL: `SELECT pg_current_wal_insert_lsn()`.
+        """
+        return None
+
+    def catch_up(self, connection: Connection) -> None:  # noqa: B027  # PostgreSQL: nothing
+        """Wait until the server shows all that was committed before on others that are written as well."""
 
     def prepare(self, engine: Engine) -> None:  # noqa: B027  # PostgreSQL: nothing
         """Listen to the engine's events, where connections need more than options. May be called twice."""

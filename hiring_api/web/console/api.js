@@ -18,6 +18,8 @@ export class Problem extends Error {
   }
 }
 
+const CHANGED = "changed"; // in the tab's storage, once it may have changed something
+
 let tell = async () => {};
 
 /**
@@ -36,7 +38,8 @@ export function onTrouble(listener) {
  */
 export async function call(path, { method = "GET", accept = JSON_TYPE, headers = {}, body, signal } = {}) {
   for (let attempt = 0; ; attempt += 1) {
-    const found = await once(path, { method, body, signal, headers: { Accept: accept, ...headers } });
+    if (method !== "GET") sessionStorage.setItem(CHANGED, "yes");
+    const found = await once(path, { method, body, signal, headers: { Accept: accept, ...latest(), ...headers } });
     if (!(found instanceof Problem && found.passes)) tell(null);
     if (!(found instanceof Problem)) return found;
     if (method !== "GET" || !found.passes) throw found;
@@ -67,6 +70,7 @@ export async function send(method, path, body, { headers = {}, signal } = {}) {
 export function sendFile(path, file, type, { progress = () => {}, signal } = {}) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest();
+    sessionStorage.setItem(CHANGED, "yes");
     request.open("POST", location.origin + path);
     request.setRequestHeader("Accept", JSON_TYPE);
     request.setRequestHeader("Content-Type", type);
@@ -103,6 +107,11 @@ export function withQuery(path, parameters) {
     if (value !== null && value !== undefined && value !== "") query.set(name, value);
   }
   return query.size ? `${path}?${query}` : path;
+}
+
+/** The header that lets people see what they have changed: a replica may be some seconds behind. */
+function latest() {
+  return sessionStorage.getItem(CHANGED) ? { Prefer: "read=latest" } : {};
 }
 
 async function once(path, options) {

@@ -49,10 +49,15 @@ _METHODS = {"GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS"}
 
 def register(app: Flask, engine: Engine) -> None:
     """Count the requests of `app`, and its connections to the database."""
-    event.listen(engine, "checkout", _connection_taken)
-    event.listen(engine, "checkin", _connection_given_back)
+    count_connections(engine)
     app.before_request(_start)
     app.after_request(_count)
+
+
+def count_connections(engine: Engine) -> None:
+    """Count the connections of `engine` that are in use."""
+    event.listen(engine, "checkout", _connection_taken)
+    event.listen(engine, "checkin", _connection_given_back)
 
 
 def count_rows(table: str, counts: Mapping[str, int]) -> None:

@@ -13,12 +13,12 @@ from hiring_api.model.tables import resource, tables
 from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import restore_files
 from hiring_api.web.http.downloads import new_file
-from hiring_api.web.http.extensions import engine
+from hiring_api.web.http.reading import reading
 from hiring_api.web.http.routing import Routes
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import AVRO, ZIP
 from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored
-from hiring_api.web.schemas.operations import BINARY, UNCHANGED, file_body, problems
+from hiring_api.web.schemas.operations import BINARY, PREFER, UNCHANGED, file_body, problems
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -49,14 +49,14 @@ def _add_backup(blueprint: Routes, table: Table) -> None:
     @blueprint.response(200, BINARY, content_type=AVRO, description="The file")
     @blueprint.alt_response(304, description=UNCHANGED)
     @problems(blueprint, 409, 507)
-    @blueprint.doc(operationId=f"backup_{name}")
+    @blueprint.doc(operationId=f"backup_{name}", parameters=[PREFER])
     def get(codec: str) -> Response:
         """Download all rows of a table as an Avro file.
 
         They are from one snapshot. The file has their number and a checksum of them, so that a damaged one is
         not restored.
         """
-        return new_file(AVRO, table, lambda file: backup.backup_table(engine(), table, file, codec).checksum)
+        return new_file(AVRO, table, lambda file: backup.backup_table(reading(), table, file, codec).checksum)
 
     _ = get
 
@@ -68,13 +68,13 @@ def _add_backup_all(blueprint: Routes) -> None:
     @blueprint.response(200, BINARY, content_type=ZIP, description="The file")
     @blueprint.alt_response(304, description=UNCHANGED)
     @problems(blueprint, 409, 507)
-    @blueprint.doc(operationId="backup_all")
+    @blueprint.doc(operationId="backup_all", parameters=[PREFER])
     def get(codec: str) -> Response:
         """Download all tables as a zip.
 
         It has an Avro file for each table and a manifest with their checksums, all from one snapshot.
         """
-        return new_file(ZIP, None, lambda file: backup.backup_all(engine(), file, codec).etag())
+        return new_file(ZIP, None, lambda file: backup.backup_all(reading(), file, codec).etag())
 
     _ = get
 

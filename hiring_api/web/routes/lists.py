@@ -13,13 +13,13 @@ from hiring_api.model.tables import kinds, references, resource
 from hiring_api.queries import lists
 from hiring_api.queries.lists import Selection, filter_names, searched
 from hiring_api.users.roles import READER
-from hiring_api.web.http.extensions import engine
+from hiring_api.web.http.reading import reading
 from hiring_api.web.http.representations import link, listing
 from hiring_api.web.http.representations import table as as_table
 from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, NDJSON
 from hiring_api.web.schemas.lists import list_page, list_query
-from hiring_api.web.schemas.operations import TEXT, UNCHANGED
+from hiring_api.web.schemas.operations import PREFER, TEXT, UNCHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +44,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
         summary=f"List {name}",
         description=_DESCRIPTION,
         operationId=f"list_{name}",
+        parameters=[PREFER],
     )
     def rows(**parameters: Any) -> Response:
         selection, total = _selection(table, parameters)
@@ -95,7 +96,7 @@ def _page(table: Table, selection: Selection, *, total: bool) -> Response:
     One row more than the page has tells whether another follows in the direction of reading.
     """
     limit, backwards = selection.limit or _DEFAULT_LIMIT, selection.before is not None
-    with snapshot(engine()) as connection:
+    with snapshot(reading()) as connection:
         rows = lists.page(connection, table, replace(selection, limit=limit + 1))
         found = lists.count(connection, table, selection) if total else None
         beyond = len(rows) > limit
@@ -129,7 +130,7 @@ def _columns(table: Table, selection: Selection) -> list[str]:
 
 
 def _stream(table: Table, selection: Selection) -> Iterator[dict[str, Any]]:
-    database, as_csv = engine(), form() == CSV
+    database, as_csv = reading(), form() == CSV
 
     def rows() -> Iterator[dict[str, Any]]:
         with snapshot(database) as connection:

@@ -9,7 +9,7 @@ from hiring_api.queries import metrics
 from hiring_api.queries.metrics import QUARTERS
 from hiring_api.users.roles import READER
 from hiring_api.web.http import charts
-from hiring_api.web.http.extensions import engine
+from hiring_api.web.http.reading import reading
 from hiring_api.web.http.representations import conditional, listing, table
 from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, SVG
@@ -22,7 +22,7 @@ from hiring_api.web.schemas.metrics import (
     QuarterTotalsSchema,
     list_of,
 )
-from hiring_api.web.schemas.operations import TEXT, UNCHANGED
+from hiring_api.web.schemas.operations import PREFER, TEXT, UNCHANGED
 
 if TYPE_CHECKING:
     from flask import Response
@@ -39,7 +39,7 @@ routes = Routes("metrics", __name__, url_prefix="/metrics", description="What th
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
-@routes.doc(operationId="hired_by_quarter")
+@routes.doc(operationId="hired_by_quarter", parameters=[PREFER])
 def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) -> Response:
     """Hires of a year for each department and job, by quarter; by department, then job.
 
@@ -47,7 +47,7 @@ def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) ->
     case-insensitively. Of a period of several years, `q1` has the hires of all their first quarters. With
     `department_id` the picture has a bar for each job of the department.
     """
-    with snapshot(engine()) as connection:
+    with snapshot(reading()) as connection:
         rows = metrics.hired_by_quarter(connection, period, department_id)
     if form() == SVG:
         return conditional(charts.by_quarter(rows, period, by_job=department_id is not None))
@@ -67,14 +67,14 @@ def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) ->
 @routes.alt_response(200, schema=TEXT, content_type=CSV)
 @routes.alt_response(200, schema=TEXT, content_type=SVG)
 @routes.alt_response(304, description=UNCHANGED)
-@routes.doc(operationId="above_mean")
+@routes.doc(operationId="above_mean", parameters=[PREFER])
 def above_mean(period: Period, department_id: int | None) -> Response:
     """The departments that hired more in a year than the mean over all departments, most first.
 
     JSON, CSV with `Accept: text/csv`, or a picture with `Accept: image/svg+xml`. Departments without hires
     count for the mean. `department_id` leaves one department of the list; the mean stays that over all.
     """
-    with snapshot(engine()) as connection:
+    with snapshot(reading()) as connection:
         found = metrics.above_mean(connection, period, department_id)
     if form() == SVG:
         return conditional(charts.above_mean(found, period, of_one=department_id is not None))

@@ -47,6 +47,13 @@ IF_MATCH = {
     "schema": TEXT,
     "description": "An ETag: 412 where it is no longer so",
 }
+PREFER = {
+    "in": "header",
+    "name": "Prefer",
+    "schema": TEXT,
+    "description": "`read=latest`: do not ask a replica, which may be some seconds behind (RFC 7240)",
+}
+_APPLIED = {"Preference-Applied": {"schema": TEXT, "description": "`read=latest`, where that was asked for"}}
 _PRECONDITIONS = [
     {
         "in": "header",
@@ -111,6 +118,8 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
         doc["parameters"] += _PRECONDITIONS
         responses[200]["headers"] = responses[200].get("headers", {}) | ETAG
         responses[_UNCHANGED]["headers"] = ETAG
+    if PREFER in doc["parameters"]:
+        responses[200]["headers"] = responses[200].get("headers", {}) | _APPLIED
     for status in sorted(statuses):
         responses[status] = _with_problem(status, responses.get(status))
     return doc

@@ -21,12 +21,13 @@ from . import (
     locks,
     next_ids,
     parent_locks,
+    positions,
     servers,
     sessions,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
     from sqlalchemy import ColumnElement, Connection, Engine, Table
@@ -48,6 +49,16 @@ class MySQL(Dialect):
 
     def engine_options(self, url: URL) -> dict[str, Any]:
         return sessions.engine_options(url)
+
+    def reading_options(self, url: URL, wanted: Callable[[], str | None]) -> dict[str, Any]:
+        return sessions.reading_options(url, wanted)
+
+    def position(self, connection: Connection) -> str | None:
+        self.catch_up(connection)
+        return positions.position(sessions.session(connection))
+
+    def catch_up(self, connection: Connection) -> None:
+        positions.catch_up(sessions.session(connection))
 
     def prepare(self, engine: Engine) -> None:
         sessions.prepare(engine)

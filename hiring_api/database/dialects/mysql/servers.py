@@ -55,10 +55,12 @@ class QuickConnection(pymysql.Connection):
 
     Attributes:
         check: raises an error of the driver where the server is no longer what it was chosen for.
+        ping_seconds: how long it may take to say so.
         sees_group: False where the account may not read the state of a replication group.
     """
 
     check: Callable[[QuickConnection], None] | None = None
+    ping_seconds: float = _PING_SECONDS
     sees_group = True
 
     def _create_ssl_ctx(self, sslp: Any) -> Any:
@@ -79,7 +81,7 @@ class QuickConnection(pymysql.Connection):
         Raises:
             pymysql.Error: it cannot.
         """
-        with self.answered_within(_PING_SECONDS):
+        with self.answered_within(self.ping_seconds):
             if self.check is None:
                 super().ping(False)
                 return
@@ -99,14 +101,18 @@ class QuickConnection(pymysql.Connection):
         finally:
             self._read_timeout = before
 
-    def first_row(self, query: str) -> tuple[Any, ...]:
+    def first_row(self, query: str, *values: str) -> tuple[Any, ...]:
         """The first row of a query, outside a transaction."""
+        return next(iter(self.rows(query, *values)), ())
+
+    def rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        """The rows of a query, outside a transaction."""
         with self.cursor() as cursor:
-            cursor.execute(query)
-            row = cursor.fetchone() or ()
+            cursor.execute(query, values or None)
+            rows = list(cursor.fetchall())
         if self.server_status & SERVER_STATUS.SERVER_STATUS_IN_TRANS:  # type: ignore[attr-defined]
             self.rollback()
-        return tuple(row)
+        return rows
 
 
 @cache
@@ -121,9 +127,14 @@ def _unchecked() -> SSLContext:
 class Servers:
     """The servers of a database, in the order in which they are tried: the last that served is the first."""
 
-    def __init__(self, servers: Sequence[Server], check: Callable[[QuickConnection], None]) -> None:
+    def __init__(
+        self,
+        servers: Sequence[Server],
+        check: Callable[[QuickConnection], None],
+        ping_seconds: float = _PING_SECONDS,
+    ) -> None:
         self._servers = list(servers)
-        self._check = check
+        self._check, self._ping_seconds = check, ping_seconds
 
     def connect(self, arguments: dict[str, Any]) -> QuickConnection:
         """A connection to the first server that passes the check.
@@ -136,6 +147,7 @@ class Servers:
         for server in list(self._servers):
             try:
                 connection = _connected(server, arguments, self._check)
+                connection.ping_seconds = self._ping_seconds
             except pymysql.Error as error:
                 errors.append(error)
                 continue
@@ -166,7 +178,7 @@ def require_writer(connection: QuickConnection) -> None:
         NoWriter: it is a replica, or a part of its cluster that was cut off.
         pymysql.Error: it does not answer, or only that it is not ready.
     """
-    if not _OFF.issuperset(connection.first_row(_MODES if _is_mariadb(connection) else _MODES_OF_MYSQL)):
+    if not _OFF.issuperset(connection.first_row(_MODES if is_mariadb(connection) else _MODES_OF_MYSQL)):
         raise NoWriter
     require_member(connection)
 
@@ -176,7 +188,7 @@ def require_member(connection: QuickConnection) -> None:
 
     A node of Galera without a majority refuses every query by itself.
     """
-    if _is_mariadb(connection) or not connection.sees_group:
+    if is_mariadb(connection) or not connection.sees_group:
         return
     try:
         [cut_off] = connection.first_row(_CUT_OFF)
@@ -191,7 +203,8 @@ def require_member(connection: QuickConnection) -> None:
         raise NoWriter
 
 
-def _is_mariadb(connection: QuickConnection) -> bool:
+def is_mariadb(connection: QuickConnection) -> bool:
+    """True for MariaDB, alone or with Galera."""
     return "MariaDB" in connection.server_version  # type: ignore[attr-defined]  # not in the stub
 
 

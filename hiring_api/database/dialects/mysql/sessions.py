@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import pymysql
 from sqlalchemy import event
 
 from hiring_api.database import events
-from hiring_api.database_url import servers_of
+from hiring_api.database_url import Server, servers_of
 
 from .error_numbers import NOT_TAKEN_BY_GROUP, READ_ONLY, number_of
+from .positions import require_reached
 from .servers import QuickConnection, Servers, require_member, require_writer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy import Connection, Engine
     from sqlalchemy.engine import URL, ExceptionContext
 
 _LOCK_WAIT_SECONDS = 5
+_PORT: Final = 3306
 _CONNECT_SECONDS: Final = 5
 _CONNECT_SECONDS_EACH: Final = 2  # of several servers: one that hangs must not keep the others waiting
+_READER_SECONDS: Final = 1  # one that takes longer for a word about itself helps nobody
 _ANSWER_SECONDS: Final = 12  # locks are waited for 5 s, and a cluster waits as long for a member that is gone
 
 
@@ -44,6 +50,15 @@ def engine_options(url: URL) -> dict[str, Any]:
         # Each statement sees what others committed: a second look-up finds who won a race
         "isolation_level": "READ COMMITTED",
     }
+
+
+def reading_options(url: URL, wanted: Callable[[], str | None]) -> dict[str, Any]:
+    """As `Dialect.reading_options`."""
+    options = engine_options(url)
+    named = servers_of(url) or [Server(url.host or "localhost", url.port or _PORT)]
+    readers = Servers(named, partial(require_reached, wanted=wanted), _READER_SECONDS)
+    options["connect_args"] |= {"servers": readers, "connect_timeout": _READER_SECONDS}
+    return options
 
 
 def prepare(engine: Engine) -> None:
