@@ -20,6 +20,9 @@ from hiring_api.model.tables import Base
 from hiring_api.rejects.listing import Chosen, rejects_page
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from hiring_api.web.http.callers import Callers
+from hiring_api.web.http.extensions import db
+from hiring_api.web.http.wrong_passwords import WrongPasswords
 from tests.documented import CheckedClient
 
 # A job in the background of a shell, or under nohup, ignores Ctrl-C; so would the programs that tests stop
@@ -144,15 +147,26 @@ def settings(database_url, tmp_path):
     )
 
 
-@pytest.fixture
-def app(engine, settings):
-    """The application on the test database."""
-    app = create_app(settings)
-    yield app
-    with app.app_context():
-        from hiring_api.web.http.extensions import db
+@pytest.fixture(scope="session")
+def made_app(database_url):
+    """An application on the test database. To put one together takes longer than most tests."""
+    credentials = {"API_USER": "tester", "API_PASS": "correct horse"}
+    url = database_url.render_as_string(hide_password=False)
+    return create_app(read_settings({"DATABASE_URL": url, **credentials}))
 
-        db.engine.dispose()
+
+@pytest.fixture
+def app(engine, settings, made_app):
+    """The application on the test database, as if it was just started: it knows nothing of earlier tests."""
+    with made_app.app_context():
+        own = db.engine
+    made_app.config["SETTINGS"] = settings
+    made = dict(made_app.extensions)
+    made_app.extensions["callers"] = Callers(*settings.credentials(), own)
+    made_app.extensions["wrong_passwords"] = WrongPasswords(settings.database_url)
+    yield made_app
+    made_app.extensions = made
+    own.dispose()
 
 
 class Client:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from datetime import datetime
 
 import pytest
@@ -22,13 +23,15 @@ from tests.conftest import expire
 
 departments = Department.__table__
 
-# Holds a lease until it is killed; says so on its standard output
-HOLDER = """
+# Holds a lease for so many seconds at a time until it is killed; says so on its standard output
+RENEWED_EVERY = 1
+HOLDER = f"""
 import sys, time
 from sqlalchemy import make_url
+from hiring_api.database import lease
 from hiring_api.database.engine import open_engine
-from hiring_api.database.lease import leased
-with leased(open_engine(make_url(sys.argv[1])), "restore") as held:
+lease.SECONDS, lease._RENEWED_EVERY = int(sys.argv[2]), {RENEWED_EVERY}
+with lease.leased(open_engine(make_url(sys.argv[1])), "restore") as held:
     print(held is not None, flush=True)
     time.sleep(600)
 """
@@ -216,8 +219,9 @@ def test_the_holders_own_long_transaction_keeps_others_out_though_it_cannot_rene
     assert expired == [None]
 
 
-def test_a_transaction_that_sees_one_state_can_confirm_a_lease_that_is_renewed_meanwhile(engine):
+def test_a_transaction_that_sees_one_state_can_confirm_a_lease_that_is_renewed_meanwhile(engine, monkeypatch):
     """As a restore does. Newer servers refuse to change a row that others have changed since."""
+    monkeypatch.setattr(leases_module, "_RENEWED_EVERY", RENEWED_EVERY)
     if engine.dialect.name == "sqlite":
         pytest.skip("it has one writer at a time, for whom the others wait")
     with engine.connect() as connection:
@@ -232,32 +236,43 @@ def test_a_transaction_that_sees_one_state_can_confirm_a_lease_that_is_renewed_m
             connection.exec_driver_sql("SELECT count(*) FROM departments FOR UPDATE")
             lease.confirm(connection)
             connection.execute(select(func.count()).select_from(departments))
-            time.sleep(1.5 * leases_module._RENEWED_EVERY)
+            time.sleep(1.5 * RENEWED_EVERY)
             connection.commit()
             connection.exec_driver_sql(f"SET SESSION {name} = DEFAULT")
             with leased(engine, "restore") as second:
                 assert second is None
 
 
-@pytest.fixture
-def holder(engine):
-    """A process that holds the lease."""
+@contextmanager
+def holding(engine, seconds=leases_module.SECONDS):
+    """A process that holds the lease, for so many seconds at a time."""
     url = engine.url.render_as_string(hide_password=False)
     with subprocess.Popen(
-        [sys.executable, "-c", HOLDER, url], stdout=subprocess.PIPE, text=True, env={**os.environ}
+        [sys.executable, "-c", HOLDER, url, str(seconds)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ},
     ) as process:
         assert process.stdout.readline() == "True\n"
         yield process
         process.kill()
 
 
-def test_the_lease_of_a_killed_process_ends_in_time(engine, holder):
-    holder.kill()
-    holder.wait()
-    with leased(engine, "restore") as second:
-        assert second is None
-    with leased(engine, "restore", wait=None) as second:
-        assert second is not None
+@pytest.fixture
+def holder(engine):
+    """A process that holds the lease."""
+    with holding(engine) as process:
+        yield process
+
+
+def test_the_lease_of_a_killed_process_ends_in_time(engine):
+    with holding(engine, seconds=5) as holder:
+        holder.kill()
+        holder.wait()
+        with leased(engine, "restore") as second:
+            assert second is None
+        with leased(engine, "restore", wait=None) as second:
+            assert second is not None
 
 
 def test_a_process_that_lives_is_found_to(engine, holder):
@@ -271,7 +286,7 @@ def test_a_frozen_process_loses_it_and_does_not_disturb_the_next_one(engine, hol
     with leased(engine, "restore") as second:
         assert second is not None
         holder.send_signal(signal.SIGCONT)
-        time.sleep(1.5 * leases_module._RENEWED_EVERY)
+        time.sleep(1.5 * RENEWED_EVERY)
         transaction(engine, add_department(second, "mine"))
         with engine.connect() as connection:
             owner, until = connection.execute(select(leases.c.owner, leases.c.expires_at)).one()

@@ -17,7 +17,9 @@ from tests.migration.test_job import employee, figures
 # Stays where it may write and has written nothing yet, until a line comes on its standard input
 HELD = """
 import sys
+from hiring_api.database import lease
 from migration_job import __main__, job
+lease._RENEWED_EVERY = 1
 load = job._load
 def held(*given):
     print("held", flush=True)
@@ -114,6 +116,7 @@ def test_with_wait_the_second_runs_when_the_first_has_finished(job, first, secon
 def test_with_wait_the_second_goes_on_where_the_first_was_killed(job, first, second):
     first.send_signal(signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL
+    expire(job.engine)
     assert ended(second) == (0, (3, 2, 0, 0, 1))
     assert stored(job) == ALL
 
@@ -134,10 +137,12 @@ def test_a_job_that_was_frozen_while_another_took_over_commits_nothing_more(job,
 
 
 def test_a_job_right_behind_one_that_dies_need_not_be_told_to_wait(job, first):
+    first.send_signal(signal.SIGSTOP)  # it gives no more sign of life
     second = start(job)
     with pytest.raises(subprocess.TimeoutExpired):
-        second.wait(1)
+        second.wait(2)
     first.kill()
+    expire(job.engine)
     assert ended(second) == (0, (3, 2, 0, 0, 1))
     assert stored(job) == ALL
 

@@ -102,13 +102,26 @@ def end(process, how):
 
 
 def wait_for(port):
+    """Wait for an answer: the port is open before, but gunicorn's workers miss signals until then."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    pytest.fail("gunicorn does not listen")
+        try:
+            ask(port, "/")
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    pytest.fail("gunicorn does not answer")
+
+
+def ask(port, path):
+    """The status and the text of an answer to anybody."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    text = answer.read().decode()
+    connection.close()
+    return answer.status, text
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -134,14 +147,6 @@ def test_without_being_asked_it_never_prints_the_password(root, tmp_path, values
 
 
 def test_what_was_counted_outlives_the_workers_but_not_the_server(root, tmp_path):
-    def ask(port, path):
-        connection = HTTPConnection("127.0.0.1", port, timeout=30)
-        connection.request("GET", path)
-        answer = connection.getresponse()
-        text = answer.read().decode()
-        connection.close()
-        return answer.status, text
-
     with serving(root, tmp_path, API_WORKERS="1") as (port, process):
         for _ in range(3):
             assert ask(port, "/health/live")[0] == 200
