@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from hiring_api.settings import read_settings
@@ -49,18 +50,37 @@ def _operation(api: dict[str, Any], title: str, operation: dict[str, Any], param
     if operation.get("description"):
         lines += [operation["description"].strip(), ""]
     if parameters:
-        lines += ["| parameter | in | values | what it is |", "| --- | --- | --- | --- |"]
+        lines += ["| parameter | in | values | what it is | such as |", "| --- | --- | --- | --- | --- |"]
         lines += [_parameter(_resolved(api, one)) for one in parameters]
         lines.append("")
     if "requestBody" in operation:
         content = _resolved(api, operation["requestBody"])["content"]
         lines += ["Body: " + ", ".join(f"`{name}`" for name in content) + ".", ""]
+        lines += _example(content)
     answers = sorted((str(status), _resolved(api, said)) for status, said in operation["responses"].items())
     good = [(status, said) for status, said in answers if status < "400"]
     lines += [f"- {status}: {_cell(said['description'])}{_types(said)}" for status, said in good]
     refusals = ", ".join(status for status, _ in answers if status >= "400")
     lines += [f"- problems: {refusals}", ""]
+    for _, said in sorted(good, key=lambda one: one[0] != "201"):  # rather than that of a dry run
+        if shown := _example(said.get("content", {})):
+            lines += ["Answer:", "", *shown]
+            break
     return "\n".join(lines)
+
+
+def _example(content: dict[str, Any]) -> list[str]:
+    """The first example of a body that is JSON or CSV."""
+    for name, described in content.items():
+        kind = {"application/json": "json", "text/csv": "csv"}.get(name)
+        found = [described] if "example" in described else [*described.get("examples", {}).values()]
+        value = found[0].get("example", found[0].get("value")) if found else None
+        if kind and value is not None:
+            text = (
+                value.replace("\r", "") if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            )
+            return [f"```{kind}", text.rstrip(), "```", ""]
+    return []
 
 
 def _parameter(parameter: dict[str, Any]) -> str:
@@ -73,7 +93,9 @@ def _parameter(parameter: dict[str, Any]) -> str:
         values += f" (default `{shown.lower() if isinstance(schema['default'], bool) else shown}`)"
     said = parameter.get("description") or schema.get("description", "")
     name = f"`{parameter['name']}`" + (" (required)" if parameter.get("required") else "")
-    return f"| {name} | {parameter['in']} | {values} | {_cell(said)} |"
+    example = parameter.get("example", next(iter(schema.get("examples", [""])), ""))
+    example = example if isinstance(example, str) else json.dumps(example)
+    return f"| {name} | {parameter['in']} | {values} | {_cell(said)} | `{example}` |"
 
 
 def _types(response: dict[str, Any]) -> str:

@@ -95,11 +95,16 @@ def tried(page: str) -> list[Command]:
         )
         text = run.stdout.replace("\r", "").replace(f":{port}", ":8000")
         text = text.replace(str(Path(name).resolve()), "/home/you/hiring-api")
-    for varying, example in _VARYING:
-        text = varying.sub(example, text)
-    for command, printed in zip(found, text.split(_MARK + "\n"), strict=False):
+    for command, printed in zip(found, usual(text).split(_MARK + "\n"), strict=False):
         command.printed = printed
     return found
+
+
+def usual(text: str) -> str:
+    """A text with the same ids, digests, names and times in each run."""
+    for varying, example in _VARYING:
+        text = varying.sub(example, text)
+    return text
 
 
 @contextmanager

@@ -30,6 +30,15 @@ _START = 60  # seconds
 BROKEN = (OSError, HTTPException)
 
 
+def load_samples(root, url, folder):
+    """Load the sample data by the migration job, as `make run` does."""
+    environ = {**os.environ, "DATABASE_URL": url, "REJECTS_DIR": str(folder), "PYTHONPATH": str(root)}
+    for arguments in (["migration_job.samples", str(folder / "csv")], ["migration_job", str(folder / "csv")]):
+        subprocess.run(
+            [sys.executable, "-m", *arguments], env=environ, cwd=folder, check=True, capture_output=True
+        )
+
+
 class Serving:
     """One gunicorn on a database. As a context manager it is running inside the block."""
 

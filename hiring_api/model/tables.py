@@ -1,4 +1,7 @@
-"""The tables, each declared once. Everything that handles rows is driven by these classes."""
+"""The tables, each declared once. Everything that handles rows is driven by these classes.
+
+The examples, which the OpenAPI document shows, are the first row of the sample data.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +56,7 @@ class Department(Base):
     __table_args__ = options("departments")
 
     id: Mapped[int] = Id().column("department_id")
-    department: Mapped[str] = Text(example="Human Resources").column("department_name", "name")
+    department: Mapped[str] = Text(example="Product Management").column("department_name", "name")
 
 
 class Job(Base):
@@ -63,7 +66,7 @@ class Job(Base):
     __table_args__ = options("jobs")
 
     id: Mapped[int] = Id().column("job_id")
-    job: Mapped[str] = Text(example="Recruiter").column("job_name", "job_title", "title", "name")
+    job: Mapped[str] = Text(example="Accountant").column("job_name", "job_title", "title", "name")
 
 
 class Employee(Base):
@@ -77,10 +80,12 @@ class Employee(Base):
     )
 
     id: Mapped[int] = Id().column("employee_id")
-    name: Mapped[str] = Text(example="Ana O'Neil").column("employee", "employee_name", "full_name")
-    datetime: Mapped[Any] = Instant("hired").column("date", "hire_date", "hired_at", "hire_datetime")
-    department_id: Mapped[int] = Reference("departments").column(index=False)
-    job_id: Mapped[int] = Reference("jobs").column()
+    name: Mapped[str] = Text(example="Harold Kim").column("employee", "employee_name", "full_name")
+    datetime: Mapped[Any] = Instant("hired", example="2021-07-17T02:43:11Z").column(
+        "date", "hire_date", "hired_at", "hire_datetime"
+    )
+    department_id: Mapped[int] = Reference("departments", example=6).column(index=False)
+    job_id: Mapped[int] = Reference("jobs", example=130).column()
 
     # Computed by the database of `datetime`: 20213 is the third quarter of 2021
     quarter: Mapped[int | None] = mapped_column(Integer, FetchedValue())

@@ -114,7 +114,10 @@ def schema(table: Table, *, id_required: bool) -> Schema:
 
     members = {name: field_of(kind) for name, kind in kinds(table).items()}
     title = table.name.title().replace("_", "")
-    made: type[Schema] = type(f"{title}Row" if id_required else f"{title}NewRow", (RowSchema,), members)
+    name, said = ("Row", "A row") if id_required else ("NewRow", "A row to be taken")
+    # The docstring is the schema's description in the OpenAPI document
+    members["__doc__"] = f"{said} of {table.name}."
+    made: type[Schema] = type(f"{title}{name}", (RowSchema,), members)
     return made()
 
 

@@ -29,6 +29,7 @@ from hiring_api.web.routes import (
     rejects,
     uploads,
 )
+from hiring_api.web.schemas.converter import Described
 from hiring_api.web.schemas.problem import ProblemSchema
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     prometheus.register(app, engine)
     auth.guard(app, settings, engine)
     problems.register(app)
-    api = _Api(app)
+    api = _Api(app, spec_kwargs={"marshmallow_plugin": Described()})
     docs.register(app, api)
     for table in tables():
         blueprint = batch.routes(table)

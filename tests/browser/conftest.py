@@ -8,9 +8,6 @@ host for anything.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -23,7 +20,7 @@ from hiring_api.database.engine import open_engine
 from hiring_api.model.tables import Base, columns
 from tests import chromium
 from tests.conftest import empty
-from tests.serving import Serving
+from tests.serving import Serving, load_samples
 
 WIDE, NARROW = {"width": 1300, "height": 900}, {"width": 390, "height": 844}
 USER, PASSWORD = "u", "p"
@@ -62,15 +59,6 @@ class Site(Serving):
         return json.loads(body) if accept == "application/json" else body.decode()
 
 
-def _load(root, url, folder):
-    """Load the sample data by the migration job, as `make run` does."""
-    environ = {**os.environ, "DATABASE_URL": url, "REJECTS_DIR": str(folder), "PYTHONPATH": str(root)}
-    for arguments in (["migration_job.samples", str(folder / "csv")], ["migration_job", str(folder / "csv")]):
-        subprocess.run(
-            [sys.executable, "-m", *arguments], env=environ, cwd=folder, check=True, capture_output=True
-        )
-
-
 @pytest.fixture(scope="session")
 def sample(root, database_url, tmp_path_factory):
     """A served database with the sample data, and its rows to put back."""
@@ -78,7 +66,7 @@ def sample(root, database_url, tmp_path_factory):
     engine = open_engine(database_url)
     empty(engine)
     url = database_url.render_as_string(hide_password=False)
-    _load(root, url, folder)
+    load_samples(root, url, folder)
     with engine.connect() as connection:
         rows = {
             table: [row._asdict() for row in connection.execute(select(*(columns(table) or table.c)))]

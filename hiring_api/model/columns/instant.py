@@ -62,9 +62,9 @@ _AVRO_UNITS: Final = {
 class InstantField(KindField):
     """An ISO 8601 date and time, seconds included, in UTC or with an offset."""
 
-    def __init__(self, *, required: bool) -> None:
+    def __init__(self, *, required: bool, **more: Any) -> None:
         description = "ISO 8601 date and time; without an offset it is UTC. At most 6 digits of fraction."
-        metadata = {"type": "string", "format": "date-time", "description": description}
+        metadata = {"type": "string", "format": "date-time", "description": description, **more}
         super().__init__(required=required, metadata=metadata)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -105,16 +105,17 @@ class Instant(Kind):
     """A date and time, kept in UTC to the microsecond. Lists filter it by `word_from` and `word_until`."""
 
     word: str
+    example: str = "2021-07-27T16:02:08Z"
 
     def sql_type(self) -> TypeEngine[Any]:
         # Without (6) MySQL rounds the fraction away
         return DateTime().with_variant(DATETIME(fsp=6), "mysql", "mariadb")
 
     def field(self, *, required: bool) -> fields.Field[Any]:
-        return InstantField(required=required)
+        return InstantField(required=required, examples=[self.example])
 
     def sample(self) -> Any:
-        return "2021-07-27T16:02:08Z"
+        return self.example
 
     def check(self, value: Any) -> Any:
         if type(value) is not str or len(value) != _USUAL_LENGTH or value[-1] != "Z":

@@ -26,9 +26,9 @@ _BLANK: Final = ord(" ")
 class TextField(KindField, fields.String):
     """A string; white space around it is trimmed."""
 
-    def __init__(self, length: int, *, required: bool) -> None:
+    def __init__(self, length: int, *, required: bool, **metadata: Any) -> None:
         self.length = length
-        super().__init__(required=required, metadata={"minLength": 1, "maxLength": length})
+        super().__init__(required=required, metadata={"minLength": 1, "maxLength": length, **metadata})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if not isinstance(value, str):
@@ -61,7 +61,10 @@ class Text(Kind):
         return String(self.length)
 
     def field(self, *, required: bool) -> fields.Field[Any]:
-        return TextField(self.length, required=required)
+        description = (
+            f"1 to {self.length} characters, none of them a control character; blanks around are trimmed"
+        )
+        return TextField(self.length, required=required, description=description, examples=[self.example])
 
     def sample(self) -> Any:
         return self.example

@@ -32,8 +32,8 @@ _CSV: Final = re.compile(r"(-?)([0-9]+)(?:\.0+)?")
 class WholeField(KindField, fields.Integer):
     """A JSON integer from 1 to 2147483647; neither true nor "7" nor 7.0."""
 
-    def __init__(self, *, required: bool) -> None:
-        super().__init__(required=required, metadata={"minimum": 1, "maximum": MAX_ID})
+    def __init__(self, *, required: bool, **metadata: Any) -> None:
+        super().__init__(required=required, metadata={"minimum": 1, "maximum": MAX_ID, **metadata})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, Unread):
@@ -53,7 +53,11 @@ class Whole(Kind):
         return Integer()
 
     def field(self, *, required: bool) -> fields.Field[Any]:
-        return WholeField(required=required)
+        return WholeField(required=required, description=self.description(), examples=[self.sample()])
+
+    def description(self) -> str:
+        """Say what the number is, for the OpenAPI document."""
+        return "A whole number"
 
     def sample(self) -> Any:
         return 1
@@ -110,12 +114,22 @@ class Id(Whole):
         info = {"kind": self, "synonyms": synonyms}
         return mapped_column(self.sql_type(), primary_key=True, autoincrement=True, info=info)
 
+    def description(self) -> str:
+        return "The row's id; a new row without one gets it from the database"
+
 
 @dataclass(frozen=True)
 class Reference(Whole):
     """The id of a row of `table`, which must exist when the row is committed."""
 
     table: str
+    example: int = 1
+
+    def description(self) -> str:
+        return f"The id of a row of {self.table}"
+
+    def sample(self) -> Any:
+        return self.example
 
     def column(self, *synonyms: str, index: bool = True) -> MappedColumn[Any]:
         """The column with its foreign key and index. Nothing cascades: a parent in use cannot go.

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, g, json
 from werkzeug.exceptions import HTTPException
-from werkzeug.http import HTTP_STATUS_CODES
 
 from hiring_api import errors
 from hiring_api.web.media_types import PROBLEM
+from hiring_api.web.schemas.problem import title
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -35,8 +35,7 @@ _STATUSES: dict[type[errors.HiringError], int] = {
 
 def problem(status: int, detail: str, headers: dict[str, str] | None = None, **members: Any) -> Response:
     """Answer with problem+json; `members` are further members of the object."""
-    title = {413: "Content Too Large", 422: "Unprocessable Content"}.get(status, HTTP_STATUS_CODES[status])
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
+    body = {"type": "about:blank", "title": title(status), "status": status, "detail": detail}
     body |= {"request_id": g.get("request_id"), **members}
     return Response(json.dumps(body), status, headers, mimetype=PROBLEM)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Response, jsonify
 
@@ -17,7 +17,14 @@ from hiring_api.web.http.reading import reading
 from hiring_api.web.http.routing import Routes
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import AVRO, ZIP
-from hiring_api.web.schemas.backup import CodecQuery, RestoredSchema, RestoreQuery, all_restored
+from hiring_api.web.schemas.answers import example_of
+from hiring_api.web.schemas.backup import (
+    CodecQuery,
+    RestoredSchema,
+    RestoreQuery,
+    all_restored,
+    all_restored_example,
+)
 from hiring_api.web.schemas.operations import BINARY, PREFER, UNCHANGED, file_body, problems
 
 if TYPE_CHECKING:
@@ -79,15 +86,20 @@ def _add_backup_all(blueprint: Routes) -> None:
     _ = get
 
 
+def _download(name: str) -> dict[str, Any]:
+    """The example of a file to restore."""
+    return {"backup": {"summary": f"What GET /backup/{name} answers", "externalValue": f"/backup/{name}"}}
+
+
 def _add_restore(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
     @blueprint.route(f"/restore/{name}", methods=["POST"], endpoint=f"restore_{name}")
     @blueprint.needs(OPERATOR)
     @blueprint.query(RestoreQuery)
-    @blueprint.response(200, RestoredSchema)
+    @blueprint.response(200, RestoredSchema, example=example_of(RestoredSchema, table=name))
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(requestBody=file_body(_AVRO_TYPES), operationId=f"restore_{name}")
+    @blueprint.doc(requestBody=file_body(_AVRO_TYPES, _download(name)), operationId=f"restore_{name}")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Restore a table from an Avro file.
 
@@ -106,9 +118,9 @@ def _add_restore_all(blueprint: Routes) -> None:
     @blueprint.route("/restore/all", methods=["POST"], endpoint="restore_all")
     @blueprint.needs(OPERATOR)
     @blueprint.query(RestoreQuery)
-    @blueprint.response(200, all_restored())
+    @blueprint.response(200, all_restored(), example=all_restored_example())
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(requestBody=file_body(_ZIP_TYPES), operationId="restore_all")
+    @blueprint.doc(requestBody=file_body(_ZIP_TYPES, _download("all")), operationId="restore_all")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Restore all tables from a zip of `/backup/all`.
 

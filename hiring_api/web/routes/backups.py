@@ -29,8 +29,9 @@ from hiring_api.web.schemas.backup import (
     KeptSchema,
     VerifyQuery,
     all_restored,
+    all_restored_example,
 )
-from hiring_api.web.schemas.operations import BINARY, TEXT, UNCHANGED, problems
+from hiring_api.web.schemas.operations import BINARY, TEXT, UNCHANGED, path_parameter, problems
 
 if TYPE_CHECKING:
     from hiring_api.backup.restore import Mode
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 routes = Routes("backups", __name__, url_prefix="/backups", description="Backups that the service keeps")
 
 _SAVED = {"Content-Disposition": {"schema": TEXT, "description": "The zip's name: `{name}.zip`"}}
+_NAME = path_parameter("name", "The backup's name", "20261122T040506Z-1a2b3c4d")
 _MADE = {"Location": {"schema": TEXT, "description": "Where the backup is"}}
 
 
@@ -78,7 +80,7 @@ def kept_backups(limit: int, after: str | None = None) -> Response:
     return listing([described(kept) for kept in page], following)
 
 
-@routes.route("/<name>", methods=["GET"])
+@routes.route("/<name>", parameters=[_NAME], methods=["GET"])
 @routes.needs(OPERATOR)
 @routes.query(forms=(ZIP, JSON))
 @routes.response(200, BINARY, content_type=ZIP, description="The backup, or what is in it", headers=_SAVED)
@@ -96,7 +98,7 @@ def kept_backup(name: str) -> Response:
     return whole_file(catalogue.open_zip(store(), kept), ZIP, f"{kept.name}.zip", kept.sha256)
 
 
-@routes.route("/<name>/verify", methods=["POST"])
+@routes.route("/<name>/verify", methods=["POST"], parameters=[_NAME])
 @routes.needs(OPERATOR)
 @routes.query(VerifyQuery)
 @routes.response(200, KeptSchema)
@@ -119,7 +121,7 @@ def verify_backup(name: str, level: Level) -> Response:
     return jsonify(described(catalogue.mark(store(), kept, level, ok=True)))
 
 
-@routes.route("/<name>/compare", methods=["POST"])
+@routes.route("/<name>/compare", methods=["POST"], parameters=[_NAME])
 @routes.needs(OPERATOR)
 @routes.query()
 @routes.response(200, ComparedSchema)
@@ -137,10 +139,10 @@ def compare_backup(name: str) -> Response:
     return jsonify(name=kept.name, time=kept.time, same=same, tables=[one.to_json() for one in found])
 
 
-@routes.route("/<name>/restore", methods=["POST"])
+@routes.route("/<name>/restore", methods=["POST"], parameters=[_NAME])
 @routes.needs(OPERATOR)
 @routes.query(KeptRestoreQuery)
-@routes.response(200, all_restored())
+@routes.response(200, all_restored(), example=all_restored_example())
 @problems(routes, 404, 409, 413, 507)
 def restore_backup(
     name: str, mode: Mode, dry_run: bool, other_database: bool, keep: bool | None = None
@@ -157,7 +159,7 @@ def restore_backup(
         return jsonify(restore_files(files, mode, dry_run=dry_run, keep=keep, name=name))
 
 
-@routes.route("/<name>", methods=["DELETE"])
+@routes.route("/<name>", parameters=[_NAME], methods=["DELETE"])
 @routes.needs(OPERATOR)
 @routes.query()
 @routes.response(204, description="It is gone")

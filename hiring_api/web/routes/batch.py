@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import jsonify, request
@@ -21,15 +22,15 @@ from hiring_api.web.http.request_ids import request_id
 from hiring_api.web.http.routing import Routes
 from hiring_api.web.schemas.batch import (
     ANSWER_HEADERS,
-    KEY_HEADER,
     PREFER_HEADER,
     BatchQuery,
     BatchSchema,
     batches_schema,
     body_of,
     body_of_all,
-    example_of,
-    example_of_all,
+    examples_of,
+    examples_of_all,
+    key_header,
 )
 
 if TYPE_CHECKING:
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from hiring_api.web.http.idempotency import Keeper
 
 _TAKEN = ("inserted", "updated", "skipped")
-_SOME = 207
 
 
 def routes(table: Table) -> Routes:
@@ -54,10 +54,10 @@ def routes(table: Table) -> Routes:
     @blueprint.route(f"/{name}", methods=["POST"])
     @blueprint.needs(WRITER)
     @blueprint.query(BatchQuery)
-    @_answers(blueprint, BatchSchema, example_of(table))
+    @_answers(blueprint, BatchSchema, partial(examples_of, table))
     @blueprint.doc(
         requestBody=body_of(table),
-        parameters=[KEY_HEADER, PREFER_HEADER],
+        parameters=[key_header(name), PREFER_HEADER],
         summary=f"Take 1 to 1000 {name}",
         description=_DESCRIPTION,
         operationId=f"post_{name}",
@@ -73,21 +73,23 @@ def routes(table: Table) -> Routes:
 
 
 _STATUSES = {
+    201: "Every row was taken",
     200: "What a dry run found",
     207: "Some rows failed; the others were taken",
     422: "No row was taken; or, as a problem, the request is wrong as a whole",
 }
 
 
-def _answers(blueprint: Routes, schema: type[marshmallow.Schema], example: Any) -> Any:
-    """Decorate a batch route with the answers that it documents."""
+def _answers(
+    blueprint: Routes, schema: type[marshmallow.Schema], examples: Callable[[int], dict[str, Any]]
+) -> Any:
+    """Decorate a batch route with the answers that it documents; `examples` are those of a status."""
 
     def decorate(view: Any) -> Any:
         for status, description in _STATUSES.items():
             found = {"schema": schema, "description": description, "headers": ANSWER_HEADERS}
-            view = blueprint.alt_response(status, **found, example=example if status == _SOME else None)(view)
-        taken = "Every row was taken"
-        return blueprint.response(201, schema, description=taken, headers=ANSWER_HEADERS)(view)
+            view = blueprint.alt_response(status, **found, examples=examples(status))(view)
+        return view
 
     return decorate
 
@@ -105,9 +107,9 @@ def all_routes() -> Routes:
     @blueprint.route("/batch", methods=["POST"])
     @blueprint.needs(WRITER)
     @blueprint.query(BatchQuery)
-    @_answers(blueprint, batches_schema(), example_of_all())
+    @_answers(blueprint, batches_schema(), examples_of_all)
     @blueprint.doc(
-        requestBody=body_of_all(), parameters=[KEY_HEADER, PREFER_HEADER], operationId="post_batch"
+        requestBody=body_of_all(), parameters=[key_header("batch"), PREFER_HEADER], operationId="post_batch"
     )
     def post_all(**parameters: Any) -> Response:
         """Take 1 to 1000 rows of several tables in one transaction.

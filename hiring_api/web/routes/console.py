@@ -15,7 +15,7 @@ from hiring_api.users.roles import READER
 from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.routing import Routes
 from hiring_api.web.media_types import CSS, HTML, JAVASCRIPT
-from hiring_api.web.schemas.operations import TEXT, problems
+from hiring_api.web.schemas.operations import TEXT, path_parameter, problems
 
 _FILES = Path(__file__).parents[1] / "console"
 _TYPES = {".js": JAVASCRIPT, ".css": CSS}
@@ -31,7 +31,7 @@ routes = Routes("console", __name__, template_folder=str(_FILES), description="A
 @routes.route("/")
 @routes.needs(READER)
 @routes.query(forms=(HTML,))
-@routes.response(200, {"type": "string"}, content_type=HTML)
+@routes.response(200, {"type": "string"}, content_type=HTML, example="<!doctype html>…")
 def page() -> Response:
     """The console, a page for people.
 
@@ -43,11 +43,11 @@ def page() -> Response:
     return response
 
 
-@routes.route("/console/<file>")
+@routes.route("/console/<file>", parameters=[path_parameter("file", "The file's name", "main.js")])
 @routes.needs(READER)
 @routes.query(forms=(JAVASCRIPT, CSS))
-@routes.response(200, TEXT, content_type=JAVASCRIPT)
-@routes.alt_response(200, schema=TEXT, content_type=CSS)
+@routes.response(200, TEXT, content_type=JAVASCRIPT, example="…")
+@routes.alt_response(200, schema=TEXT, content_type=CSS, example="…")
 @problems(routes, 404)
 def console_file(file: str) -> Response:
     """A script or the style sheet of the console.

@@ -30,8 +30,8 @@ A batch answers for every row whether it was taken and, if not, why; refused row
 Errors of a whole request are RFC 9457 problems whose `detail` says what to do. Query parameters that are
 unknown or given twice are refused. Every answer has an `X-Request-ID`, which the log has too.
 
-A caller is a reader, a writer or an operator; each may do what those before may. The security requirement of
-an operation names the role that it needs.
+A caller is a reader, a writer or an operator; each may do what those before may. The description
+of an operation names the role that it needs, and so does its `x-role`.
 """
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Hiring API",

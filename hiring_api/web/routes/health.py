@@ -6,7 +6,6 @@ from typing import Any
 
 import marshmallow
 from flask import jsonify
-from marshmallow import fields
 
 from hiring_api.database import schema
 from hiring_api.database.dialects.failures import NO_SCHEMA
@@ -17,6 +16,7 @@ from hiring_api.web.http.extensions import engine
 from hiring_api.web.http.gauges import Stored
 from hiring_api.web.http.routing import Routes
 from hiring_api.web.media_types import TEXT
+from hiring_api.web.schemas.answers import text
 
 routes = Routes("health", __name__, url_prefix="/health", description="Is it alive, is it ready")
 
@@ -24,7 +24,7 @@ routes = Routes("health", __name__, url_prefix="/health", description="Is it ali
 class HealthSchema(marshmallow.Schema):
     """The state of the service."""
 
-    status = fields.String(required=True, metadata={"example": "ok"})
+    status = text("Always `ok`: else the answer is a problem", "ok")
 
 
 @routes.route("/live")
@@ -39,9 +39,12 @@ def live() -> Any:
     return jsonify(status="ok")
 
 
+_FIGURES = "# HELP hiring_…"
+
+
 @routes.route("/metrics")
 @routes.query(forms=(TEXT,))
-@routes.response(200, {"type": "string"}, content_type=TEXT)
+@routes.response(200, {"type": "string"}, content_type=TEXT, example=_FIGURES)
 @routes.doc(security=[])
 def metrics() -> Any:
     """Give figures to Prometheus: requests, rows, refused rows, the last backup.

@@ -18,7 +18,7 @@ from hiring_api.web.http.representations import link, listing
 from hiring_api.web.http.representations import table as as_table
 from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, NDJSON
-from hiring_api.web.schemas.lists import list_page, list_query
+from hiring_api.web.schemas.lists import csv_example, list_page, list_query, ndjson_example
 from hiring_api.web.schemas.operations import PREFER, TEXT, UNCHANGED
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     @blueprint.needs(READER)
     @blueprint.query(list_query(table), (JSON, CSV, NDJSON))
     @blueprint.response(200, list_page(table), headers=_PAGE_HEADERS)
-    @blueprint.alt_response(200, schema=TEXT, content_type=CSV)
-    @blueprint.alt_response(200, schema=TEXT, content_type=NDJSON)
+    @blueprint.alt_response(200, schema=TEXT, content_type=CSV, example=csv_example(table))
+    @blueprint.alt_response(200, schema=TEXT, content_type=NDJSON, example=ndjson_example(table))
     @blueprint.alt_response(304, description=UNCHANGED)
     @blueprint.doc(
         summary=f"List {name}",

@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 from hiring_api.users.roles import READER, ROLES, included
 from hiring_api.web.http.auth import caller
 from hiring_api.web.http.routing import Routes
+from hiring_api.web.schemas.answers import one_of, text
 
 routes = Routes("me", __name__, description="Who is calling")
 
@@ -18,12 +19,12 @@ routes = Routes("me", __name__, description="Who is calling")
 class MeSchema(marshmallow.Schema):
     """The user whose password was sent."""
 
-    user = fields.String(required=True, metadata={"example": "ann"})
-    role = fields.String(required=True, validate=validate.OneOf(ROLES), metadata={"example": "writer"})
+    user = text("The name", "hiring")
+    role = one_of(ROLES, "The role that was given", ROLES[-1])
     roles = fields.List(
         fields.String(validate=validate.OneOf(ROLES)),
         required=True,
-        metadata={"description": "All roles that this one includes", "example": ["reader", "writer"]},
+        metadata={"description": "All roles that this one includes", "examples": [list(ROLES)]},
     )
 
 

@@ -14,12 +14,14 @@ from hiring_api.web.http.representations import conditional, listing, table
 from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.media_types import CSV, JSON, SVG
 from hiring_api.web.schemas.metrics import (
+    PICTURE,
     AboveMeanSchema,
     MeanSchema,
     MetricQuery,
     QuartersQuery,
     QuartersSchema,
     QuarterTotalsSchema,
+    csv_of,
     list_of,
 )
 from hiring_api.web.schemas.operations import PREFER, TEXT, UNCHANGED
@@ -36,8 +38,8 @@ routes = Routes("metrics", __name__, url_prefix="/metrics", description="What th
 @routes.needs(READER)
 @routes.query(QuartersQuery, (JSON, CSV, SVG))
 @routes.response(200, list_of(QuartersSchema, QuarterTotalsSchema, "HiredByQuarterPage"))
-@routes.alt_response(200, schema=TEXT, content_type=CSV)
-@routes.alt_response(200, schema=TEXT, content_type=SVG)
+@routes.alt_response(200, schema=TEXT, content_type=CSV, example=csv_of(QuartersSchema))
+@routes.alt_response(200, schema=TEXT, content_type=SVG, example=PICTURE)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(operationId="hired_by_quarter", parameters=[PREFER])
 def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) -> Response:
@@ -64,8 +66,8 @@ def hired_by_quarter(period: Period, department_id: int | None, *, ids: bool) ->
 @routes.needs(READER)
 @routes.query(MetricQuery, (JSON, CSV, SVG))
 @routes.response(200, list_of(AboveMeanSchema, MeanSchema, "AboveMeanPage"))
-@routes.alt_response(200, schema=TEXT, content_type=CSV)
-@routes.alt_response(200, schema=TEXT, content_type=SVG)
+@routes.alt_response(200, schema=TEXT, content_type=CSV, example=csv_of(AboveMeanSchema))
+@routes.alt_response(200, schema=TEXT, content_type=SVG, example=PICTURE)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(operationId="above_mean", parameters=[PREFER])
 def above_mean(period: Period, department_id: int | None) -> Response:

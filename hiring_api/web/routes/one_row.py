@@ -22,7 +22,7 @@ from hiring_api.web.http.representations import conditional, is_expected
 from hiring_api.web.http.strict_json import sent_object
 from hiring_api.web.media_types import MERGE_PATCH
 from hiring_api.web.schemas.one_row import DeleteQuery, changes_body
-from hiring_api.web.schemas.operations import ETAG, IF_MATCH, UNCHANGED, problems
+from hiring_api.web.schemas.operations import ETAG, IF_MATCH, UNCHANGED, path_parameter, problems
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -39,7 +39,7 @@ def add_routes(blueprint: Routes, table: Table) -> None:
     row = schema(table, id_required=True)
 
     # One rule for all methods: of several, Werkzeug would answer an id that is too large with a 405
-    @blueprint.route(path)
+    @blueprint.route(path, parameters=[path_parameter("row_id", "The row's id", 1)])
     class OneRow(MethodView):
         @blueprint.needs(READER)
         @blueprint.query()

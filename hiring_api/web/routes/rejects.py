@@ -35,9 +35,12 @@ from hiring_api.web.http.representations import conditional, csv_file, link, lis
 from hiring_api.web.http.routing import Routes, form
 from hiring_api.web.http.strict_json import sent_object
 from hiring_api.web.media_types import CSV, JSON
-from hiring_api.web.schemas.operations import TEXT, UNCHANGED, problems
+from hiring_api.web.schemas.operations import TEXT, UNCHANGED, path_parameter, problems
 from hiring_api.web.schemas.reject import (
+    CORRECTED_EXAMPLE,
     MOST,
+    REJECTS_CSV,
+    SUMMARY_EXAMPLE,
     CorrectionQuery,
     RejectSchema,
     RejectsQuery,
@@ -63,6 +66,7 @@ routes = Routes("rejects", __name__, description="What was refused, and why")
 
 
 _PLACE = {"Location": {"schema": TEXT, "description": "Where the row is"}}
+_NUMBER = path_parameter("reject_id", "The number of the reject", 1)
 _TABLES = {resource(table): table for table in tables()}
 
 
@@ -70,7 +74,7 @@ _TABLES = {resource(table): table for table in tables()}
 @routes.needs(READER)
 @routes.query(RejectsQuery, (JSON, CSV))
 @routes.response(200, RejectsSchema)
-@routes.alt_response(200, schema=TEXT, content_type=CSV)
+@routes.alt_response(200, schema=TEXT, content_type=CSV, example=REJECTS_CSV)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(summary="List refused rows", operationId="list_rejects")
 def get(purpose: str | None = None, **parameters: Any) -> Response:
@@ -126,7 +130,7 @@ def _to_repair(parameters: dict[str, Any]) -> Response:
 @routes.route("/rejects/summary", methods=["GET"])
 @routes.needs(READER)
 @routes.query(SummaryQuery)
-@routes.response(200, SummarySchema)
+@routes.response(200, SummarySchema, example=SUMMARY_EXAMPLE)
 @routes.alt_response(304, description=UNCHANGED)
 @routes.doc(operationId="count_rejects")
 def summary(by: str, limit: int, **parameters: Any) -> Response:
@@ -141,7 +145,7 @@ def summary(by: str, limit: int, **parameters: Any) -> Response:
         return listing(count(connection, Chosen(**parameters), limit))
 
 
-@routes.route(f"/rejects/<int(max={MOST}):reject_id>")
+@routes.route(f"/rejects/<int(max={MOST}):reject_id>", parameters=[_NUMBER])
 class OneReject(MethodView):
     """One refused row."""
 
@@ -178,11 +182,22 @@ class OneReject(MethodView):
         return Response(status=204)
 
 
-@routes.route(f"/rejects/<int(max={MOST}):reject_id>/row", methods=["POST"])
+@routes.route(f"/rejects/<int(max={MOST}):reject_id>/row", methods=["POST"], parameters=[_NUMBER])
 @routes.needs(WRITER)
 @routes.query(CorrectionQuery)
-@routes.response(201, corrected_row(), description="The row was inserted", headers=_PLACE)
-@routes.alt_response(200, schema=corrected_row(), description="It was stored before, or written over")
+@routes.response(
+    201,
+    corrected_row(),
+    description="The row was inserted",
+    headers=_PLACE,
+    example=CORRECTED_EXAMPLE,
+)
+@routes.alt_response(
+    200,
+    schema=corrected_row(),
+    description="It was stored before, or written over",
+    example=CORRECTED_EXAMPLE,
+)
 @problems(routes, 404)
 @routes.doc(operationId="correct_reject", requestBody=correction_body())
 def correct_reject(reject_id: int, on_conflict: OnConflict) -> Response:

@@ -24,7 +24,7 @@ from hiring_api.web.http.routing import Routes
 from hiring_api.web.http.uploaded_file import sent_file
 from hiring_api.web.media_types import CSV
 from hiring_api.web.schemas.operations import TEXT, file_body, problems
-from hiring_api.web.schemas.upload import UploadQuery, UploadSchema
+from hiring_api.web.schemas.upload import UploadQuery, UploadSchema, upload_examples, uploaded_examples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,13 +48,12 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
     @blueprint.route(f"/upload/{name}", methods=["POST"], endpoint=f"upload_{name}")
     @blueprint.needs(WRITER)
     @blueprint.query(UploadQuery)
-    @blueprint.response(201, UploadSchema, description="Every row was taken")
-    @blueprint.alt_response(200, schema=UploadSchema, description="What a dry run found")
-    @blueprint.alt_response(207, schema=UploadSchema, description="Some rows were refused, the others taken")
-    @blueprint.alt_response(422, schema=UploadSchema, description="No row was taken")
+    @_answers(blueprint, table)
     @problems(blueprint, 400, 413, 415, 507)
     @blueprint.doc(
-        requestBody=file_body(_TYPES, TEXT), operationId=f"upload_{name}", summary=f"Load a CSV of {name}"
+        requestBody=file_body(_TYPES, upload_examples(table), TEXT),
+        operationId=f"upload_{name}",
+        summary=f"Load a CSV of {name}",
     )
     def post(**parameters: Any) -> Response:
         """Load a CSV with or without a header.
@@ -67,6 +66,27 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
             return _upload(table, file, **parameters)
 
     _ = post
+
+
+_STATUSES = {
+    201: "Every row was taken",
+    200: "What a dry run found",
+    207: "Some rows were refused, the others taken",
+    422: "No row was taken",
+}
+
+
+def _answers(blueprint: Routes, table: Table) -> Any:
+    """Decorate an upload with the answers that it documents."""
+
+    def decorate(view: Any) -> Any:
+        for status, description in _STATUSES.items():
+            examples = uploaded_examples(table, status)
+            found = {"schema": UploadSchema, "description": description, "examples": examples}
+            view = blueprint.alt_response(status, **found)(view)
+        return view
+
+    return decorate
 
 
 def _upload(

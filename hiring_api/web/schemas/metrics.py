@@ -10,6 +10,7 @@ from marshmallow import ValidationError, fields, post_load, validates_schema
 from hiring_api.model.columns import MAX_ID
 from hiring_api.queries.metrics import QUARTERS, Period
 
+from .answers import example_of, made, many, number, page_of, text
 from .parameters import Moment, Query, Whole, flag
 
 if TYPE_CHECKING:
@@ -30,11 +31,15 @@ class MetricQuery(Query):
         metadata={
             "default": _DEFAULT_YEAR,
             "description": "The calendar year, in UTC; not with from or until",
+            "examples": [2022],
         },
     )
-    since = Moment(data_key="from", metadata={"description": "Hired at this date or instant or later"})
-    until = Moment(metadata={"description": "Hired before this date or instant"})
-    department_id = Whole(1, MAX_ID, metadata={"description": "Only this department"})
+    since = Moment(
+        data_key="from",
+        metadata={"description": "Hired at this date or instant or later", "examples": ["2021-07-01"]},
+    )
+    until = Moment(metadata={"description": "Hired before this date or instant", "examples": ["2022-01-01"]})
+    department_id = Whole(1, MAX_ID, metadata={"description": "Only this department", "examples": [1]})
 
     @validates_schema
     def _is_one_period(self, data: Mapping[str, Any], **_: Any) -> None:
@@ -55,67 +60,80 @@ class MetricQuery(Query):
 class QuartersQuery(MetricQuery):
     """Which hires count, and whether rows tell ids."""
 
-    ids = flag(load_default=False, metadata={"description": "Add `department_id` and `job_id` to each row"})
+    ids = flag(
+        load_default=False,
+        metadata={"description": "Add `department_id` and `job_id` to each row", "examples": [True]},
+    )
 
 
-def _quarters() -> dict[str, fields.Integer]:
-    return {name: fields.Integer(required=True) for name in QUARTERS}
+def _quarters(*examples: int) -> list[fields.Integer]:
+    return [
+        number(f"Hired in quarter {name[1:]}", example)
+        for name, example in zip(QUARTERS, examples, strict=True)
+    ]
 
 
 class QuartersSchema(marshmallow.Schema):
     """How many a department hired for a job in each quarter, of several years in all their first quarters."""
 
-    department_id = fields.Integer(metadata={"description": "With `ids=true`"})
-    department = fields.String(required=True, metadata={"example": "Human Resources"})
-    job_id = fields.Integer(metadata={"description": "With `ids=true`"})
-    job = fields.String(required=True, metadata={"example": "Recruiter"})
-    q1, q2, q3, q4 = _quarters().values()
+    department_id = number("With `ids=true`: the department's id", 9, required=False)
+    department = text("The department's name", "Accounting")
+    job_id = number("With `ids=true`: the job's id", 1, required=False)
+    job = text("The job's name", "Accountant")
+    q1, q2, q3, q4 = _quarters(0, 1, 0, 0)
 
 
 class DepartmentTotalSchema(marshmallow.Schema):
     """How many a department hired for all jobs."""
 
-    id = fields.Integer(required=True)
-    department = fields.String(required=True, metadata={"example": "Human Resources"})
-    hired = fields.Integer(required=True)
-    q1, q2, q3, q4 = _quarters().values()
+    id = number("The department's id", 9)
+    department = text("The department's name", "Accounting")
+    hired = number("Hired in all quarters", 50)
+    q1, q2, q3, q4 = _quarters(19, 12, 6, 13)
 
 
 class QuarterTotalsSchema(marshmallow.Schema):
     """The sums of all rows, and those of each department, by department."""
 
-    hired = fields.Integer(required=True)
-    q1, q2, q3, q4 = _quarters().values()
-    departments = fields.List(fields.Nested(DepartmentTotalSchema), required=True)
+    hired = number("Hired by all departments in all quarters", 943)
+    q1, q2, q3, q4 = _quarters(246, 239, 228, 230)
+    departments = many(DepartmentTotalSchema, "Each department that hired")
 
 
 class AboveMeanSchema(marshmallow.Schema):
     """A department that hired more than the mean."""
 
-    id = fields.Integer(required=True)
-    department = fields.String(required=True, metadata={"example": "Support"})
-    hired = fields.Integer(required=True)
+    id = number("The department's id", 1)
+    department = text("The department's name", "Product Management")
+    hired = number("How many it hired", 123)
 
 
 class MeanSchema(marshmallow.Schema):
     """What the mean is of: all departments, whatever `department_id` says."""
 
     mean = fields.Float(
-        required=True, metadata={"description": "Hires per department; 0 without departments"}
+        required=True,
+        metadata={
+            "description": "Hires per department; 0 without departments",
+            "examples": [78.58333333333333],
+        },
     )
-    hired = fields.Integer(required=True, metadata={"description": "By all departments"})
-    departments = fields.Integer(required=True, metadata={"description": "Those without hires included"})
+    hired = number("By all departments", 943)
+    departments = number("Those without hires included", 12)
 
 
 def list_of(
     row: type[marshmallow.Schema], totals: type[marshmallow.Schema], name: str
 ) -> type[marshmallow.Schema]:
     """The schema of a list of such rows with its totals; `name` is its name in the OpenAPI document."""
-    return marshmallow.Schema.from_dict(
-        {
-            "items": fields.List(fields.Nested(row), required=True),
-            "next": fields.String(required=True, allow_none=True),
-            "totals": fields.Nested(totals, required=True),
-        },
-        name=name,
-    )
+    members = page_of(row, "All rows", totals=fields.Nested(totals, required=True))
+    return made(name, "All rows of a metric on one page, and their totals.", members, marshmallow.Schema)
+
+
+PICTURE = '<?xml version="1.0" encoding="utf-8"?>\n<svg xmlns="http://www.w3.org/2000/svg" …'
+
+
+def csv_of(row: type[marshmallow.Schema]) -> str:
+    """The beginning of a metric in CSV; `…` stands for its other lines."""
+    first = example_of(row)
+    return f"{','.join(first)}\r\n{','.join(map(str, first.values()))}\r\n…"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from hiring_api.model.tables import kinds
 from hiring_api.web.media_types import JSON, MERGE_PATCH
 
+from .answers import made
 from .parameters import Query, flag
 
 if TYPE_CHECKING:
@@ -18,16 +19,18 @@ class DeleteQuery(Query):
 
     rejects = flag(
         load_default=False,
-        metadata={"description": "Delete the rejects of this id as well, and those that the row resolved"},
+        metadata={
+            "description": "Delete the rejects of this id as well, and those that the row resolved",
+            "examples": [True],
+        },
     )
 
 
 def changes_body(table: Table) -> dict[str, Any]:
     """The request body of a change: any columns of the row."""
     title = f"{table.name.title().replace('_', '')}Changes"
-    columns = Query.from_dict(
-        {name: kind.field(required=False) for name, kind in kinds(table).items()}, name=title
-    )
+    members = {name: kind.field(required=False) for name, kind in kinds(table).items()}
+    columns = made(title, "The columns of a row to change; the others stay.", members, Query)
     name, kind = next((name, kind) for name, kind in kinds(table).items() if name != "id")
     described = {"schema": columns, "example": {name: kind.sample()}}
     return {"required": True, "content": dict.fromkeys((JSON, MERGE_PATCH), described)}

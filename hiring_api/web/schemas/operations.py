@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from hiring_api.users.roles import READER
+from marshmallow import Schema
 
-from .problem import ProblemSchema
+from hiring_api.users.roles import READER
+from hiring_api.web.media_types import JSON
+
+from .answers import example_of
+from .problem import ProblemSchema, problem_example
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -44,13 +48,13 @@ ETAG = {"ETag": {"schema": TEXT, "description": "For `If-None-Match` and `If-Mat
 IF_MATCH = {
     "in": "header",
     "name": "If-Match",
-    "schema": TEXT,
+    "schema": {**TEXT, "examples": ["*"]},
     "description": "An ETag: 412 where it is no longer so",
 }
 PREFER = {
     "in": "header",
     "name": "Prefer",
-    "schema": TEXT,
+    "schema": {**TEXT, "examples": ["read=latest"]},
     "description": "`read=latest`: do not ask a replica, which may be some seconds behind (RFC 7240)",
 }
 _APPLIED = {"Preference-Applied": {"schema": TEXT, "description": "`read=latest`, where that was asked for"}}
@@ -58,7 +62,7 @@ _PRECONDITIONS = [
     {
         "in": "header",
         "name": "If-None-Match",
-        "schema": TEXT,
+        "schema": {**TEXT, "examples": ['"0123456789abcdef0123456789abcdef"']},
         "description": "An ETag: 304 where it is still so",
     },
     IF_MATCH,
@@ -72,11 +76,22 @@ _HEADERS = {
 }
 
 
-def file_body(types: Iterable[str], content: dict[str, Any] = BINARY) -> dict[str, Any]:
+def file_body(
+    types: Iterable[str], examples: dict[str, Any], content: dict[str, Any] = BINARY
+) -> dict[str, Any]:
     """Describe the body of a route that takes a file: of one of `types`, or a form with the part `file`."""
-    form = {"type": "object", "required": ["file"], "properties": {"file": BINARY}}
-    schemas = {**dict.fromkeys(types, content), "multipart/form-data": form}
-    return {"required": True, "content": {name: {"schema": schema} for name, schema in schemas.items()}}
+    file = {**BINARY, "description": "The file"}
+    form = {"type": "object", "required": ["file"], "properties": {"file": file}}
+    whole = {"schema": content, "examples": examples}
+    return {
+        "required": True,
+        "content": {**dict.fromkeys(types, whole), "multipart/form-data": {"schema": form}},
+    }
+
+
+def path_parameter(name: str, description: str, example: Any) -> dict[str, Any]:
+    """Describe a part of a path; what it may be is known from the route."""
+    return {"in": "path", "name": name, "description": description, "example": example}
 
 
 def problems(blueprint: Blueprint, *statuses: int) -> Any:
@@ -89,6 +104,7 @@ def problems(blueprint: Blueprint, *statuses: int) -> Any:
                 schema=ProblemSchema,
                 content_type="application/problem+json",
                 description=PROBLEMS[status],
+                example=problem_example(status, PROBLEMS[status]),
             )(view)
         return view
 
@@ -107,7 +123,9 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
     responses = doc.setdefault("responses", {})
     statuses = _statuses(method, manual)
     if role:
-        doc["security"] = [{"basic": [role]}]  # OpenAPI 3.1 takes names of roles here
+        doc["x-role"] = role
+        said = manual if "description" in manual else info["docstring"]
+        said["description"] = f"{said['description'].rstrip()}\n\nNeeds the role `{role}`."
         if role != READER:
             statuses.add(403)
             responses[403] = {
@@ -120,6 +138,8 @@ def complete(doc: dict[str, Any], info: dict[str, Any], *, method: str, **_: Any
         responses[_UNCHANGED]["headers"] = ETAG
     if PREFER in doc["parameters"]:
         responses[200]["headers"] = responses[200].get("headers", {}) | _APPLIED
+    for response in responses.values():
+        _give_example(response)
     for status in sorted(statuses):
         responses[status] = _with_problem(status, responses.get(status))
     return doc
@@ -136,10 +156,18 @@ def _statuses(method: str, manual: dict[str, Any]) -> set[int]:
     return statuses
 
 
+def _give_example(response: Any) -> None:
+    """Make an example of the fields of an answer in JSON, where its view gives none."""
+    answer = response.get("content", {}).get(JSON) if isinstance(response, dict) else None
+    if answer and isinstance(answer["schema"], Schema) and not answer.keys() & {"example", "examples"}:
+        answer["example"] = example_of(answer["schema"])
+
+
 def _with_problem(status: int, response: Any) -> dict[str, Any]:
     """A documented response, or a new one, that may also be a problem."""
     described: dict[str, Any] = response if isinstance(response, dict) else {"description": PROBLEMS[status]}
-    problem = {"application/problem+json": {"schema": ProblemSchema}}
+    example = problem_example(status, PROBLEMS[status])
+    problem = {"application/problem+json": {"schema": ProblemSchema, "example": example}}
     completed = {**described, "content": described.get("content", {}) | problem}
     if status in _HEADERS:
         completed["headers"] = described.get("headers", {}) | _HEADERS[status]

@@ -11,6 +11,8 @@ from marshmallow import ValidationError, fields, validate
 from hiring_api.model.columns import MAX_ID, InstantField
 
 _DIGITS = re.compile(r"[0-9]{1,10}")
+# Of a parameter dry_run
+DRY_RUN: dict[str, Any] = {"description": "Report what would be done, and do nothing", "examples": [True]}
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -63,14 +65,10 @@ class Query(marshmallow.Schema):
     error_messages = {"unknown": "there is no such parameter"}  # noqa: RUF012  # marshmallow says what it is
 
 
-class YearQuery(Query):
-    """The calendar year, in UTC."""
-
-    year = Whole(1000, 9999, load_default=2021)
-
-
 class PageQuery(Query):
     """Where a page starts and how long it is."""
 
-    limit = Whole(1, 1000, metadata={"description": "Rows a page, 100 by default"})
-    after = Whole(0, MAX_ID, load_default=0, metadata={"description": "Rows with an id above this one"})
+    limit = Whole(1, 1000, metadata={"description": "Rows a page, 100 by default", "examples": [10]})
+    after = Whole(
+        0, MAX_ID, load_default=0, metadata={"description": "Rows with an id above this one", "examples": [5]}
+    )
