@@ -130,6 +130,7 @@ class Server:
 
     def _create(self):
         """Makes the data folder, and the statements that each start runs first."""
+        (self.folder / "tmp").mkdir(exist_ok=True)
         (self.folder / "init.sql").write_text(
             "CREATE DATABASE IF NOT EXISTS hiring CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;\n"
             f"CREATE USER IF NOT EXISTS 'tester'@'127.0.0.1' IDENTIFIED BY '{self.password}';\n"
@@ -151,6 +152,8 @@ class Server:
         # The socket is relative to the data folder: the path of a socket may have 107 bytes at most
         return [
             f"--datadir={self.folder / 'data'}",
+            # Not that of others: a server that starts deletes the temporary tables that it finds there
+            f"--tmpdir={self.folder / 'tmp'}",
             f"--init-file={self.folder / 'init.sql'}",
             f"--pid-file={self.folder / 'pid'}",
             f"--port={self.port}",

@@ -99,3 +99,17 @@ def test_an_interrupted_run_leaves_no_server_behind(tmp_path, sent):
     while list(tmp_path.iterdir()) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not list(tmp_path.iterdir())
+
+
+@needs_server
+def test_a_server_that_starts_leaves_the_temporary_tables_of_another_alone():
+    with Server() as server, connect(server) as connection, connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE waiting (id INT PRIMARY KEY)")
+        cursor.execute("INSERT INTO waiting VALUES (7)")
+        with Server() as other:
+            assert other.folder != server.folder
+        cursor.execute("SELECT id FROM waiting")
+        assert cursor.fetchall() == ((7,),)
+        cursor.execute("SELECT @@tmpdir")
+        [(folder,)] = cursor.fetchall()
+        assert folder.startswith(str(server.folder))
