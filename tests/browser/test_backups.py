@@ -46,7 +46,7 @@ def test_a_file_is_restored_after_a_dry_run(visit, site):
     page = loaded(visit("backups"))
     before = rows_of(site)
     with page.expect_download() as download:
-        page.get_by_role("link", name="Download all tables").click()
+        page.get_by_role("button", name="Download all tables").click()
     file = {"name": "all.zip", "mimeType": "application/zip", "buffer": download.value.path().read_bytes()}
     assert site.call("DELETE", "/employees/7")[0] == 204
     site.changed = True

@@ -4,11 +4,13 @@ import { get, send, sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
 import { age, announce, ask, busy, button, count, el, field, heading, instant, number, section, select, size, table } from "./dom.js";
 import { TABLES, words } from "./declared.js";
+import { downloadButton } from "./download.js";
 import { may } from "./me.js";
 import { forget } from "./names.js";
 
 export const title = () => "Backups";
 
+const ZIP = "application/zip";
 const REASONS = { requested: "asked for" };
 
 export async function show(place, { query, signal }) {
@@ -22,7 +24,7 @@ export async function show(place, { query, signal }) {
   };
   place.append(
     heading("Backups",
-      el("a", { class: "button", href: "/backup/all", download: "" }, "Download all tables"),
+      downloadButton("Download all tables", "/backup/all", { accept: ZIP, signal }),
       may("operator") && button("Back up now", async () => {
         const { body } = await send("POST", "/backups", undefined, { signal });
         await refresh();
@@ -45,7 +47,7 @@ function backups(items, page) {
     ...(may("operator") ? [{
       name: "Do",
       cell: (kept) => el("span", { class: "actions" },
-        el("a", { class: "button", href: `/backups/${kept.name}`, download: `${kept.name}.zip` }, "Download"),
+        downloadButton("Download", `/backups/${kept.name}`, { accept: ZIP, attributes: labelled("Download", kept) }),
         button("Verify", () => verify(kept, page), labelled("Verify", kept)),
         button("Restore", () => restore(kept, page), labelled("Restore", kept)),
         button("Delete", () => remove(kept, page), { class: "danger", ...labelled("Delete", kept) })),

@@ -1,5 +1,7 @@
 // Building blocks of the pages. All text goes in as text, never as markup.
 
+const SLOW = 3000; // milliseconds before those who do not see the button turn are told
+
 /**
  * Make an element. `attributes` are set as they are (false and null are left out, true is an empty one), but
  * for `on`, an object of listeners. Children are elements and texts; null and false are left out.
@@ -68,6 +70,7 @@ export async function busy(control, work) {
   place.parentElement?.querySelector(":scope > .failure")?.remove();
   control.setAttribute("aria-disabled", "true");
   control.setAttribute("aria-busy", "true");
+  const slow = setTimeout(() => announce(`${control.getAttribute("aria-label") ?? control.textContent} is under way.`), SLOW);
   try {
     await work();
   } catch (error) {
@@ -75,6 +78,7 @@ export async function busy(control, work) {
     const near = place.isConnected ? place : document.querySelector("main .heading");
     if (error.name !== "AbortError") near.after(failure(error));
   } finally {
+    clearTimeout(slow);
     control.removeAttribute("aria-disabled");
     control.removeAttribute("aria-busy");
   }

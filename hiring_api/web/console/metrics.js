@@ -1,9 +1,10 @@
 // How many were hired: by department and quarter, of one department by job, and who hired more than the mean.
 
-import { call, get, getAll, withQuery } from "./api.js";
+import { get, getAll, withQuery } from "./api.js";
 import { address, go } from "./address.js";
 import { decimal, draw, savePng, saveSvg } from "./chart.js";
-import { announce, button, count, el, field, heading, number, save, section, select, table } from "./dom.js";
+import { downloadButton } from "./download.js";
+import { announce, button, count, el, field, heading, number, section, select, table } from "./dom.js";
 
 export const title = () => "Metrics";
 
@@ -146,7 +147,7 @@ function part({ title: text, table: figures, csv, file, signal, ...chart }) {
     el("div", { class: "actions" },
       button("PNG for a slide", () => savePng(draw(drawing), file)),
       button("SVG", () => saveSvg(draw(drawing), file)),
-      button("CSV", async () => save(await (await call(csv, { accept: "text/csv", signal })).blob(), `${file}.csv`))),
+      downloadButton("CSV", csv, { accept: "text/csv", name: `${file}.csv`, signal })),
     el("div", { class: "beside" }, picture, figures),
   );
 }

@@ -1,9 +1,10 @@
 // What was refused, and why: counted by reason and by run, listed, on the way to be corrected.
 
-import { call, get, withQuery } from "./api.js";
+import { get, withQuery } from "./api.js";
 import { address, go } from "./address.js";
-import { announce, button, count, el, field, heading, instant, number, save, section, select, table } from "./dom.js";
+import { announce, count, el, field, heading, instant, number, section, select, table } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
+import { downloadButton } from "./download.js";
 import { reasons, rawCells } from "./refused.js";
 import * as reject from "./reject.js";
 
@@ -74,13 +75,10 @@ function told({ total }, resolved) {
 /** For each table with open rejects, a file to correct and upload again. */
 function repairs(byReason, { table: only, run, reason, field: name, search }, signal) {
   const tables = [...new Set(byReason.filter(({ open }) => open).map(({ table: resource }) => resource))];
-  return el("p", { class: "actions" }, tables.filter((resource) => !only || resource === only).map((resource) => button(
-    `Download ${resource} for repair`, async () => {
-      const path = withQuery("/rejects", { format: "repair", table: resource, run, reason, field: name, search });
-      const answer = await call(path, { accept: "text/csv", signal });
-      const file = answer.headers.get("Content-Disposition")?.match(/filename=([^;]+)/)?.[1] ?? `${resource}.csv`;
-      save(await answer.blob(), file);
-    })));
+  return el("p", { class: "actions" }, tables.filter((resource) => !only || resource === only).map((resource) => downloadButton(
+    `Download ${resource} for repair`,
+    withQuery("/rejects", { format: "repair", table: resource, run, reason, field: name, search }),
+    { accept: "text/csv", signal })));
 }
 
 function ofReasons(items, here) {

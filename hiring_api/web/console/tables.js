@@ -2,8 +2,9 @@
 
 import { call, send, withQuery } from "./api.js";
 import { address, go } from "./address.js";
-import { announce, ask, button, count, el, field, heading, instant, number, save, select, table, tellThere } from "./dom.js";
+import { announce, ask, button, count, el, field, heading, instant, number, select, table, tellThere } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
+import { downloadButton } from "./download.js";
 import { may } from "./me.js";
 import { forget, namesFor } from "./names.js";
 import { labelOf, rowForm } from "./rowform.js";
@@ -23,12 +24,9 @@ export async function show(place, { parts, query, signal }) {
   const filters = filterForm(declaration, names);
   const list = el("div", {});
   let chosen = {};
-  const csv = async () => {
-    const answer = await call(withQuery(`/${resource}`, chosen), { accept: "text/csv", signal });
-    save(await answer.blob(), `${resource}.csv`);
-  };
+  const csv = downloadButton("CSV", () => withQuery(`/${resource}`, chosen), { accept: "text/csv", name: `${resource}.csv`, signal });
   place.append(
-    heading(words(resource), button("CSV", csv), may("writer") && button("Add a row", () => add(declaration, names), { class: "main" })),
+    heading(words(resource), csv, may("writer") && button("Add a row", () => add(declaration, names), { class: "main" })),
     el("nav", { class: "tabs", "aria-label": "Tables" }, TABLES.map((other) => el("a", {
       href: address("tables", [other.resource]), "aria-current": other === declaration && "page",
     }, words(other.resource)))),
