@@ -42,6 +42,7 @@ run: .local/venv/installed.txt  ## load the sample data into SQLite and serve th
 .PHONY: test
 test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server, in a browser too (ARGS="-k name" for some)
 	@$(DEV) -m tests.chromium
+	@$(DEV) -m tests.openapi_tools
 	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
 
 .PHONY: pictures
@@ -58,11 +59,12 @@ test-one: .venv/installed.txt  ## run one test file or folder at once, in one pr
 	@$(DEV) -m tests.server -- $(DEV) -m pytest $(T) $(ARGS)
 
 .PHONY: lint
-lint: .venv/installed.txt  ## check style, types and imports
+lint: .venv/installed.txt  ## check style, types, imports and the OpenAPI document
 	$(DEV) -m ruff check .
 	$(DEV) -m ruff format --check .
 	$(DEV) -m mypy
 	$(DEV) -c 'from importlinter.cli import lint_imports_command as lint; lint()'
+	$(DEV) -m tests.openapi_tools lint
 
 .PHONY: bench
 bench: .venv/installed.txt  ## run the benchmarks in benchmarks/

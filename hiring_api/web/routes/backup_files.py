@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Response, jsonify
 
@@ -25,7 +25,7 @@ from hiring_api.web.schemas.backup import (
     all_restored,
     all_restored_example,
 )
-from hiring_api.web.schemas.operations import BINARY, PREFER, UNCHANGED, file_body, problems
+from hiring_api.web.schemas.operations import BINARY, PREFER, UNCHANGED, downloaded, file_body, problems
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -86,11 +86,6 @@ def _add_backup_all(blueprint: Routes) -> None:
     _ = get
 
 
-def _download(name: str) -> dict[str, Any]:
-    """The example of a file to restore."""
-    return {"backup": {"summary": f"What GET /backup/{name} answers", "externalValue": f"/backup/{name}"}}
-
-
 def _add_restore(blueprint: Routes, table: Table) -> None:
     name = resource(table)
 
@@ -99,7 +94,7 @@ def _add_restore(blueprint: Routes, table: Table) -> None:
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, RestoredSchema, example=example_of(RestoredSchema, table=name))
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(requestBody=file_body(_AVRO_TYPES, _download(name)), operationId=f"restore_{name}")
+    @blueprint.doc(requestBody=file_body(_AVRO_TYPES, downloaded(name)), operationId=f"restore_{name}")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Restore a table from an Avro file.
 
@@ -120,7 +115,7 @@ def _add_restore_all(blueprint: Routes) -> None:
     @blueprint.query(RestoreQuery)
     @blueprint.response(200, all_restored(), example=all_restored_example())
     @problems(blueprint, 400, 409, 413, 415, 507)
-    @blueprint.doc(requestBody=file_body(_ZIP_TYPES, _download("all")), operationId="restore_all")
+    @blueprint.doc(requestBody=file_body(_ZIP_TYPES, downloaded("all")), operationId="restore_all")
     def post(mode: Mode, dry_run: bool, ignore_extra: bool, keep: bool | None = None) -> Response:
         """Restore all tables from a zip of `/backup/all`.
 

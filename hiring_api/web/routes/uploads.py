@@ -51,7 +51,7 @@ def _add_upload(blueprint: Routes, table: Table) -> None:
     @_answers(blueprint, table)
     @problems(blueprint, 400, 413, 415, 507)
     @blueprint.doc(
-        requestBody=file_body(_TYPES, upload_examples(table), TEXT),
+        requestBody=file_body(_TYPES, {"schema": TEXT, "examples": upload_examples(table)}),
         operationId=f"upload_{name}",
         summary=f"Load a CSV of {name}",
     )

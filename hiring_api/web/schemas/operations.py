@@ -76,17 +76,24 @@ _HEADERS = {
 }
 
 
-def file_body(
-    types: Iterable[str], examples: dict[str, Any], content: dict[str, Any] = BINARY
-) -> dict[str, Any]:
-    """Describe the body of a route that takes a file: of one of `types`, or a form with the part `file`."""
+def file_body(types: Iterable[str], described: dict[str, Any]) -> dict[str, Any]:
+    """Describe the body of a route that takes a file: of one of `types`, or a form with the part `file`.
+
+    `described` is the schema of the file with its examples.
+    """
     file = {**BINARY, "description": "The file"}
-    form = {"type": "object", "required": ["file"], "properties": {"file": file}}
-    whole = {"schema": content, "examples": examples}
-    return {
-        "required": True,
-        "content": {**dict.fromkeys(types, whole), "multipart/form-data": {"schema": form}},
-    }
+    form = {"schema": {"type": "object", "required": ["file"], "properties": {"file": file}}}
+    return {"required": True, "content": {**dict.fromkeys(types, described), "multipart/form-data": form}}
+
+
+def downloaded(name: str) -> dict[str, Any]:
+    """Describe a file to restore, which cannot be shown in the document: where one can be had.
+
+    A member of our own says so to programs: bundlers of documents try to read an `externalValue`.
+    """
+    example = f"/backup/{name}"
+    description = f"The file, such as `GET {example}` answers"
+    return {"schema": {**BINARY, "description": description}, "x-example-from": example}
 
 
 def path_parameter(name: str, description: str, example: Any) -> dict[str, Any]:

@@ -77,17 +77,12 @@ class Caller:
                 _, name, whole = next(self.bodies(operation))
                 yield f"multipart/form-data; boundary={BOUNDARY}", name, as_form(whole)
                 continue
+            if "x-example-from" in described:
+                yield media_type, "", self.api.call("GET", described["x-example-from"])[2]
+                continue
             examples = described.get("examples") or {"": {"value": described["example"]}}
             for name, example in examples.items():
-                yield media_type, name, self.body(example)
-
-    def body(self, example):
-        if "externalValue" in example:
-            return self.api.call("GET", example["externalValue"])[2]
-        value = example["value"]
-        if isinstance(value, bytes):
-            return value
-        return value.encode() if isinstance(value, str) else json.dumps(value).encode()
+                yield media_type, name, as_bytes(example["value"])
 
     def send(self, method, path, media_type, body, query=None, headers=None):
         """Status, media type and body of an answer."""
@@ -97,6 +92,12 @@ class Caller:
         target = f"{address}?{urlencode(query)}" if query else address
         status, answered, content = self.api.call(method.upper(), target, body or None, sent)
         return status, answered.get("Content-Type", "").split(";")[0], content
+
+
+def as_bytes(value):
+    if isinstance(value, bytes):
+        return value
+    return value.encode() if isinstance(value, str) else json.dumps(value).encode()
 
 
 def as_form(file):
