@@ -116,21 +116,24 @@ class Visits:
         self.refusals = []  # addresses of answers that were refused; a test that means that takes them out
 
     def __call__(self, path="overview", *, size=WIDE, user=USER, password=PASSWORD, scheme="light"):
-        """Open a page in a browser that knows nothing of others yet."""
+        """Open a page of the console in a browser that knows nothing of others yet."""
+        credentials = {"username": user, "password": password}
+        return self.open(f"/#/{path}", viewport=size, http_credentials=credentials, color_scheme=scheme)
+
+    def open(self, address, **browser):
+        """Open a page; `browser` are properties of the browser, such as `http_credentials`."""
         context = self._browser.new_context(
             base_url=self._site.address,
-            viewport=size,
-            http_credentials={"username": user, "password": password},
-            color_scheme=scheme,
             reduced_motion="reduce",
             timezone_id="America/Bogota",
+            **browser,
         )
         self._contexts.append(context)
         page = context.new_page()
         page.on("request", self._note_request)
         page.on("console", self._note_message)
         page.on("pageerror", lambda error: self.errors.append(str(error)))
-        page.goto(f"/#/{path}")
+        page.goto(address)
         return page
 
     def close(self):

@@ -71,7 +71,7 @@ _PAGE_HEADERS = {
 
 def _selection(table: Table, parameters: dict[str, Any]) -> tuple[Selection, bool]:
     """The rows that the query asks for, and whether it asks for their number."""
-    if "after" in request.args and parameters.get("before"):
+    if parameters["after"] and parameters.get("before"):
         raise UnprocessableEntity("query parameters after and before: a page starts or ends somewhere")
     filters = {name: parameters[name] for name in filter_names(table) if name in parameters}
     selection = Selection(
