@@ -20,6 +20,7 @@ from hiring_api.model.tables import Base
 from hiring_api.rejects.listing import Chosen, rejects_page
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from hiring_api.web.http import prometheus
 from hiring_api.web.http.callers import Callers
 from hiring_api.web.http.extensions import db
 from hiring_api.web.http.wrong_passwords import WrongPasswords
@@ -158,8 +159,9 @@ def made_app(database_url):
 @pytest.fixture
 def app(engine, settings, made_app):
     """The application on the test database, as if it was just started: it knows nothing of earlier tests."""
-    with made_app.app_context():
-        own = db.engine
+    own = open_engine(settings.database_url)
+    prometheus.count_connections(own)
+    db._app_engines[made_app] = {None: own}
     made_app.config["SETTINGS"] = settings
     made = dict(made_app.extensions)
     made_app.extensions["callers"] = Callers(*settings.credentials(), own)
