@@ -54,4 +54,4 @@ def _not_of_an_interruption(record: logging.LogRecord) -> bool:
     that the connection could not be reset. It is closed.
     """
     error = record.exc_info[1] if record.exc_info else None
-    return error is None or interruption(error) is None
+    return error is None or (isinstance(error, Exception) and interruption(error) is None)

@@ -107,6 +107,23 @@ def test_a_connection_that_an_interruption_cut_short_is_replaced_without_a_word(
         assert connection.execute(select(1)).scalar() == 1
 
 
+def test_an_interruption_while_a_connection_is_given_back_is_told_by_itself(engine, caplog, monkeypatch):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no conversation that could be cut short")
+
+    def interrupted(connection):
+        raise KeyboardInterrupt
+
+    def work():
+        with engine.connect() as connection:
+            connection.execute(select(1))
+            monkeypatch.setattr(pymysql.Connection, "rollback", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert caplog.messages == []
+
+
 def test_the_file_of_a_new_database_is_for_its_owner_alone(tmp_path):
     path = tmp_path / "hiring.db"
     engine = open_engine(make_url(f"sqlite:///{path}"))
