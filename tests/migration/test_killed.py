@@ -16,10 +16,10 @@ from migration_job.__main__ import main
 from tests.conftest import empty, expire, on_record
 
 ROUNDS = int(os.environ.get("KILL_ROUNDS", "3"))
-ROWS = int(os.environ.get("KILL_ROWS", "20000"))
-# Blocks of 64 KiB instead of a MiB: many more places between two commits
+ROWS = int(os.environ.get("KILL_ROWS", "10000"))
+# Blocks of 32 KiB instead of 640: many more places between two commits
 CODE = (
-    "import sys, hiring_api.csv_input.records as r; r.BLOCK = 65536; "
+    "import sys, hiring_api.csv_input.records as r; r.BLOCK = 32768; "
     "from migration_job.__main__ import main; sys.exit(main(sys.argv[1:]))"
 )
 
