@@ -118,9 +118,14 @@ def _put_entry(store: Store, kept: KeptBackup) -> None:
 
 def kept_names(store: Store) -> list[str]:
     """Return the names of all kept backups, newest first; no entry is read."""
-    names = set(store.names())
-    found = [name[:-5] for name in names if name.endswith(".json") and f"{name[:-5]}.zip" in names]
-    return sorted(found, reverse=True)
+    return list(kept_sizes(store))
+
+
+def kept_sizes(store: Store) -> dict[str, int]:
+    """Return the bytes of each kept backup's zip by the backup's name, newest first; no entry is read."""
+    sizes = store.sizes()
+    found = [name[:-5] for name in sizes if name.endswith(".json") and f"{name[:-5]}.zip" in sizes]
+    return {name: sizes[f"{name}.zip"] for name in sorted(found, reverse=True)}
 
 
 def listed(store: Store, after: str | None = None, limit: int | None = None) -> list[KeptBackup]:

@@ -5,6 +5,7 @@ A file appears under its name when it is complete, or not at all.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import tempfile
@@ -25,6 +26,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,100}")
 _URL: Final = re.compile(r"[a-z0-9]+://")
 _HIDDEN: Final = ".hiring-"
 _PART: Final = ".part"
+_NO_BUCKET: Final = "the place of the backups is not there: create the bucket"
 _NO_STORE: Final = "BACKUP_DIR is no place that backups can be kept in"
 # S3 takes at most 10,000 parts: 80 GB
 _PART_BYTES: Final = 8 * 1024 * 1024
@@ -39,9 +41,17 @@ class Store(ABC):
         StorageFull: from all methods that write, if a disk is full.
     """
 
-    @abstractmethod
     def names(self) -> list[str]:
         """Return the names of all complete files, sorted."""
+        return sorted(self.sizes())
+
+    @abstractmethod
+    def sizes(self) -> dict[str, int]:
+        """Return the bytes of each complete file, by its name."""
+
+    @abstractmethod
+    def require_writable(self) -> None:
+        """Require that files can be stored, as far as that is known without storing one."""
 
     @abstractmethod
     def exists(self) -> bool:
@@ -88,14 +98,31 @@ class _Folder(Store):
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def names(self) -> list[str]:
+    def sizes(self) -> dict[str, int]:
+        found = {}
         try:
-            found = sorted(entry.name for entry in os.scandir(self._path) if entry.is_file())
+            with os.scandir(self._path) as entries:
+                for entry in entries:
+                    if _NAME.fullmatch(entry.name) and not entry.name.endswith(_PART) and entry.is_file():
+                        with suppress(FileNotFoundError):  # deleted meanwhile
+                            found[entry.name] = entry.stat().st_size
         except FileNotFoundError:
-            return []
+            return {}
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be read") from error
-        return [name for name in found if _NAME.fullmatch(name) and not name.endswith(_PART)]
+        return found
+
+    def require_writable(self) -> None:
+        there = self._path.absolute()
+        try:
+            while not there.exists():  # `put` makes the missing ones
+                there = there.parent
+            if not there.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(there))
+            if not os.access(there, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(there))
+        except OSError as error:
+            raise StorageUnavailable("the backup folder cannot be written") from error
 
     def exists(self) -> bool:
         return self._path.exists()
@@ -159,19 +186,29 @@ class _S3(Store):
     def _key(self, name: str) -> str:
         return f"{self._prefix}/{_require_name(name)}".lstrip("/")
 
-    def _keys(self) -> list[str]:
-        try:
-            with _reached(), object_store.explained():
-                found = self._bucket.list_with_delimiter(self._prefix or None)
-        except NotFound:  # no such bucket
-            return []
-        return [one["path"] for one in found["objects"]]
+    def _listed(self) -> dict[str, int]:
+        """The bytes of each object, by its name below the prefix."""
+        with _reached(), object_store.explained():
+            found = self._bucket.list_with_delimiter(self._prefix or None)
+        return {one["path"].rpartition("/")[2]: one["size"] for one in found["objects"]}
 
-    def names(self) -> list[str]:
-        return sorted(name for key in self._keys() if _NAME.fullmatch(name := key.rpartition("/")[2]))
+    def sizes(self) -> dict[str, int]:
+        try:
+            return {name: size for name, size in self._listed().items() if _NAME.fullmatch(name)}
+        except NotFound:  # no such bucket
+            return {}
+
+    def require_writable(self) -> None:
+        try:
+            self._listed()
+        except NotFound as error:
+            raise StorageUnavailable(_NO_BUCKET) from error
 
     def exists(self) -> bool:
-        return bool(self._keys())
+        try:
+            return bool(self._listed())
+        except NotFound:
+            return False
 
     def open(self, name: str) -> IO[bytes]:
         key = self._key(name)
@@ -197,9 +234,7 @@ class _S3(Store):
                 with _reached(), object_store.explained():
                     self._bucket.put(key, file, chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
             except NotFound as error:
-                raise StorageUnavailable(
-                    "the place of the backups is not there: create the bucket"
-                ) from error
+                raise StorageUnavailable(_NO_BUCKET) from error
 
     def delete(self, name: str) -> None:
         key = self._key(name)

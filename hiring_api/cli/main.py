@@ -21,12 +21,12 @@ from hiring_api.errors import (
 )
 from hiring_api.log_lines import log_json, say, wants_json
 from hiring_api.settings import SettingsError
+from hiring_api.system.sentences import sentence
 
 from .arguments import parser
 from .commands import COMMANDS
 from .confirm import NotWanted
 from .schedule import schedule
-from .sentences import sentence
 from .users import users
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from hiring_api.errors import Busy, HiringError
 from hiring_api.log_lines import log_to_stderr
 from hiring_api.settings import SettingsError, read_settings
 from hiring_api.system.output import show
+from hiring_api.system.sentences import sentence
 from hiring_api.system.systemd import READY, STOPPING, notify
 
 from .commands import line, opened_engine, retention_of
-from .sentences import sentence
 
 if TYPE_CHECKING:
     import argparse

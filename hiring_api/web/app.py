@@ -12,7 +12,7 @@ from hiring_api.database.engine import engine_options, prepare
 from hiring_api.database.readers import open_readers
 from hiring_api.model.tables import tables
 from hiring_api.settings import Settings, read_settings
-from hiring_api.web.http import auth, problems, prometheus, request_ids
+from hiring_api.web.http import auth, problems, prometheus, request_ids, sources
 from hiring_api.web.http.extensions import db
 from hiring_api.web.routes import (
     backup_files,
@@ -82,6 +82,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     prometheus.register(app, engine)
     auth.guard(app, settings, engine)
     problems.register(app)
+    sources.register(app, settings)
     api = _Api(app, spec_kwargs={"marshmallow_plugin": Described()})
     docs.register(app, api)
     for table in tables():

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _OPEN = ("/health/", "/docs/")
 _OPEN_EXACTLY = {"/openapi.json", "/docs"}
+_OPEN_WITHOUT_QUERY = {"/health/ready"}
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 _FOREIGN = "a browser sent this request from another site"
@@ -68,9 +69,16 @@ def caller() -> Caller:
     return found
 
 
-def is_open(path: str) -> bool:
-    """True if everybody may see what is at this path."""
+def is_open(path: str, query: str) -> bool:
+    """True if everybody may see what is at this path with this query."""
+    if path in _OPEN_WITHOUT_QUERY:
+        return not query
     return path.startswith(_OPEN) or path in _OPEN_EXACTLY
+
+
+def _is_open() -> bool:
+    """True if everybody may see what the present request asks for."""
+    return is_open(request.path, request.query_string.decode("latin-1"))
 
 
 def role_needed() -> Role | None:
@@ -136,7 +144,7 @@ def _require_credentials() -> Response | None:
     Raises:
         DatabaseUnavailable: it cannot be told, because the database cannot be asked for its users.
     """
-    if is_open(request.path):
+    if _is_open():
         return None
     try:
         if request.method == "OPTIONS":  # which Flask-HTTPAuth lets through, for the sake of other sites
@@ -188,6 +196,6 @@ def _refuse_cross_site() -> Response | None:
 
 def _forbid_to_store(response: Response) -> Response:
     """Forbid browsers and proxies to store the answer: people's names are for who asked."""
-    if not is_open(request.path):
+    if not _is_open():
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -40,6 +40,11 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None, **m
     return Response(json.dumps(body), status, headers, mimetype=PROBLEM)
 
 
+def unavailable(detail: str, **members: Any) -> Response:
+    """Answer 503: something is away that will be back."""
+    return problem(503, detail, {"Retry-After": str(_RETRY_AFTER)}, **members)
+
+
 def register(app: Flask) -> None:
     """Let `app` answer every error as a problem."""
     app.register_error_handler(errors.HiringError, _hiring_problem)

@@ -47,12 +47,16 @@ class Routes(Blueprint):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(complete)
 
-    def needs(self, role: Role) -> Any:
-        """Decorate a view with the role that its callers need; `auth` refuses others. Each view needs it."""
+    def needs(self, role: Role, *, with_query: bool = False) -> Any:
+        """Decorate a view with the role that its callers need; `auth` refuses others. Each view needs it.
+
+        Where only those `with_query` need it, the view's own documentation says so.
+        """
 
         def decorate(view: Any) -> Any:
             view.role = role
-            view._apidoc = {**getattr(view, "_apidoc", {}), "role": role}  # noqa: SLF001  # flask-smorest's notes
+            noted = {} if with_query else {"role": role}
+            view._apidoc = {**getattr(view, "_apidoc", {}), **noted}  # noqa: SLF001  # flask-smorest's notes
             return view
 
         return decorate

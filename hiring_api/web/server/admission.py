@@ -49,7 +49,7 @@ class Admission:
             return None
         if self._callers.are_known(*sent):
             return self.limit(request)
-        return None if is_open(request.path) else UNDECIDED
+        return None if is_open(request.path, request.query) else UNDECIDED
 
     def limit(self, request: Any) -> int:
         """How many bytes the body of a caller who may call may have."""

@@ -1,4 +1,4 @@
-"""What whoever runs a command is told of an error, in one sentence."""
+"""What whoever runs the program is told of an error, in one sentence."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def sentence(error: Exception) -> str:
 
 
 def _why(error: HiringError) -> str:
-    """What the system said of a folder, or S3; callers of the API are not told, those of the command are."""
+    """What the system said of a folder, or S3; which those are told who run the program."""
     cause = error.__cause__
     if isinstance(error, StorageUnavailable) and isinstance(cause, OSError) and cause.filename:
         return f" ({cause.strerror})"
