@@ -32,7 +32,7 @@ import pymysql
 
 _START = 60  # seconds that a first start may take on a slow machine
 _STOP = 30
-_ROOM = 4 * 1024**3  # bytes: a dozen servers, with some hundred thousand rows
+_ROOM = 2 * 1024**3  # bytes: eight servers, with some hundred thousand rows
 _FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/usr/local/mysql/bin:/opt/homebrew/bin"
 _PACKAGES = ["mariadb-server-core", "mariadb-client-core"]  # the programs, without a service that starts
 _OPTIONS = [
