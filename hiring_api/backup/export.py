@@ -13,6 +13,7 @@ from sqlalchemy import select
 
 from hiring_api.database.dialects import dialect_of
 from hiring_api.errors import Conflict
+from hiring_api.model.columns.varint import joined
 from hiring_api.model.tables import columns, kinds
 from hiring_api.system.prefetch import ahead
 
@@ -114,8 +115,8 @@ def _encode(table: Table, rows: int, packed: bytes) -> bytes:
     if ids != sorted(ids):
         order = sorted(range(rows), key=ids.__getitem__)
         columns = [[column[index] for index in order] for column in columns]
-    encoded = [kind.avro_bytes(column) for kind, column in zip(columns_of.values(), columns, strict=True)]
-    return b"".join(chain.from_iterable(zip(*encoded, strict=True)))
+    pieces = [kind.avro_pieces(column) for kind, column in zip(columns_of.values(), columns, strict=True)]
+    return joined(list(chain.from_iterable(pieces)))
 
 
 def _first_wrong_row(connection: Connection, table: Table, lowest: int, highest: int) -> Conflict:

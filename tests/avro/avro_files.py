@@ -8,6 +8,7 @@ from hiring_api.avro.container import write
 from hiring_api.avro.reader import AvroRows
 from hiring_api.avro.schema import avro_schema
 from hiring_api.backup.checks import check
+from hiring_api.model.columns.varint import joined
 from hiring_api.model.tables import Department, Employee, Job
 
 DEPARTMENTS, JOBS, EMPLOYEES = Department.__table__, Job.__table__, Employee.__table__
@@ -21,9 +22,9 @@ def saved(codec="null", rows=ROWS, per_block=2):
     def blocks():
         for start in range(0, len(rows), per_block):
             part = rows[start : start + per_block]
-            ids = id_kind.avro_bytes([str(row[0]).encode() for row in part])
-            texts = text_kind.avro_bytes([row[1] for row in part])
-            yield len(part), b"".join(a + b for a, b in zip(ids, texts, strict=True))
+            ids = id_kind.avro_pieces([str(row[0]).encode() for row in part])
+            texts = text_kind.avro_pieces([row[1] for row in part])
+            yield len(part), joined([*ids, *texts])
 
     file = io.BytesIO()
     write(file, avro_schema(DEPARTMENTS), codec, blocks())

@@ -15,13 +15,14 @@ from .kind import AvroReader, Kind, KindField, empty, error, same
 from .varint import encode_longs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from marshmallow import ValidationError, fields
     from numpy.typing import NDArray
     from sqlalchemy.types import TypeEngine
 
     from .byte_columns import ByteColumn, Mask
+    from .varint import Piece
 
 EARLIEST: Final = datetime(1000, 1, 1)  # noqa: DTZ001  # the first that MySQL's DATETIME holds
 
@@ -162,7 +163,7 @@ class Instant(Kind):
         unit = _AVRO_UNITS.get(logical or "")
         return None if primitive != "long" or unit is None else _reader_of(unit)
 
-    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+    def avro_pieces(self, texts: Sequence[bytes]) -> list[Piece]:
         return encode_longs(texts)
 
 

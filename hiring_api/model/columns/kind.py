@@ -14,11 +14,12 @@ from marshmallow import ValidationError, fields
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.types import TypeEngine
 
     from .byte_columns import ByteColumn, Mask
+    from .varint import Piece
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,8 @@ class Kind(ABC):
         """
 
     @abstractmethod
-    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
-        """Return the Avro encoding (Avro 1.12, "Binary Encoding") of each value, from its text in SQL.
+    def avro_pieces(self, texts: Sequence[bytes]) -> list[Piece]:
+        """Return the Avro encoding (Avro 1.12, "Binary Encoding") of values, from their texts in SQL.
 
         The text of an instant is its microseconds since 1970.
 

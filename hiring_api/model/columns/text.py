@@ -14,11 +14,12 @@ from .kind import AvroReader, Kind, KindField, empty, error, same
 from .varint import encode_strings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from sqlalchemy.types import TypeEngine
 
     from .byte_columns import ByteColumn, Mask
+    from .varint import Piece
 
 _BLANK: Final = ord(" ")
 
@@ -112,5 +113,5 @@ class Text(Kind):
         edge = "| " in joined or " |" in joined or joined[0] == " " or joined[-1] == " "
         return values if joined.isprintable() and not edge else None
 
-    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+    def avro_pieces(self, texts: Sequence[bytes]) -> list[Piece]:
         return encode_strings(texts)

@@ -1,19 +1,39 @@
 """Avro's binary encoding of whole numbers and strings, many at a time.
 
 A number is zigzagged, then written in groups of 7 bits, the lowest first, the top bit set in all bytes but
-the last (Avro 1.12 specification, "Binary Encoding"). Two groups at a time are looked up in a table.
+the last (Avro 1.12 specification, "Binary Encoding").
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import numpy as np
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_BITS: Final = 14
-_MASK: Final = (1 << _BITS) - 1
+    from numpy.typing import NDArray
+
+    from .byte_columns import Bytes, Indexes
+
 _LONG_BITS: Final = 63
+_GROUP: Final = 7  # bits
+_VALUE, _MORE = np.uint8(127), np.uint8(128)
+_SHIFTS: Final = _GROUP * np.arange(10, dtype=np.uint64)
+
+
+class Piece(NamedTuple):
+    """A piece of each of many encodings: of value i, the first `lengths[i]` bytes in row i of `data`."""
+
+    data: Bytes
+    lengths: Indexes
+
+
+def joined(pieces: Sequence[Piece]) -> bytes:
+    """Return the encodings of rows: all pieces of the first row, those of the second one, and so on."""
+    kept = [np.arange(piece.data.shape[1]) < piece.lengths[:, None] for piece in pieces]
+    return np.hstack([piece.data for piece in pieces])[np.hstack(kept)].tobytes()
 
 
 def varint(number: int) -> bytes:
@@ -24,71 +44,56 @@ def varint(number: int) -> bytes:
     """
     if not -(1 << _LONG_BITS) <= number < 1 << _LONG_BITS:
         raise ValueError(f"{number} does not fit into a long")
-    return _groups(number << 1 if number >= 0 else ~(number << 1))
+    return joined([_varints(np.array([number], np.int64))])
 
 
-def _groups(rest: int) -> bytes:
-    out = bytearray()
-    while rest > 127:  # noqa: PLR2004  # 7 bits
-        out.append(rest & 127 | 128)
-        rest >>= 7
-    out.append(rest)
-    return bytes(out)
-
-
-_MORE: Final = [bytes([pair & 127 | 128, pair >> 7 | 128]) for pair in range(1 << _BITS)]
-_LAST: Final = [_groups(pair) for pair in range(1 << _BITS)]
-
-
-def encode_ids(texts: Sequence[bytes], most: int) -> list[bytes]:
-    """Return the encoding of decimal numbers from 1 to `most`, which has at most 31 bits.
+def encode_ids(texts: Sequence[bytes], most: int) -> list[Piece]:
+    """Return the encoding of decimal numbers from 1 to `most`, which has at most 63 bits.
 
     Raises:
         ValueError: one of them is none.
     """
-    if not texts:
-        return []
-    numbers = list(map(int, texts))
-    if min(numbers) < 1 or max(numbers) > most:
+    numbers = _numbers(texts)
+    if len(numbers) and not 1 <= numbers.min() <= numbers.max() <= most:
         raise ValueError("a number is out of range")
-    return [
-        _LAST[zigzag]
-        if (zigzag := number << 1) <= _MASK
-        else _MORE[zigzag & _MASK] + _LAST[zigzag >> 14]
-        if zigzag < 1 << 28
-        else _MORE[zigzag & _MASK] + _MORE[zigzag >> 14 & _MASK] + _LAST[zigzag >> 28]
-        for number in numbers
-    ]
+    return [_varints(numbers)]
 
 
-def encode_longs(texts: Sequence[bytes]) -> list[bytes]:
-    """The encoding of decimal numbers of 64 bits; quickest for microseconds since 1970.
+def encode_longs(texts: Sequence[bytes]) -> list[Piece]:
+    """Return the encoding of decimal numbers of 64 bits.
 
     Raises:
         ValueError: one of them is none.
     """
-    return [
-        _MORE[zigzag & _MASK]
-        + _MORE[zigzag >> 14 & _MASK]
-        + _MORE[zigzag >> 28 & _MASK]
-        + _LAST[zigzag >> 42]
-        if 1 << 42 <= (zigzag := number << 1) < 1 << 56
-        else varint(number)
-        for number in map(int, texts)
-    ]
+    return [_varints(_numbers(texts))]
 
 
-def encode_strings(texts: Sequence[bytes]) -> list[bytes]:
-    """The encoding of UTF-8 strings.
+def encode_strings(texts: Sequence[bytes]) -> list[Piece]:
+    """Return the encoding of UTF-8 strings without U+0000.
 
     Raises:
         ValueError: one of them is not UTF-8, or empty.
     """
     b"\0".join(texts).decode()  # the separator keeps halves of a letter apart
-    return [_LAST[len(text) << 1] + text if 0 < len(text) < 1 << 13 else _long_string(text) for text in texts]
-
-
-def _long_string(text: bytes) -> bytes:
-    if not text:
+    lengths = np.array(list(map(len, texts)), np.intp)
+    if not lengths.all():
         raise ValueError("a text is empty")
-    return varint(len(text)) + text
+    data = np.array(texts, np.bytes_)
+    return [_varints(lengths), Piece(data.view(np.uint8).reshape(len(texts), data.itemsize), lengths)]
+
+
+def _numbers(texts: Sequence[bytes]) -> NDArray[np.int64]:
+    try:
+        return np.array(list(map(int, texts)), np.int64)
+    except OverflowError as error:
+        raise ValueError("a number does not fit into a long") from error
+
+
+def _varints(numbers: NDArray[np.int64]) -> Piece:
+    zigzag = (numbers << 1 ^ numbers >> _LONG_BITS).view(np.uint64)
+    width = max(1, -(-int(zigzag.max(initial=0)).bit_length() // _GROUP))
+    groups = zigzag[:, None] >> _SHIFTS[:width]
+    lengths = np.maximum(1, np.count_nonzero(groups, axis=1))
+    data = groups.astype(np.uint8) | _MORE
+    data[np.arange(len(data)), lengths - 1] &= _VALUE
+    return Piece(data, lengths)

@@ -15,12 +15,13 @@ from .kind import AvroReader, Kind, KindField, Unread, empty, error, same
 from .varint import encode_ids
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from sqlalchemy.types import TypeEngine
 
     from .byte_columns import ByteColumn, Mask
+    from .varint import Piece
 
 MAX_ID: Final = 2_147_483_647  # of a signed integer of 32 bits, as SQL's INTEGER and Avro's int
 _PLAIN_DIGITS: Final = 9  # a number of at most nine digits is below MAX_ID
@@ -101,7 +102,7 @@ class Whole(Kind):
         fits = primitive in {"int", "long"} and logical is None
         return AvroReader(_all_right, self.check, same) if fits else None
 
-    def avro_bytes(self, texts: Sequence[bytes]) -> Iterable[bytes]:
+    def avro_pieces(self, texts: Sequence[bytes]) -> list[Piece]:
         return encode_ids(texts, MAX_ID)
 
 
