@@ -21,7 +21,9 @@ from hiring_api.database.engine import open_engine
 from hiring_api.database.lease import Lease, leased
 from hiring_api.database.transactions import snapshot
 from hiring_api.errors import Busy, DatabaseUnavailable, NotPermitted
-from hiring_api.loading.loader import check, load, load_at_once
+from hiring_api.loading.at_once import load_at_once
+from hiring_api.loading.dry_run import check
+from hiring_api.loading.loader import load
 from hiring_api.loading.mislabelled import refuse_mislabelled
 from hiring_api.loading.rejects_of_load import write_rejects
 from hiring_api.loading.task import Limit, Loaded, Task

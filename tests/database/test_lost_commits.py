@@ -8,7 +8,8 @@ from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
 from hiring_api.database.marks import Mark
 from hiring_api.database.transactions import transaction
-from hiring_api.loading.loader import load, load_at_once
+from hiring_api.loading.at_once import load_at_once
+from hiring_api.loading.loader import load
 from hiring_api.loading.task import Task
 from hiring_api.model.tables import Department
 from hiring_api.rejects.record import Origin

@@ -23,7 +23,8 @@ from hiring_api.csv_input.files import Choices, inspect, on_disk
 from hiring_api.database.bookkeeping import load_ids
 from hiring_api.database.dialects.mysql import MySQL
 from hiring_api.database.transactions import transaction
-from hiring_api.loading import apply, loader
+from hiring_api.errors import Unproven
+from hiring_api.loading import apply, at_once, dry_run, loader
 from hiring_api.loading.plan import Target
 from hiring_api.loading.progress import Counts
 from hiring_api.loading.task import Limit, Task
@@ -116,15 +117,16 @@ def test_however_a_file_is_cut_into_chunks_the_rules_are_the_same(engine, tmp_pa
             patch.setattr(records, "BLOCK", block)
             if lanes == 1:  # SQLite never has two
                 patch.setattr(MySQL, "writers", 1)
-            patch.setattr(loader, "Target", partial(Target, most=most))
+            for module in (loader, at_once, dry_run):
+                patch.setattr(module, "Target", partial(Target, most=most))
             told = []
             fill(engine, rows_of(present))
-            dry = loader.check(engine, task, lambda _, rejects, told=told: told.extend(rejects.values()))
+            dry = dry_run.check(engine, task, lambda _, rejects, told=told: told.extend(rejects.values()))
             assert dry.counts == figures
             reasons.append(
                 [(reject.line, reject.raw, [*map(RowError.to_json, reject.errors)]) for reject in told]
             )
-            for way in (loader.load, loader.load_at_once):
+            for way in (loader.load, at_once.load_at_once):
                 fill(engine, rows_of(present))
                 assert way(engine, task).counts == figures
                 rows, rejects = left(engine)
@@ -196,20 +198,20 @@ def test_a_parent_that_appears_while_a_file_is_loaded_is_known(engine, tmp_path,
     assert (counts.inserted, counts.unchanged, counts.rejected) == (21, 0, 0)
 
 
-@pytest.mark.parametrize("way", [loader.load, loader.load_at_once])
+@pytest.mark.parametrize("way", [loader.load, at_once.load_at_once])
 @pytest.mark.parametrize("rows", [[1, 2, 3], [1]])
 def test_a_file_that_grows_or_shrinks_while_it_is_read_is_not_proven(engine, tmp_path, way, rows):
     fill(engine, [])
     path = tmp_path / "employees.csv"
     task = task_of(path, [employee(1), employee(2)])
     path.write_text("".join(",".join(employee(key)) + "\n" for key in rows))
-    with pytest.raises(loader.Unproven, match="was not read to its end"):
+    with pytest.raises(Unproven, match="was not read to its end"):
         way(engine, task)
-    if way is loader.load_at_once:
+    if way is at_once.load_at_once:
         assert left(engine)[0] == []
 
 
-@pytest.mark.parametrize("way", [loader.load, loader.load_at_once])
+@pytest.mark.parametrize("way", [loader.load, at_once.load_at_once])
 def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkeypatch, way):
     fill(engine, [])
     real = apply.bulk_load.load
@@ -220,7 +222,7 @@ def test_what_is_stored_otherwise_than_read_is_not_kept(engine, tmp_path, monkey
 
     monkeypatch.setattr(apply.bulk_load, "load", damaging)
     task = task_of(tmp_path / "employees.csv", [employee(1), employee(2)])
-    with pytest.raises(loader.Unproven, match="what hired_employees holds is not what was read"):
+    with pytest.raises(Unproven, match="what hired_employees holds is not what was read"):
         way(engine, task)
     assert left(engine) == ([], [])
 
@@ -280,11 +282,11 @@ def test_where_a_limit_undid_the_table_nothing_counts_as_repaired(engine, tmp_pa
     path = tmp_path / "employees.csv"
     loader.load(engine, task_of(path, [employee(1, ""), employee(2, ""), employee(3, "")]))
     repaired = [employee(1), employee(2, ""), employee(3, "")]
-    undone = loader.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=1)))
+    undone = at_once.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=1)))
     assert (undone.kept, undone.counts.rejected) == (False, 2)
     assert left(engine)[0] == []
     assert [reject["resolved_at"] for reject in on_record(engine)] == [None] * 3
-    kept = loader.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=2)))
+    kept = at_once.load_at_once(engine, task_of(path, repaired, limit=Limit(rows=2)))
     assert (kept.kept, kept.counts.inserted) == (True, 1)
     assert [reject["resolved_at"] is None for reject in on_record(engine)] == [False, True, True]
 

@@ -9,7 +9,8 @@ from flask import Response, jsonify
 
 from hiring_api.csv_input.files import Choices, RawFile, inspect
 from hiring_api.database.transactions import snapshot
-from hiring_api.loading.loader import check, load_at_once
+from hiring_api.loading.at_once import load_at_once
+from hiring_api.loading.dry_run import check
 from hiring_api.loading.mislabelled import refuse_mislabelled
 from hiring_api.loading.progress import NAMES, astuple
 from hiring_api.loading.task import Limit, Loaded, Task
