@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from .chunks import Bytes, Layout
     from .quotes import Broken, Found
 
-BLOCK: Final = 640 * 1024  # bytes that are read at a time
-_MOST: Final = 16_000  # lines of a chunk, or a little more: one of short lines would take twice the memory
+BLOCK: Final = 960 * 1024  # bytes that are read at a time, less than LONGEST: see `_plain`
+_MOST: Final = 24_000  # lines of a chunk, or a little more: one of short lines would take twice the memory
 _KEPT: Final = 4096  # bytes of a record that is too long
 _CERTAIN: Final = LONGEST + 2  # bytes: of more, without a line end, what comes next is too long
 _TOO_LONG: Final = RowError(None, "too_long", f"the record is longer than {LONGEST} bytes")
@@ -33,7 +33,7 @@ csv.field_size_limit(2 * LONGEST)
 
 
 def read_chunks(stream: Bytes, layout: Layout, start: Position, smaller: int = 1) -> Iterator[Chunk]:
-    """Yield the records of a stream, in chunks of about half a MiB.
+    """Yield the records of a stream, in chunks of about a MiB.
 
     Args:
         stream: bytes in UTF-8, read up to `start.offset` already.

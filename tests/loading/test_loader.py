@@ -316,7 +316,7 @@ def test_many_rejects_are_kept_as_few_are(engine, tmp_path):
 @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
 def test_a_compressed_file_is_read_in_parts_as_large_as_those_of_a_plain_one(tmp_path, pack):
     dice = random.Random(1)
-    lines = [",".join(employee(key, f"Name {dice.getrandbits(200)}")) for key in range(1, 10_001)]
+    lines = [",".join(employee(key, f"Name {dice.getrandbits(200)}")) for key in range(1, 20_001)]
     plain = "\n".join(lines).encode() + b"\n"
     path = tmp_path / "employees.csv"
     path.write_bytes(pack(plain[: len(plain) // 2]) + pack(plain[len(plain) // 2 :]))
