@@ -10,6 +10,7 @@ from hiring_api import __version__
 from hiring_api.csv_input.layout import DELIMITERS, IGNORED
 from hiring_api.loading.task import Limit, limit_of
 from hiring_api.model.tables import kinds, resource, tables
+from hiring_api.system.completion import add_completion, completed_as_file
 
 if TYPE_CHECKING:
     from sqlalchemy import Table
@@ -39,11 +40,8 @@ def parser() -> argparse.ArgumentParser:
     )
     names = ", ".join(f"{table.name}.csv" for table in tables())
     a_folder = f"a folder or s3://bucket/prefix with {names} (or such names); a file, https://… or -"
-    parser.add_argument(
-        "source",
-        nargs="?",
-        help=f"{a_folder} (default: CSV_SOURCE)",
-    )
+    source = parser.add_argument("source", nargs="?", help=f"{a_folder} (default: CSV_SOURCE)")
+    completed_as_file(source)
     parser.add_argument(
         "--tables",
         "--table",
@@ -80,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="FILE",
         help="write all figures as JSON; - for standard output, in place of the table",
     )
+    add_completion(parser)
     parser.add_argument("--version", action="version", version=f"hiring-api {__version__}")
     parser.add_argument("--wait", action="store_true", help="wait while another migration is running")
     return parser

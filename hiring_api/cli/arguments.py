@@ -11,6 +11,7 @@ from hiring_api.backup.restore import MODES
 from hiring_api.backup.verify import LEVELS
 from hiring_api.model.tables import resource, tables
 from hiring_api.settings import count, interval, time_of_day
+from hiring_api.system.completion import add_completion, completed_as_file
 from hiring_api.users.accounts import NAMES, may_be_name
 from hiring_api.users.roles import ROLES
 
@@ -45,6 +46,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     main.add_argument("--version", action="version", version=f"hiring-api {__version__}")
+    add_completion(main)
     main.add_argument("--json", **_JSON)
     commands = main.add_subparsers(dest="command", required=True)
     _add_backup(commands)
@@ -76,19 +78,19 @@ def _add_backup(commands: Any) -> None:
 
 def _add_verify(commands: Any) -> None:
     command = _add(commands, "verify", "find out whether backups would restore")
-    command.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP)
+    completed_as_file(command.add_argument("files", nargs="+", metavar="FILE", help=_FILE_HELP))
     command.add_argument("--level", choices=LEVELS, default="decode")
 
 
 def _add_compare(commands: Any) -> None:
     command = _add(commands, "compare", "find out whether a backup and the database hold the same rows")
-    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
+    completed_as_file(command.add_argument("file", metavar="FILE", help=_FILE_HELP))
     command.add_argument("--ignore-extra", action="store_true", help="leave out fields that the table lacks")
 
 
 def _add_restore(commands: Any) -> None:
     command = _add(commands, "restore", "bring the rows of a backup into the tables, all or none")
-    command.add_argument("file", metavar="FILE", help=_FILE_HELP)
+    completed_as_file(command.add_argument("file", metavar="FILE", help=_FILE_HELP))
     command.add_argument("--mode", choices=MODES, default=MODES[0])
     command.add_argument("--yes", action="store_true", help="replace rows without asking: for scripts")
     command.add_argument(
