@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
+import time
 from collections import Counter
 from contextlib import suppress
 
@@ -14,6 +16,7 @@ from hiring_api.backup import catalogue
 from hiring_api.backup.file_store import open_store
 from hiring_api.database.bookkeeping import leases
 from hiring_api.model.tables import Department, tables
+from hiring_api.web.http.wrong_passwords import MOST, WINDOW
 from tests.conftest import empty
 from tests.serving import BROKEN, Serving
 
@@ -212,3 +215,15 @@ def test_a_replica_that_is_killed_in_a_restore_leaves_it_whole_or_undone_to_the_
     assert status == 200
     assert count(engine) == 1000
     assert all(count(engine, table) == 0 for table in tables() if table is not Department.__table__)
+
+
+def test_wrong_passwords_at_two_replicas_are_counted_together(replicas):
+    if time.time() % WINDOW > WINDOW / 2:  # a minute is a window: all of them in one
+        time.sleep(WINDOW - time.time() % WINDOW)
+    wrong = {"Authorization": f"Basic {base64.b64encode(b'u:wrong').decode()}"}
+    told = [Counter(), Counter()]
+    for number in range(MOST + 10):
+        at = number % 2
+        told[at][replicas[at].call("GET", "/jobs", headers=wrong)[0]] += 1
+    assert told == [{401: MOST // 2, 429: 5}] * 2
+    assert [replica.call("GET", "/jobs")[0] for replica in replicas] == [200, 200]
