@@ -44,6 +44,7 @@ run: .local/venv/installed.txt  ## load the sample data into SQLite and serve th
 test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server, in a browser too (ARGS="-k name" for some)
 	@$(DEV) -m tests.chromium
 	@$(DEV) -m tests.openapi_tools
+	@$(DEV) -m tests.promtool
 	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
 
 .PHONY: pictures
