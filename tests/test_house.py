@@ -15,6 +15,7 @@ import hiring_api
 from hiring_api.cli import arguments as api_arguments
 from hiring_api.settings import read_settings
 from migration_job import arguments
+from tests.documented import document
 
 
 class Asked(dict):
@@ -150,9 +151,24 @@ def test_what_the_pages_run_in_docker_are_arguments_of_the_images_program(root, 
         parser().parse_args(shlex.split(line) or ["serve"][: len(default)])
 
 
-def test_the_version_is_the_projects(root):
+def test_one_version_is_named_everywhere(root):
+    version = hiring_api.__version__
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert project["version"] == hiring_api.__version__
+    assert project["version"] == version
+    assert document()["info"]["version"] == version
+    changelog = (root / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## \[([\d.]+)\] - \d{4}-\d\d-\d\d$", changelog, re.MULTILINE)[0] == version
+    # Tags of images, `hiring-api:0.2.0`, `…Image):0.2.0` or `\1:0.2.0`, and of releases, `v0.2.0`
+    named = {}
+    for path in (root / "deploy").rglob("*"):
+        if path.suffix in {".yaml", ".md"}:
+            text = path.read_text(encoding="utf-8")
+            tags = r"(?:hiring-(?:api|migration):|Image\):|\\1:|\bv)(\d+\.\d+\.\d+)\b"
+            named[path.relative_to(root / "deploy").as_posix()] = set(re.findall(tags, text))
+    assert set.union(*named.values()) == {version}
+    told = {name for name, versions in named.items() if versions}
+    manifests = {f"kubernetes/{name}" for name in ("README.md", "api.yaml", "backup.yaml", "migration.yaml")}
+    assert told == {"aws/README.md"} | manifests
 
 
 @pytest.mark.skipif(not Path(".git").exists(), reason="this is no clone")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import flask_swagger_ui
 from flask import Blueprint, request, send_from_directory
 
+from hiring_api import __version__
 from hiring_api.web.http.accept import wanted
 from hiring_api.web.http.problems import problem
 from hiring_api.web.media_types import HTML, JSON
@@ -35,7 +36,7 @@ of an operation names the role that it needs, and so does its `x-role`.
 """
 CONFIG: dict[str, Any] = {
     "API_TITLE": "Hiring API",
-    "API_VERSION": "1",
+    "API_VERSION": __version__,
     "OPENAPI_VERSION": "3.1.0",
     "OPENAPI_URL_PREFIX": "/",
     "API_SPEC_OPTIONS": {
