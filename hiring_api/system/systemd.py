@@ -25,4 +25,4 @@ def notify(state: str) -> None:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
             sock.sendto(state.encode(), address)
     except OSError as error:
-        log.warning("the service manager at NOTIFY_SOCKET was not told %s: %s", state, error.strerror)
+        log.debug("the service manager at NOTIFY_SOCKET was not told %s: %s", state, error.strerror)

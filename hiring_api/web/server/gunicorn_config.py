@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from typing import Any
 
 from hiring_api.database.dialects import dialect_of
 from hiring_api.log_lines import log_json, say
 from hiring_api.settings import SettingsError, read_settings
+from hiring_api.system.systemd import STOPPING, notify
 from hiring_api.system.temp_files import ScratchFolder
 
 from .welcome import welcome
@@ -85,8 +87,26 @@ def child_exit(_server: Any, worker: Any) -> None:
 
 
 def when_ready(_server: Any) -> None:
-    """Say how to call the API, for whoever started it by hand; the socket takes calls by now."""
+    """Say how to call the API, for whoever started it by hand; the socket takes calls by now.
+
+    The service manager was told so by gunicorn. That it stops gunicorn does not tell, and has no hook for.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        _tell_before(number)
     if told := os.environ.get("WELCOME"):
         address = bind[0].replace("0.0.0.0", "127.0.0.1")  # noqa: S104  # one that every client can call
         sys.stdout.write(welcome(f"http://{address}", _user, _password if told == "with password" else None))
         sys.stdout.flush()
+
+
+def _tell_before(number: int) -> None:
+    """Tell the service manager that the API stops, before gunicorn's master does what the signal asks for."""
+    stop: Any = signal.getsignal(number)
+    master = os.getpid()
+
+    def tell_and_stop(number: int, frame: Any) -> None:
+        if os.getpid() == master:  # a worker has this handler for a moment after it was forked
+            notify(STOPPING)
+        stop(number, frame)
+
+    signal.signal(number, tell_and_stop)
