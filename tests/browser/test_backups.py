@@ -28,12 +28,12 @@ def test_back_up_wreck_restore_and_see_that_nothing_is_missing(visit, site):
     kept = site.json("/backups")["items"][0]
     page.get_by_role("button", name="Restore the backup of").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Departments: 13 rows become 12; 1 go.")
-    expect(dialog).to_contain_text("Jobs: 183 rows become 183; 1 change.")
-    expect(dialog).to_contain_text("Employees: 1,928 rows become 1,929; 1 come back.")
+    expect(dialog).to_contain_text("Departments: 13 rows become 12; 1 goes.")
+    expect(dialog).to_contain_text("Jobs: 183 rows become 183; 1 changes.")
+    expect(dialog).to_contain_text("Employees: 1,928 rows become 1,929; 1 comes back.")
     dialog.get_by_role("button", name="Restore").click()
     assert rows_of(site) == wrecked
-    dialog.get_by_role("textbox").fill(kept["time"][:16].replace("T", " "))
+    dialog.get_by_role("textbox").fill(kept["time"][:19].replace("T", " "))
     dialog.get_by_role("button", name="Restore").click()
     expect(page.locator(".notice")).to_contain_text("is restored.")
     assert rows_of(site) == before
@@ -53,7 +53,7 @@ def test_a_file_is_restored_after_a_dry_run(visit, site):
     page.get_by_label("A zip of all tables").set_input_files(file)
     page.get_by_role("button", name="See what it would do").click()
     dialog = page.get_by_role("dialog")
-    expect(dialog).to_contain_text("Employees: 1,928 rows become 1,929; 1 come back.")
+    expect(dialog).to_contain_text("Employees: 1,928 rows become 1,929; 1 comes back.")
     dialog.get_by_role("textbox").fill("all.zip")
     dialog.get_by_role("button", name="Restore").click()
     expect(page.locator(".notice")).to_contain_text("All.zip is restored.")

@@ -165,3 +165,16 @@ def test_a_name_that_is_markup_stays_text(visit, site):
         expect(shown.first).to_be_visible()
         assert page.title().endswith("· Hiring")
         assert page.locator("main img[src=x]").count() == 0
+
+
+@on_one_database
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_longest_names_fit_the_page(visit, site, size):
+    site.changed = True
+    name = "W" * 255
+    assert site.call("POST", "/departments", [{"id": 66, "department": name}])[0] == 201
+    row = {"id": 5000, "name": name, "datetime": "2021-07-27T16:02:08Z", "department_id": 66, "job_id": 1}
+    assert site.call("POST", "/employees", [row, {**row, "id": 5001, "job_id": 99999}])[0] == 207
+    paths = ["tables/employees?department_id=66", "tables/employees/5000", "metrics", "rejects?field=job_id"]
+    for path, page in each(loaded(visit(size=size)), paths):
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0, path

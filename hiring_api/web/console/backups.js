@@ -2,7 +2,7 @@
 
 import { get, send, sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
-import { age, announce, ask, busy, button, count, el, field, heading, instant, number, section, select, size, table } from "./dom.js";
+import { age, announce, ask, busy, button, count, el, field, heading, number, section, select, size, table } from "./dom.js";
 import { TABLES, words } from "./declared.js";
 import { downloadButton } from "./download.js";
 import { may } from "./me.js";
@@ -39,10 +39,10 @@ export async function show(place, { query, signal }) {
 
 function backups(items, page) {
   return table("Kept backups, the newest first", [
-    { name: "Time", cell: ({ time }) => el("span", {}, instant(time), el("br"), el("span", { class: "quiet" }, age(time))) },
+    { name: "Time", cell: ({ time }) => el("span", {}, el("time", { datetime: time }, `${moment(time)} UTC`), el("br"), el("span", { class: "quiet" }, age(time))) },
     { name: "Why", cell: ({ reason }) => REASONS[reason] ?? reason },
     { name: "Rows", cell: ({ rows }) => contents(rows) },
-    { name: "Size", cell: ({ bytes }) => size(bytes) },
+    { name: "Size", cell: ({ bytes }) => size(bytes), number: true },
     { name: "Verified", cell: ({ verified }) => verification(verified) },
     ...(may("operator") ? [{
       name: "Do",
@@ -157,8 +157,8 @@ function fileForm(page) {
 function outcome({ table: resource, rows_before: before, rows_after: after, inserted, updated, deleted, dry_run: dry }) {
   if (!inserted && !updated && !deleted) return `${words(resource)}: nothing ${dry ? "changes" : "has changed"}.`;
   const changes = [
-    [inserted, dry ? "come back" : "came back"], [updated, dry ? "change" : "changed"], [deleted, dry ? "go" : "went"],
-  ].filter(([rows]) => rows).map(([rows, what]) => `${number(rows)} ${what}`).join(", ");
+    [inserted, "comes back", "come back", "came back"], [updated, "changes", "change", "changed"], [deleted, "goes", "go", "went"],
+  ].filter(([rows]) => rows).map(([rows, one, many, past]) => (dry ? count(rows, one, many) : `${number(rows)} ${past}`)).join(", ");
   return `${words(resource)}: ${number(before)} ${dry ? "rows become" : "rows became"} ${number(after)}; ${changes}.`;
 }
 
@@ -171,8 +171,9 @@ function verification(verified) {
   return `${verified.ok ? "right" : "damaged"}, ${age(verified.time)}`;
 }
 
+/** To the second: a restore keeps a backup in the same minute as the one that it restores. */
 function moment(time) {
-  return time.slice(0, 16).replace("T", " ");
+  return time.slice(0, 19).replace("T", " ");
 }
 
 function say(place, text, action = null) {

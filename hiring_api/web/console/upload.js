@@ -2,7 +2,7 @@
 
 import { sendFile, withQuery } from "./api.js";
 import { address } from "./address.js";
-import { announce, ask, button, count, el, failure, field, heading, number, section, select, size, table } from "./dom.js";
+import { announce, ask, button, count, el, failure, field, heading, number, section, select, size, table, tellThere } from "./dom.js";
 import { declared, TABLES, words } from "./declared.js";
 import { may } from "./me.js";
 import { forget } from "./names.js";
@@ -81,7 +81,7 @@ async function checked(place, { file, resource, parameters }, signal) {
 }
 
 async function loaded(place, path, file, resource, signal) {
-  const { body } = await sent(place, "Loading", path, file, signal);
+  const { body } = await undisturbed(file, signal, () => sent(place, "Loading", path, file, signal));
   forget(resource);
   place.replaceChildren(section("Done",
     el("p", {}, sentence(body, "were")),
@@ -92,27 +92,74 @@ async function loaded(place, path, file, resource, signal) {
   announce(sentence(body, "were"));
 }
 
-/** Send the file, and show how far it is. */
+/** Load while people are asked before they close the page, and are told if they go to another one. */
+async function undisturbed(file, signal, work) {
+  const closing = (event) => event.preventDefault();
+  const left = () => tellThere(`Sending ${file.name} was broken off: its rows are in all together, or none of them is. See the last loads on the overview.`);
+  addEventListener("beforeunload", closing);
+  signal.addEventListener("abort", left, { once: true });
+  try {
+    return await work();
+  } finally {
+    removeEventListener("beforeunload", closing);
+    signal.removeEventListener("abort", left);
+  }
+}
+
+/** Send the file, and show how many of its lines have gone, then for how long the API has worked on them. */
 async function sent(place, doing, path, file, signal) {
   const bar = el("progress", { max: 1, value: 0, "aria-label": `${doing} ${file.name}` });
   const said = el("span", {}, `${doing} ${file.name} …`);
   place.replaceChildren(section(doing, el("p", {}, said), el("p", {}, bar)));
-  return sendFile(path, file, "text/csv", {
-    signal,
-    progress: (share) => {
-      bar.value = share;
-      said.textContent = share < 1
-        ? `${Math.floor(100 * share)} % of ${size(file.size)} sent`
-        : `All of ${size(file.size)} is sent; the rows are being read …`;
-      if (share === 1) bar.removeAttribute("value");
-    },
-  });
+  let [lines, quarters, clock] = [null, 0, null];
+  linesOf(file, signal).then((counted) => { lines = counted; }, () => {}); // without them it is told in bytes
+  const all = () => (lines > 1 ? count(lines, "line") : size(file.size));
+  const working = (since = Date.now()) => {
+    bar.removeAttribute("value");
+    const show = () => {
+      said.textContent = `All of ${all()} sent; the API reads the rows … ${Math.round((Date.now() - since) / 1000)} s`;
+    };
+    show();
+    announce(`All of ${all()} sent; the API reads the rows.`);
+    clock = setInterval(show, 1000);
+  };
+  const progress = (share) => {
+    if (share === 1) {
+      if (clock === null) working();
+      return;
+    }
+    bar.value = share;
+    said.textContent = lines > 1
+      ? `About ${number(Math.floor(lines * share))} of ${all()} sent (${size(file.size * share)} of ${size(file.size)})`
+      : `${Math.floor(100 * share)} % of ${size(file.size)} sent`;
+    if (Math.floor(4 * share) > quarters) {
+      quarters = Math.floor(4 * share);
+      announce(said.textContent);
+    }
+  };
+  try {
+    return await sendFile(path, file, "text/csv", { signal, progress });
+  } finally {
+    clearInterval(clock);
+  }
+}
+
+/** The number of lines of a file, which is read piece by piece. */
+async function linesOf(file, signal) {
+  let [lines, last] = [0, 10];
+  const reader = file.stream().getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done || signal.aborted) return lines + (last === 10 ? 0 : 1);
+    for (let at = value.indexOf(10); at >= 0; at = value.indexOf(10, at + 1)) lines += 1;
+    last = value.at(-1);
+  }
 }
 
 /** What came of a file, in words: its rows `were`, or in a dry run `would be`. */
 function sentence(body, verb) {
   const parts = [
-    [body.inserted, `${verb} inserted`], [body.updated, "updated"], [body.unchanged, "unchanged"],
+    [body.inserted, `${verb === "were" && body.inserted === 1 ? "was" : verb} inserted`], [body.updated, "updated"], [body.unchanged, "unchanged"],
     [body.rejected, "refused"], [body.repaired, "left out, because a repaired row is stored"],
   ].filter(([rows], index) => rows || !index).map(([rows, what]) => `${number(rows)} ${what}`);
   const blank = body.blank ? ` ${count(body.blank, "line was", "lines were")} blank.` : "";
