@@ -10,9 +10,10 @@ if [ -n "${DATABASE_URL:-}${DATABASE_URL_FILE:-}" ] && [ "${MYSQL_HOST:-}" = dat
 fi
 
 if [ "$(id -u)" = 0 ]; then
-  for folder in backups rejects; do
-    [ -d "/app/$folder" ] || continue
-    owner=$(stat -c %u "/app/$folder") group=$(stat -c %g "/app/$folder")
+  # A folder that is not mounted is the image's own: it is asked only where none is
+  mounted=$(for folder in backups rejects; do mountpoint -q "/app/$folder" && echo "/app/$folder"; done) || true
+  for folder in ${mounted:-/app/rejects}; do
+    owner=$(stat -c %u "$folder") group=$(stat -c %g "$folder")
     [ "$owner" = 0 ] || break
   done
   export HOME=/nonexistent
