@@ -98,8 +98,10 @@ def _page(table: Table, selection: Selection, *, total: bool) -> Response:
     limit, backwards = selection.limit or _DEFAULT_LIMIT, selection.before is not None
     with snapshot(reading()) as connection:
         rows = lists.page(connection, table, replace(selection, limit=limit + 1))
-        found = lists.count(connection, table, selection) if total else None
         beyond = len(rows) > limit
+        # Where the first page has all of them, a search need not go through the table once more
+        every = not beyond and not backwards and not selection.after
+        found = None if not total else len(rows) if every else lists.count(connection, table, selection)
         rows = rows[-limit:] if backwards else rows[:limit]
         first, last = _ends(rows, selection)
         later = replace(selection, after=last, before=None)

@@ -148,10 +148,14 @@ def test_the_number_of_rows_on_all_pages_is_told_if_asked_for(stored):
         ("&search=nobody", 0),
         ("&before=20", 5),
         ("&after=20", 5),
+        ("&after=999", 5),
+        ("&before=1", 5),
     ):
         page = stored.get(f"/employees?total=true&limit=2{query}").json
         assert page["total"] == total
         assert set(page) == {"items", "next", "total"}
+    for query, total in (("", 5), ("&after=20", 5), ("&before=999", 5), ("&department_id=2", 2)):
+        assert stored.get(f"/employees?total=true&limit=100{query}").json["total"] == total
     assert set(stored.get("/employees?total=false").json) == {"items", "next"}
     following = stored.get("/employees?total=true&limit=2").json["next"]
     assert following == "/employees?total=true&limit=2&after=20"
