@@ -120,7 +120,7 @@ def test_a_tab_that_is_closed_in_the_middle_of_an_upload_leaves_all_or_nothing(
 
 
 @on_one_database
-def test_a_load_that_is_left_for_another_page_is_said_to_be_broken_off(visit, site, large_file):
+def test_who_leaves_a_load_is_asked_and_who_goes_to_another_page_is_told(visit, site, large_file):
     page = loaded(visit("upload"))
     page.get_by_label("File").set_input_files(large_file)
     page.get_by_role("button", name=f"Load {ROWS:,} rows").click(timeout=120_000)
@@ -128,5 +128,9 @@ def test_a_load_that_is_left_for_another_page_is_said_to_be_broken_off(visit, si
     network.send("Network.emulateNetworkConditions", SLOWLY)
     page.get_by_role("dialog").get_by_role("button", name="Load").click()
     expect(page.locator("main").get_by_text("lines sent")).to_be_visible()
+    with page.expect_event("dialog") as asked:
+        page.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
     page.get_by_role("link", name="Overview").click()
     expect(page.locator("#notice")).to_contain_text("Sending jobs.csv was broken off")

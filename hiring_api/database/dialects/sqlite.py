@@ -184,7 +184,8 @@ def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _lower(text: str | None) -> str | None:
-    return None if text is None else text.lower()
+    # The capital of Turkish i is i to servers as well; Python would keep its dot as a letter of its own
+    return None if text is None else text.replace("İ", "i").lower()
 
 
 def _begin(connection: Connection) -> None:
