@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import marshmallow
@@ -36,6 +37,7 @@ def title(status: int) -> str:
     return _TITLES.get(status, HTTP_STATUS_CODES[status])
 
 
+@cache  # of 17 statuses, for hundreds of answers
 def problem_example(status: int, detail: str) -> dict[str, Any]:
     """An example of a problem."""
     return example_of(ProblemSchema, title=title(status), status=status, detail=detail)
