@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 _Schema = TypeVar("_Schema", bound=marshmallow.Schema)
-MOMENT = "2026-11-22T04:05:06.123456Z"
+_MOMENT = "2026-11-22T04:05:06.123456Z"
 
 
 def text(
@@ -30,9 +30,9 @@ def one_of(values: Iterable[str], description: str, example: str) -> fields.Stri
     return text(description, example, enum=list(values))
 
 
-def moment(description: str, *, null: bool = False) -> fields.String:
+def moment(description: str) -> fields.String:
     """A date and time in UTC."""
-    return text(description, MOMENT, null=null, format="date-time")
+    return text(description, _MOMENT, format="date-time")
 
 
 def number(
