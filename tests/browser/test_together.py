@@ -128,6 +128,7 @@ def test_who_leaves_a_load_is_asked_and_who_goes_to_another_page_is_told(visit, 
     network.send("Network.emulateNetworkConditions", SLOWLY)
     page.get_by_role("dialog").get_by_role("button", name="Load").click()
     expect(page.locator("main").get_by_text("lines sent")).to_be_visible()
+    expect(page.locator("main form")).to_have_attribute("inert", "")
     with page.expect_event("dialog") as asked:
         page.close(run_before_unload=True)
     assert asked.value.type == "beforeunload"

@@ -64,6 +64,26 @@ def test_nothing_is_loaded_when_the_question_is_answered_no(visit, site):
 
 
 @on_one_database
+def test_a_load_without_an_answer_is_said_and_the_next_check_tells_what_has_come_in(visit, site):
+    page = loaded(visit("upload"))
+
+    def lose_the_answer(route):
+        route.fetch()
+        route.abort()
+
+    page.route("**/upload/employees?on_conflict=error", lose_the_answer)
+    page.get_by_label("File").set_input_files(csv_of(RIGHT))
+    page.get_by_role("button", name="Load 30 rows").click()
+    page.get_by_role("dialog").get_by_role("button", name="Load").click()
+    main = page.locator("main")
+    expect(main.get_by_role("alert")).to_contain_text("whether this was done is not known")
+    expect(main.locator("progress")).to_have_count(0)
+    main.get_by_role("button", name="Try again").click()
+    expect(main.get_by_text("30 rows read: 0 would be inserted, 30 unchanged.")).to_be_visible()
+    visit.refusals.clear()
+
+
+@on_one_database
 @pytest.mark.parametrize("megabytes", [5, 50])
 def test_large_files_are_checked(visit, tmp_path, megabytes):
     rows = megabytes * 1_000_000 // 250

@@ -61,13 +61,17 @@ async function checked(place, { file, resource, parameters }, signal) {
   const current = latest;
   signal.addEventListener("abort", () => current.abort(), { once: true });
   const path = (more) => withQuery(`/upload/${resource}`, { ...parameters, ...more });
+  const again = () => checked(place, { file, resource, parameters }, signal);
+  const broken = (error) => {
+    if (error.name !== "AbortError") place.replaceChildren(failure(error, again)); // the check tells what has come in
+  };
   try {
     const { body } = await sent(place, "Checking", path({ dry_run: true }), file, current.signal);
     const right = body.read - body.rejected - body.repaired;
     const load = button(`Load ${count(right, "row")}`, async () => {
       if (await ask(`Load ${file.name}?`, el("p", {}, `${count(right, "row")} go into ${resource}.`
         + (body.rejected ? ` ${count(body.rejected, "other is", "others are")} refused and kept among the rejects.` : "")), { confirm: "Load" })) {
-        await loaded(place, path({}), file, resource, signal);
+        await loaded(place, path({}), file, resource, signal).catch(broken);
       }
     }, { class: "main" });
     place.replaceChildren(section("What would come of it",
@@ -76,7 +80,7 @@ async function checked(place, { file, resource, parameters }, signal) {
       body.rejects.length ? refusals(declared(resource), body) : ""));
     announce(sentence(body, "would be"));
   } catch (error) {
-    if (error.name !== "AbortError") place.replaceChildren(failure(error, () => checked(place, { file, resource, parameters }, signal)));
+    broken(error);
   }
 }
 
@@ -92,15 +96,18 @@ async function loaded(place, path, file, resource, signal) {
   announce(sentence(body, "were"));
 }
 
-/** Load while people are asked before they close the page, and are told if they go to another one. */
+/** Load: another file has to wait, and who closes the page is asked before, who goes to another one is told. */
 async function undisturbed(file, signal, work) {
   const closing = (event) => event.preventDefault();
   const left = () => tellThere(`Sending ${file.name} was broken off: its rows are in all together, or none of them is. See the last loads on the overview.`);
+  const form = document.querySelector("main form");
+  form.inert = true;
   addEventListener("beforeunload", closing);
   signal.addEventListener("abort", left, { once: true });
   try {
     return await work();
   } finally {
+    form.inert = false;
     removeEventListener("beforeunload", closing);
     signal.removeEventListener("abort", left);
   }
