@@ -44,7 +44,7 @@ def run(program: str, *arguments: str | Path, folder: Path = FOLDER) -> subproce
 
 
 def install() -> bool:
-    """Install the programs where that has not been done; False if there is no Node.js or npm."""
+    """Install the programs where that has not been done; False if that is not possible."""
     if installed():
         return True
     if shutil.which("npm") is None or _node_version() < _OLDEST:
@@ -53,7 +53,9 @@ def install() -> bool:
     FOLDER.mkdir(parents=True, exist_ok=True)
     for name in _LISTS:
         shutil.copy(PINNED / name, FOLDER)
-    subprocess.run(["npm", "ci", "--loglevel=error"], cwd=FOLDER, stdout=sys.stderr, check=True)
+    command = ["npm", "ci", "--loglevel=error"]
+    if subprocess.run(command, cwd=FOLDER, stdout=sys.stderr, check=False).returncode:
+        return False
     shutil.copy(PINNED / "package-lock.json", FOLDER / "installed.json")
     return True
 
@@ -85,7 +87,7 @@ def main(arguments: list[str]) -> int:
     """Install the programs, and check the document if that is asked for; return the exit status."""
     if not install():
         box = f"{'!' * 78}\n! THE OPENAPI DOCUMENT IS NOT LINTED, AND NO TYPESCRIPT CLIENT IS MADE OF IT:\n"
-        box += f"! there is no Node.js {_OLDEST} or newer with npm (https://nodejs.org).\n{'!' * 78}\n"
+        box += f"! it takes Node.js {_OLDEST} or newer, and npm that can install packages.\n{'!' * 78}\n"
         sys.stderr.write(box)
         return 1 if required() else 0
     found = findings(document()) if arguments == ["lint"] else ""

@@ -50,6 +50,17 @@ def test_without_node_it_is_said_loudly_and_ci_fails(root, environ, status):
     assert "THE OPENAPI DOCUMENT IS NOT LINTED" in run.stderr
 
 
+def test_packages_that_cannot_be_installed_are_said_as_well(monkeypatch, tmp_path, capfd):
+    for name, answer in (("node", "echo v20.1.0"), ("npm", "exit 1")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{answer}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("REQUIRE_NODE", "1")
+    monkeypatch.setattr(openapi_tools, "FOLDER", tmp_path / "openapi")
+    assert openapi_tools.main(["lint"]) == 1
+    assert "THE OPENAPI DOCUMENT IS NOT LINTED" in capfd.readouterr().err
+
+
 def test_the_packages_are_pinned_by_their_content_and_by_no_registry():
     lock = json.loads((openapi_tools.PINNED / "package-lock.json").read_text(encoding="utf-8"))
     packages = {name: one for name, one in lock["packages"].items() if name}
