@@ -3,9 +3,10 @@
     python -m tests.cluster.faults [FAULT…] [--rounds N] [--seconds S]
 
 runs each fault N times on a private cluster of three Galera nodes; or on the cluster whose nodes CLUSTER_URLS
-names, with blanks between them, and whose nodes `CLUSTER_COMMAND kill 1` kills (also start, freeze, thaw and,
-where a fault needs it, stop, primary, cut, mend). **Its tables are emptied.** It prints one line for a round
-and ends with 1 if a row was lost or doubled, a request stored by half, a reference dangles, or 500 answered.
+names, with blanks between them, and whose nodes `CLUSTER_COMMAND kill 1` kills (also start, freeze, thaw; in
+a group of MySQL servers primary, cut and mend, too; and `CLUSTER_COMMAND up`, which forms a cluster of nodes
+that are all down). **Its tables are emptied.** It prints one line for a round and ends with 1 if a row was
+lost or doubled, a request stored by half, a reference dangles, or 500 answered.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
 from hiring_api.model.tables import tables
 from hiring_api.settings import read_settings
-from tests.cluster.galera import Galera, missing
+from tests.cluster.galera import BY_STATEMENT, Galera, by_statement, is_galera, missing
 from tests.serving import BROKEN, Serving
 
 ROOT = Path(__file__).parents[2]
@@ -51,10 +52,14 @@ class Named:
     def urls(self):
         return self._urls
 
-    def fault(self, word, number):
-        subprocess.run(
-            [*self._command.split(), word, str(number)], check=False, capture_output=True, timeout=300
-        )
+    def fault(self, word, *number):
+        if word in BY_STATEMENT and is_galera(self._urls):
+            by_statement(self._urls[number[0] - 1], word)
+            return
+        command = [*self._command.split(), word, *map(str, number)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=300)
+        if done.returncode:
+            say(f"{' '.join(command)} ended with {done.returncode}: {done.stderr[-300:]}")
 
 
 def together(urls):
@@ -162,27 +167,29 @@ def inflict(fault, cluster, apis):
         time.sleep(3)
         apis[0].start()
         return
-    named = isinstance(cluster, Named)
-    if named:  # where only one node takes writes, it is the first
+    galera = is_galera(cluster.urls())
+    if not galera:  # where only one node takes writes, it is the first
         cluster.fault("primary", 1)
         time.sleep(1)
-    for word, what in _STEPS[fault, named]:
+    for word, *what in _STEPS[fault, galera]:
         if word == "wait":
-            time.sleep(what)
+            time.sleep(*what)
         else:
-            cluster.fault(word, what)
+            cluster.fault(word, *what)
 
 
-# What is done to which node, and seconds; on the cluster of the tests (False), and on one that others provide
+# What is done to which node, and seconds: in a group, of which the first is written (False), and on Galera
 _STEPS = {
-    **{("kill", named): [("kill", 1), ("wait", 8), ("start", 1)] for named in (False, True)},
-    **{("reader", named): [("kill", 3), ("wait", 8), ("start", 3)] for named in (False, True)},
-    ("switch", False): [("stop", 1), ("wait", 8), ("start", 1)],
-    ("switch", True): [("primary", 2), ("wait", 8), ("primary", 1)],
-    ("freeze", False): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3)],
-    ("freeze", True): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3), ("start", 1)],
-    ("partition", True): [("cut", 1), ("wait", 20), ("mend", 1)],
-    ("restart", False): [*(("stop", node) for node in (1, 2, 3)), *(("start", node) for node in (3, 2, 1))],
+    **{("kill", galera): [("kill", 1), ("wait", 8), ("start", 1)] for galera in (False, True)},
+    **{("reader", galera): [("kill", 3), ("wait", 8), ("start", 3)] for galera in (False, True)},
+    **{("partition", galera): [("cut", 1), ("wait", 20), ("mend", 1)] for galera in (False, True)},
+    ("switch", True): [("stop", 1), ("wait", 8), ("start", 1)],
+    ("switch", False): [("primary", 2), ("wait", 8), ("primary", 1)],
+    ("freeze", True): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3)],
+    ("freeze", False): [("freeze", 1), ("wait", 20), ("thaw", 1), ("wait", 3), ("start", 1)],
+    # The one that is begun with must be the last that was written
+    ("restart", True): [("stop", 3), ("stop", 2), ("stop", 1), ("up",)],
+    ("restart", False): [("kill", 3), ("kill", 2), ("kill", 1), ("up",)],
 }
 
 
@@ -303,7 +310,7 @@ def say(*texts):
 
 def main(arguments=None):
     """Runs the rounds; 0 if nothing was wrong in any of them."""
-    faults = ["kill", "switch", "freeze", "reader", "api", "restart"]
+    faults = ["kill", "switch", "freeze", "partition", "reader", "api", "restart"]
     parser = argparse.ArgumentParser(prog="python -m tests.cluster.faults")
     parser.add_argument("faults", nargs="*", default=faults)
     parser.add_argument("--rounds", type=int, default=1)

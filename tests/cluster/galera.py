@@ -11,6 +11,8 @@ import time
 from pathlib import Path
 
 import pymysql
+from pymysql.constants import CR
+from sqlalchemy.engine import make_url
 
 from tests.server import NoServer, Server, _free_port, installed
 
@@ -25,6 +27,48 @@ def missing():
         return "Galera is not installed (Debian's package galera-4)"
     absent = [name for name in ("rsync", "lsof") if shutil.which(name) is None]
     return f"{absent[0]}, by which nodes copy their data, is not installed" if absent else None
+
+
+# What is done to a node by a statement of an administrator: it is cut off from the other nodes, though not
+# from its clients, and connected again; it is shut down in order
+BY_STATEMENT = {
+    "cut": "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'",
+    "mend": "SET GLOBAL wsrep_provider_options = 'gmcast.isolate=0'",
+    "stop": "SHUTDOWN",
+}
+
+
+def by_statement(url, word):
+    """Does one of BY_STATEMENT to the node at `url`; returns when one that stops has stopped."""
+    address = make_url(url)
+    account = {"host": address.host, "port": address.port or 3306, "connect_timeout": 5, "read_timeout": 30}
+    account |= {"user": address.username, "password": address.password}
+    with pymysql.connect(**account) as connection, connection.cursor() as cursor:
+        cursor.execute(BY_STATEMENT[word])
+    deadline = time.monotonic() + 60
+    while word == "stop" and time.monotonic() < deadline:
+        try:
+            pymysql.connect(**account).close()
+        except pymysql.Error as error:
+            if error.args[0] == CR.CR_CONN_HOST_ERROR:
+                time.sleep(1)  # for its last files
+                return
+        time.sleep(0.1)
+
+
+def is_galera(urls):
+    """True if the first node that answers is one of Galera."""
+    for url in urls:
+        address = make_url(url)
+        account = {"host": address.host, "port": address.port or 3306, "connect_timeout": 5}
+        account |= {"user": address.username, "password": address.password}
+        try:
+            with pymysql.connect(**account) as connection, connection.cursor() as cursor:
+                cursor.execute("SHOW STATUS LIKE 'wsrep_cluster_state_uuid'")
+                return bool((cursor.fetchone() or ("", ""))[1])
+        except pymysql.Error:
+            continue
+    raise NoServer("no node answers")
 
 
 class Node(Server):
@@ -133,16 +177,21 @@ class Galera:
         """The address of each node's database."""
         return [node.url() for node in self.nodes]
 
-    def fault(self, word, number):
-        """Does to a node what the word says: kill, stop, start, freeze or thaw."""
-        node = self.nodes[number - 1]
-        if word == "start":
-            if all(other.process is None for other in self.nodes):
-                self._begin_again(node)
-            else:
+    def fault(self, word, *number):
+        """Does to a node what the word says: kill, stop, start, freeze, thaw, cut, mend; `up` starts all."""
+        if word == "up":
+            first, *others = self.nodes
+            self._begin_again(first)
+            for node in others:
                 node.join()
+            return
+        node = self.nodes[number[0] - 1]
+        if word == "start":
+            node.join()
         elif word in ("kill", "stop"):
             getattr(node, word)()
+        elif word in BY_STATEMENT:
+            by_statement(node.url(), word)
         else:
             node.process.send_signal({"freeze": signal.SIGSTOP, "thaw": signal.SIGCONT}[word])
 
