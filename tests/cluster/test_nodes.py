@@ -8,17 +8,18 @@ import time
 from collections import Counter
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 
 from hiring_api.batches import idempotency
 from hiring_api.database import schema
 from hiring_api.database.engine import open_engine
 from hiring_api.database.lease import leased
-from hiring_api.database.transactions import transaction
-from hiring_api.errors import Busy
+from hiring_api.database.transactions import require_writable, transaction
+from hiring_api.errors import Busy, DatabaseUnavailable
 from hiring_api.model.tables import Department, Employee
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from tests.cluster.faults import together
 from tests.cluster.galera import Galera, missing
 from tests.conftest import Client, expire
 
@@ -27,12 +28,17 @@ ROUNDS = 10
 
 
 @pytest.fixture(scope="module")
-def urls():
-    """Addresses of two nodes."""
+def cluster():
     if (why := missing()) is not None:
         pytest.skip(why)
     with Galera() as cluster:
-        yield cluster.urls()[:2]
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def urls(cluster):
+    """Addresses of two nodes."""
+    return cluster.urls()[:2]
 
 
 @pytest.fixture(scope="module")
@@ -220,3 +226,30 @@ def test_nothing_refers_to_a_parent_that_was_deleted_on_another_node(clients, no
                 employees.c.department_id.not_in(select(departments.c.id)),
             )
             assert connection.execute(orphans).scalar_one() == 0
+
+
+@pytest.mark.timeout(300)
+def test_a_node_that_is_cut_off_from_the_others_is_left(cluster, nodes):
+    engine = open_engine(read_settings({"DATABASE_URL": together(cluster.urls())}).database_url)
+
+    def port():
+        try:
+            require_writable(engine)
+        except DatabaseUnavailable:
+            return 0
+        with engine.connect() as connection:
+            return connection.execute(text("SELECT @@port")).scalar_one()
+
+    first, second, _ = cluster.nodes
+    assert port() == first.port
+    cluster.fault("cut", 1)
+    try:
+        until(lambda: port() == second.port)
+        row = {"department": "after the cut"}
+        transaction(engine, lambda connection: connection.execute(insert(departments), row))
+        with pytest.raises(DatabaseUnavailable):
+            require_writable(nodes[0])
+    finally:
+        cluster.fault("mend", 1)
+        engine.dispose()
+    until(lambda: first.state() == "Synced" and stored(nodes[0], "after the cut") == 1)

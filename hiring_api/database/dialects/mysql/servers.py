@@ -30,6 +30,8 @@ _PING_SECONDS: Final = 5
 _KEEPALIVE: Final = {"TCP_KEEPIDLE": 10, "TCP_KEEPINTVL": 5, "TCP_KEEPCNT": 3, "TCP_USER_TIMEOUT": 20_000}
 _MODES: Final = "SELECT @@global.read_only, @@global.innodb_read_only"
 _MODES_OF_MYSQL: Final = f"{_MODES}, @@global.super_read_only"
+# A node of Galera that was cut off tells its modes nevertheless; this it refuses
+_TO_WRITE: Final = "START TRANSACTION READ WRITE"
 # As this member sees its group: one that was cut off with a minority is still told that it may write
 _CUT_OFF: Final = (
     "SELECT COUNT(*) > 0 AND (COUNT(*) <= 2 * SUM(member_state = 'UNREACHABLE') OR "
@@ -180,13 +182,15 @@ def require_writer(connection: QuickConnection) -> None:
     """
     if not _OFF.issuperset(connection.first_row(_MODES if is_mariadb(connection) else _MODES_OF_MYSQL)):
         raise NoWriter
+    if is_mariadb(connection):
+        connection.first_row(_TO_WRITE)
     require_member(connection)
 
 
 def require_member(connection: QuickConnection) -> None:
     """Return if the server was not cut off from the others of its cluster. Raises as `require_writer`.
 
-    A node of Galera without a majority refuses every query by itself.
+    A node of Galera that was cut off refuses by itself to read a table or to begin a transaction.
     """
     if is_mariadb(connection) or not connection.sees_group:
         return
