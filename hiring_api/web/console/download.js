@@ -40,7 +40,7 @@ async function download(path, { accept, name, signal, progress }) {
     file = await new Response(response.body.pipeThrough(counted)).blob();
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw broken();
+    throw all && bytes === Number(all) ? new Error("This browser has no room for the file.") : broken();
   }
   if (all && bytes !== Number(all)) throw broken();
   save(file, name ?? nameOf(response));

@@ -3,8 +3,8 @@
 import { get, getAll, withQuery } from "./api.js";
 import { address, go } from "./address.js";
 import { decimal, draw, savePng, saveSvg } from "./chart.js";
-import { downloadButton } from "./download.js";
 import { announce, button, count, el, field, heading, number, section, select, table } from "./dom.js";
+import { downloadButton } from "./download.js";
 
 export const title = () => "Metrics";
 
