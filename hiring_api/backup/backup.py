@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -83,8 +84,8 @@ def backup_table(engine: Engine, table: Table, file: IO[bytes], codec: str) -> F
         DatabaseUnavailable: the connection was lost; the file is incomplete.
         StorageFull: the file's disk is full.
     """
-    with room(), snapshot(engine) as connection:
-        return write(file, avro_schema(table), codec, export.blocks(connection, table))
+    with room(), snapshot(engine) as connection, closing(export.blocks(connection, table)) as blocks:
+        return write(file, avro_schema(table), codec, blocks)
 
 
 def backup_all(
@@ -132,8 +133,8 @@ def _write_entry(
     """
     name = f"{table.name}.avro"
     with tempfile.TemporaryFile() as part:
-        with room():
-            content = write(part, avro_schema(table), codec, export.blocks(connection, table, tell))
+        with room(), closing(export.blocks(connection, table, tell)) as blocks:
+            content = write(part, avro_schema(table), codec, blocks)
         size, digest = part.tell(), digest_of(part)
         part.seek(0)
         with archive.open(ZipInfo(name, _EARLIEST_ZIP), "w", force_zip64=True) as entry:

@@ -18,7 +18,7 @@ from hiring_api.model.tables import columns, kinds
 from hiring_api.system.prefetch import ahead
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from sqlalchemy import Connection, Table
 
@@ -33,8 +33,13 @@ _LETTER_BYTES: Final = 4
 _MIN: Final = -(1 << 63)  # below 1, so that ids below 1, written by hand, are found and refused
 
 
-def blocks(connection: Connection, table: Table, tell: Tell | None = None) -> Iterator[tuple[int, bytes]]:
+def blocks(
+    connection: Connection, table: Table, tell: Tell | None = None
+) -> Generator[tuple[int, bytes], None, None]:
     """Yield the rows of `table` in the order of their ids, some thousand at a time.
+
+    A thread uses the connection until the last one was taken: who takes fewer closes the generator before the
+    connection, which SQLite's driver would not survive.
 
     Args:
         connection: in a snapshot.
