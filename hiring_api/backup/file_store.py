@@ -26,6 +26,7 @@ _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,100}")
 _URL: Final = re.compile(r"[a-z0-9]+://")
 _HIDDEN: Final = ".hiring-"
 _PART: Final = ".part"
+_FULL: Final = "there is no room left where backups are kept: delete some, or make room; nothing was kept"
 _NO_BUCKET: Final = "the place of the backups is not there: create the bucket"
 _NO_STORE: Final = "BACKUP_DIR is no place that backups can be kept in"
 # S3 takes at most 10,000 parts: 80 GB
@@ -137,7 +138,7 @@ class _Folder(Store):
 
     def put(self, name: str, write: Callable[[IO[bytes]], object]) -> None:
         try:
-            with room(kind=BackupsFull):
+            with room(_FULL, BackupsFull):
                 self._path.mkdir(parents=True, exist_ok=True)
                 self._put(self._path / _require_name(name), write)
         except OSError as error:

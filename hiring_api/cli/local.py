@@ -6,10 +6,8 @@ set already are left as they are, so that `CSV_SOURCE`, `DATABASE_URL` or `API_P
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from hiring_api.model.tables import tables
 from hiring_api.settings import SettingsError, read_settings
+from hiring_api.system.listening import why_not
 
 from .commands import GUNICORN
 
@@ -79,16 +78,9 @@ def _check_port(host: str, port: int) -> None:
     Raises:
         SettingsError: it cannot.
     """
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise SettingsError(
-                    f"port {port} is taken by another program; choose one: make run PORT={port % 65535 + 1}"
-                ) from error
-            raise SettingsError(f"{host}:{port} cannot be listened on: {error.strerror}") from error
+    if wrong := why_not(host, port):
+        choice = f"; choose one: make run PORT={port % 65535 + 1}" if "is taken" in wrong else ""
+        raise SettingsError(f"{wrong}{choice}")
 
 
 def _load_samples() -> int:

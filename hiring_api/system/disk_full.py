@@ -16,7 +16,7 @@ _NO_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 @contextmanager
 def room(
-    message: str = "there is no room left for the file: nothing was kept",
+    message: str = "there is no room left for temporary files (TMPDIR): nothing was kept",
     kind: type[StorageFull] = StorageFull,
 ) -> Iterator[None]:
     """Raise `kind` with `message` if the disk is full, a quota used up or a file too large in the block."""

@@ -179,7 +179,7 @@ def test_a_full_disk_ends_with_1_and_leaves_nothing_behind(filled, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert done.stderr == "there is no room left for the file: nothing was kept\n"
+    assert done.stderr == ("there is no room left for temporary files (TMPDIR): nothing was kept\n")
     assert filled.get("/backups").json["items"] == []
     assert not [path for path in Path(os.environ["BACKUP_DIR"]).glob("*") if path.is_file()]
 

@@ -9,6 +9,7 @@ from flask import Response, g, json
 from werkzeug.exceptions import HTTPException
 
 from hiring_api import errors
+from hiring_api.system.sentences import sentence
 from hiring_api.web.media_types import PROBLEM
 from hiring_api.web.schemas.problem import title
 
@@ -58,6 +59,8 @@ def _hiring_problem(error: errors.HiringError) -> Response:
         # A database that is away fails every request: one line for each, with what the driver said
         cause = getattr(error.__cause__, "orig", error.__cause__)
         log.error("%s%s", error.for_operator(), "" if cause is None else f": {cause!r}")
+    elif isinstance(error, (errors.StorageFull, errors.StorageUnavailable)):
+        log.error("%s", sentence(error))
     elif status >= 500:  # noqa: PLR2004  # server errors
         log.error("%s", error.message, exc_info=error)
     headers = {"Retry-After": str(_RETRY_AFTER)} if isinstance(error, _LATER) else None

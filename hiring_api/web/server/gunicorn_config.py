@@ -17,10 +17,13 @@ from typing import Any
 from hiring_api.database.dialects import dialect_of
 from hiring_api.log_lines import log_json, say
 from hiring_api.settings import SettingsError, read_settings
+from hiring_api.system.listening import why_not
 from hiring_api.system.systemd import STOPPING, notify
 from hiring_api.system.temp_files import ScratchFolder
 
 from .welcome import welcome
+
+_PORT_SECONDS = 5  # an API that ends just now, and is started again, has so long to leave the port
 
 try:
     _settings = read_settings()
@@ -34,6 +37,12 @@ if not dialect_of(_url).may_exist(_url):
         f"The hiring API does not start: there is no database {_url.database}: DATABASE_URL names the one to "
         "serve; `python -m hiring_api migrate` makes an empty one, the migration job one with rows"
     )
+    sys.exit(1)
+
+# gunicorn would say so a dozen times. A socket that it is handed, by systemd or the process before, is there
+_handed = {"LISTEN_FDS", "GUNICORN_FD"} & os.environ.keys()
+if not _handed and (_wrong := why_not(_settings.api_host, _settings.api_port, _PORT_SECONDS)):
+    say(f"The hiring API does not start: {_wrong}: set API_HOST and API_PORT to an address that is free")
     sys.exit(1)
 
 wsgi_app = "hiring_api.web.app:create_app()"

@@ -52,6 +52,32 @@ def test_wrong_settings_end_it_with_one_sentence(root, tmp_path, values, sentenc
     assert ended.stderr == f"The hiring API does not start: {sentence}\n"
 
 
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ("127.0.0.1", "port {port} is taken by another program"),
+        ("203.0.113.7", "203.0.113.7:{port} cannot be listened on: Cannot assign requested address"),
+        ("nowhere.invalid", "nowhere.invalid:{port} cannot be listened on: "),
+    ],
+)
+def test_an_address_that_it_cannot_have_ends_it_with_one_sentence(root, tmp_path, host, sentence):
+    (tmp_path / "hiring.db").touch()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        values = {"API_USER": "u", "API_PASS": "p", "API_HOST": host, "API_PORT": str(port)}
+        ended = subprocess.run(
+            GUNICORN,
+            env=environment(root, **values),
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stdout, ended.stderr.count("\n")) == (1, "", 1)
+    assert ended.stderr.startswith(f"The hiring API does not start: {sentence.format(port=port)}")
+    assert ended.stderr.endswith(": set API_HOST and API_PORT to an address that is free\n")
+
+
 @pytest.mark.parametrize("command", [GUNICORN, [sys.executable, "-m", *commands.GUNICORN]])
 def test_without_a_database_file_nothing_is_served_and_none_is_made(root, tmp_path, command):
     path = tmp_path / "none" / "hiring.db"
