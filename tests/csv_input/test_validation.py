@@ -178,6 +178,16 @@ record = st.tuples(
 ).map(list)
 
 
+def test_valid_rows_stand_in_the_order_of_their_records_however_they_were_read():
+    data = b"1,Plain\n 2 , with blanks \n3,Plain\nwrong,Plain\n4.0,a float\n5,Plain\n"
+    layout = Layout(("id", "department"), ",")
+    [chunk] = read_chunks(io.BytesIO(data), layout, Position())
+    validated = validate_chunk(departments, layout, chunk)
+    assert validated.indexes.tolist() == [0, 1, 2, 4, 5]
+    assert [row[0] for row in validated.rows.rows] == [1, 2, 3, 4, 5]
+    assert validated.rows.whole("id").tolist() == [1, 2, 3, 4, 5]
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.one_of(record, st.lists(st.text(max_size=3), max_size=7)), max_size=12))
 def test_any_records(records):
