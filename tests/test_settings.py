@@ -158,6 +158,12 @@ def test_a_secret_may_be_in_a_file_and_is_not_in_the_representation(tmp_path):
     assert "p@:/" not in repr(settings)
 
 
+def test_of_a_secret_in_a_file_only_the_line_end_is_left_out(tmp_path):
+    (tmp_path / "pass").write_bytes(b" with blanks around \r\n")
+    settings = read_settings({"API_USER": "u", "API_PASS_FILE": str(tmp_path / "pass"), **MYSQL})
+    assert settings.credentials() == ("u", " with blanks around ")
+
+
 def test_there_is_no_default_password():
     with pytest.raises(SettingsError, match="there is no default password"):
         read_settings({"API_USER": "u", "API_PASS": ""}).credentials()

@@ -157,6 +157,15 @@ def test_every_wrong_row_is_counted_and_the_first_twenty_are_told():
     ]
 
 
+def test_an_id_that_comes_again_thousands_of_rows_later_is_a_duplicate():
+    fields = [{"name": "id", "type": "long"}, {"name": "department", "type": "string"}]
+    records = [{"id": number, "department": "d"} for number in (*range(1, 9001), 2)]
+    with pytest.raises(InvalidRows) as caught:
+        rows_in(foreign(fields, records), DEPARTMENTS)
+    assert caught.value.details["total"] == 1
+    assert [wrong["row"] for wrong in caught.value.details["errors"]] == [9001]
+
+
 @pytest.mark.parametrize("codec", ["null", "deflate", "zstandard"])
 def test_apache_avro_reads_our_files(codec):
     reader = avro.datafile.DataFileReader(io.BytesIO(saved(codec)), avro.io.DatumReader())

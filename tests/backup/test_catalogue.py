@@ -74,6 +74,16 @@ def test_a_failing_backup_leaves_nothing(engine, store):
     assert store.names() == []
 
 
+def test_a_backup_whose_entry_cannot_be_written_leaves_nothing(engine, store, monkeypatch):
+    def fail(*_entry):
+        raise StorageFull("no room")
+
+    monkeypatch.setattr(catalogue, "_put_entry", fail)
+    with pytest.raises(StorageFull):
+        retention.keep(engine, store)
+    assert store.names() == []
+
+
 def aged(engine, store, days, verified=None, **changes):
     """A kept backup that seems `days` old."""
     kept = retention.keep(engine, store)

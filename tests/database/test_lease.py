@@ -173,6 +173,17 @@ def test_an_expired_lease_that_nobody_took_is_as_good_as_before(engine):
     assert stored(engine) == 1
 
 
+def test_a_lease_that_was_renewed_since_it_was_seen_expired_is_not_taken(engine):
+    with leased(engine, "restore") as first:
+        expire(engine)
+        seen = leases_module._find(engine, "restore")
+        assert not seen.held
+        transaction(engine, first.confirm)
+        assert leases_module._take(engine, "restore", seen) is None
+        transaction(engine, add_department(first, "its own"))
+    assert stored(engine) == 1
+
+
 def test_a_take_over_and_a_commit_at_once_do_not_both_happen(engine):
     """The first has confirmed its lease, and not committed yet: the second can only wait."""
     confirmed, go_on = threading.Event(), threading.Event()

@@ -404,3 +404,11 @@ def test_a_summary_that_cannot_be_written_is_told(job):
     sentence = "migration_job: the summary cannot be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, sentence)
     assert job.rows("departments") == SALES
+
+
+def test_a_report_that_cannot_be_written_at_the_end_is_told_by_the_exit_status(job):
+    job.files()
+    status, output, error = job("--report", "/dev/full")
+    assert (status, error) == (1, "migration_job: /dev/full cannot be written: No space left on device\n")
+    assert "departments" in output
+    assert job.rows("departments") == SALES

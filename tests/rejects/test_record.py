@@ -133,6 +133,16 @@ def test_each_refused_row_has_a_line_in_the_log(engine, caplog):
     assert second.startswith('refused line 2 of departments from POST /jobs: ["tab \\t line')
 
 
+def test_of_thousands_of_refused_rows_as_many_are_logged_as_was_asked_for(engine, caplog):
+    refused = [Reject({"id": number}, [WRONG], None, number) for number in range(1, 2501)]
+    with engine.begin() as connection:
+        keep(connection, tables()[0], Origin("POST /jobs", "r"), refused, logged=1100)()
+    [record] = caplog.records
+    numbers = [int(line.split()[2]) for line in record.message.split("\n")]
+    assert numbers == list(range(1, 1101))
+    assert len(on_record(engine)) == 2500
+
+
 FIELDS = [
     pytest.param(("department", "id"), [" a", "x"], ["x", " a"], id="in the table's order, with blanks"),
     pytest.param(

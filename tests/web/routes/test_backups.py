@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from hiring_api.errors import StorageFull
 from tests.rows_of_all import EMPLOYEES, ROWS, everything, fill
 
 
@@ -127,6 +128,16 @@ def test_verification_finds_a_whole_backup_whole_and_a_damaged_one_damaged(fille
     assert damaged.json["detail"] == f"the backup {name} is damaged: its bytes are not those that were kept"
     assert described(filled, name)["verified"]["ok"] is False
     assert filled.post(f"/backups/{name}/restore").status_code == 422
+
+
+def test_a_verification_that_cannot_be_done_says_nothing_about_the_backup(filled, monkeypatch):
+    def fail(*_given):
+        raise StorageFull("no room")
+
+    name = filled.post("/backups").json["name"]
+    monkeypatch.setattr("hiring_api.web.routes.backups.verify", fail)
+    assert filled.post(f"/backups/{name}/verify").status_code == 507
+    assert described(filled, name)["verified"] is None
 
 
 @pytest.mark.parametrize(
