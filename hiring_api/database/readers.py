@@ -80,14 +80,14 @@ class _Readers:
                 self._watching.start()
 
     def _keep_asking(self) -> None:
-        while True:
-            self._ask_writer()
-            self._try_replicas()
-            time.sleep(min(_ASKED_EVERY, self._staleness / 5))
-            with self._lock:
-                if time.monotonic() > self._last_read + _IDLE:
-                    self._watching, self._usable = None, False
-                    return
+        try:
+            while time.monotonic() < self._last_read + _IDLE:
+                self._ask_writer()
+                self._try_replicas()
+                time.sleep(min(_ASKED_EVERY, self._staleness / 5))
+        finally:
+            with self._lock:  # the next read begins anew
+                self._watching, self._usable = None, False
 
     def _ask_writer(self) -> None:
         dialect, asked = dialect_of(self._writer), time.monotonic()
@@ -118,10 +118,12 @@ class _Readers:
         if usable:
             log.info("replicas are read again")
         else:
-            log.warning("the server that is written is read as well, as no replica can be: %s", _told(why))
+            log.warning(
+                "the server that is written is read as well, as no replica can be: %s", _words_of(why)
+            )
 
 
-def _told(error: BaseException | None) -> str:
+def _words_of(error: BaseException | None) -> str:
     """The driver's own words."""
     original = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     return str(original.args[-1]) if original is not None and original.args else repr(original)

@@ -175,7 +175,7 @@ def test_a_replica_that_is_behind_is_not_read_until_it_has_caught_up(pair, caplo
     assert [row["job"] for row in pair.client.get("/jobs").json["items"]] == ["Clerk"]
     told = [record.message for record in caplog.records if record.name.endswith("readers")]
     assert told == [
-        f"{NOT_READ}: it is behind, or does not tell how far it has come",
+        f"{NOT_READ}: it is too far behind",
         "replicas are read again",
     ]
 

@@ -66,8 +66,10 @@ def require_reached(connection: QuickConnection, wanted: Callable[[], str | None
         Behind: it has not, or is not, or there is no such position.
     """
     needed = wanted()
-    if needed is None or not _has_reached(connection, needed):
-        raise Behind("it is behind, or does not tell how far it has come")
+    if needed is None:
+        raise Behind("the server that is written does not tell how far it has come (gtid_mode), or is away")
+    if not _has_reached(connection, needed):
+        raise Behind("it is too far behind")
     try:
         require_member(connection)
     except NoWriter:
