@@ -93,3 +93,23 @@ def test_a_question_stays_open_while_its_answer_is_carried_out(visit):
     route.continue_()
     expect(page.locator("h1")).to_have_text("Engines")
     expect(dialog).to_have_count(0)
+
+
+@on_one_database
+def test_who_has_changed_something_is_shown_no_replica_that_may_be_behind(visit):
+    page = loaded(visit("tables/departments/5"))
+    with page.expect_request("**/departments?*") as before:
+        page.goto(page.url.replace("departments/5", "departments"))
+    assert "prefer" not in before.value.headers
+    page.goto(page.url.replace("departments", "departments/5"))
+    page.get_by_role("button", name="Correct").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Department").fill("Engines")
+    dialog.get_by_role("button", name="Save").click()
+    expect(page.locator("h1")).to_have_text("Engines")
+    with page.expect_request("**/departments?*") as after:
+        page.goto(page.url.replace("departments/5", "departments"))
+    assert after.value.headers["prefer"] == "read=latest"
+    with page.expect_request("**/departments?*") as again:
+        page.reload()
+    assert again.value.headers["prefer"] == "read=latest"
