@@ -189,7 +189,9 @@ def wait_for(engine: Engine, seconds: float) -> None:
         except DatabaseUnavailable as error:
             why = _reason(error)
             if not dialect_of(engine).has_server:
-                raise DatabaseUnavailable(f"no database in {engine.url.database}: {why}") from None
+                raise DatabaseUnavailable(
+                    f"no database in {engine.url.database}: {why}; DATABASE_URL or MYSQL_HOST names another"
+                ) from None
             if time.monotonic() + _RETRY_PAUSE > deadline:
                 raise DatabaseUnavailable(f"no database after {seconds:.0f} s: {why}") from None
             log.info("waiting for the database: %s", why)

@@ -267,6 +267,8 @@ def elsewhere(monkeypatch, tmp_path):
     """Makes the commands use another database, which is not there yet; its path."""
     path = tmp_path / "elsewhere" / "hiring.db"
     path.parent.mkdir()
+    if "BACKUP_DIR" not in os.environ:
+        monkeypatch.setenv("BACKUP_DIR", str(tmp_path / "kept"))
     return lambda: monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}") or path
 
 

@@ -383,9 +383,14 @@ def test_what_is_no_database_is_told_at_once(job, monkeypatch):
     job.files()
     path = job.write("h.db", "some text, not a database" * 100)
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}")
-    assert job() == (1, "", f"migration_job: no database in {path}: file is not a database\n")
+    other = "DATABASE_URL or MYSQL_HOST names another"
+    assert job() == (1, "", f"migration_job: no database in {path}: file is not a database; {other}\n")
     monkeypatch.setenv("DATABASE_URL", f"sqlite:///{path}/h.db")
-    assert job() == (1, "", f"migration_job: no database in {path}/h.db: unable to open database file\n")
+    assert job() == (
+        1,
+        "",
+        f"migration_job: no database in {path}/h.db: unable to open database file; {other}\n",
+    )
 
 
 def test_without_a_source_it_says_how_to_name_one(job, monkeypatch):
