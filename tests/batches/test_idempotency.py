@@ -33,6 +33,11 @@ def count(engine, table):
         return connection.execute(select(func.count()).select_from(table)).scalar()
 
 
+def test_a_user_and_a_key_are_not_those_of_another_split():
+    assert idempotency.digest(b"ann", b"key") != idempotency.digest(b"an", b"nkey")
+    assert idempotency.digest(b"ann", b"key") == idempotency.digest(b"ann", b"key")
+
+
 def test_the_same_request_gets_the_first_answer_word_for_word(client, engine):
     first = client.post("/departments", json=ROWS, headers=KEY)
     again = client.post("/departments", json=ROWS, headers=KEY)

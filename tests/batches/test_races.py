@@ -200,6 +200,39 @@ def test_endless_races_refuse_an_atomic_batch_as_a_whole(app, client, server):
     assert {row["department"] for row in client.get("/departments").json["items"]} == {"Theirs"}
 
 
+def test_an_atomic_batch_that_is_refused_after_races_leaves_nothing_of_its_parts(app, client, server):
+    """Ids are taken before each INSERT and free again at the next look-up; only the last one stays taken."""
+
+    def take(number):
+        execute(server, Department.__table__.insert().values(id=20 + number, department="Theirs"))
+
+    def give_back(_number):
+        execute(server, Department.__table__.delete().where(Department.department == "Theirs"))
+
+    rows = [{"id": 20 + number, "department": "Ours"} for number in range(8)]
+    with (
+        meanwhile(app, "SELECT (SELECT COUNT", give_back, times=4),
+        meanwhile(app, "INSERT INTO departments", take, times=4) as races,
+    ):
+        response = client.post("/departments?mode=atomic", json=rows)
+        assert races() == 4
+    assert response.status_code == 422
+    others = ("rolled_back", None)
+    assert outcomes(response) == [others] * 4 + [("failed", taken(24))] + [others] * 3
+    assert client.get("/departments").json["items"] == [{"id": 24, "department": "Theirs"}]
+
+
+def test_a_row_that_vanishes_before_it_is_locked_is_inserted(app, parents, server):
+    def delete(_number):
+        execute(server, Department.__table__.delete().where(Department.id == 2))
+
+    with meanwhile(app, "SELECT departments.id", delete) as vanished:
+        response = parents.post("/departments?on_conflict=update", json={"id": 2, "department": "New"})
+        assert vanished() == 1
+    assert (response.status_code, outcomes(response)) == (201, [("inserted", None)])
+    assert parents.get("/departments/2").json == {"id": 2, "department": "New"}
+
+
 def test_an_updated_row_cannot_vanish_between_look_up_and_update(app, parents, server):
     """The look-up locks what will be overwritten: who deletes it comes after."""
     waited = []
