@@ -115,11 +115,11 @@ def test_a_load_counts_every_row_once(engine, proxy, direct, tmp_path, when, num
     """The first COMMIT begins it, the last one ends it, those between are of chunks."""
     cuts = proxy.cuts
     proxy.cut(when, number)
-    loaded = load(engine, task_of(tmp_path, 30_000))
+    loaded = load(engine, task_of(tmp_path, 45_000))
     assert proxy.cuts == cuts + 1
     counts = loaded.counts
-    assert (counts.read, counts.inserted, counts.rejected, counts.unchanged) == (30_001, 30_000, 1, 0)
-    assert stored(direct) == 30_000
+    assert (counts.read, counts.inserted, counts.rejected, counts.unchanged) == (45_001, 45_000, 1, 0)
+    assert stored(direct) == 45_000
     with direct.connect() as connection:
         ended = connection.execute(text("SELECT COUNT(*), COUNT(ended_at) FROM loads")).one()
         refused = connection.execute(text("SELECT COUNT(*) FROM rejects")).scalar_one()
