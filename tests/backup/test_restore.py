@@ -2,6 +2,7 @@
 
 import io
 import sqlite3
+from contextlib import contextmanager
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -18,6 +19,7 @@ from hiring_api.database.transactions import transaction
 from hiring_api.errors import Busy, Conflict, InvalidFile, Unproven
 from hiring_api.model.tables import columns
 from tests.avro.avro_files import DEPARTMENTS, EMPLOYEES, JOBS
+from tests.conftest import expire
 from tests.rows_of_all import EMPLOYEES as STAFF
 from tests.rows_of_all import fill
 
@@ -67,6 +69,20 @@ def damage(monkeypatch):
         connection.execute(table.update().where(table.c.id == 2).values(department="Damaged"))
 
     monkeypatch.setattr(bulk_load, "load", damaging)
+
+
+def test_a_restore_that_was_frozen_while_another_took_over_changes_nothing(engine, file):
+    @contextmanager
+    def frozen(_tables):
+        expire(engine)
+        with leased(engine, "restore") as other:
+            assert other is not None
+        yield "kept"
+
+    put(engine, DEPARTMENTS, [(4, "New")])
+    with pytest.raises(Busy, match="another process has taken over"):
+        restore.restore(engine, [file], keeping=frozen)
+    assert stored(engine) == [*OLD, (4, "New")]
 
 
 UNPROVEN = "what departments would hold is not what the file has: nothing was changed"

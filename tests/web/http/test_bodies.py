@@ -12,6 +12,7 @@ LIMIT = 100_000
 ROW = b'{"department": "Sales"}'
 HEAD = b"POST /departments HTTP/1.1\r\nHost: api\r\nAuthorization: Basic dTpw\r\n"
 HEAD += b"Content-Type: application/json\r\n"
+NDJSON = b"application/x-ndjson"
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +28,11 @@ def chunked(body, size=7000):
     return b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in [*parts, b""])
 
 
-def exchange(api, head, body):
+def exchange(api, head, body, start=HEAD):
     """Status and JSON of the answer to bytes on the wire; None where the connection just ends."""
     with socket.create_connection(("127.0.0.1", api.port), timeout=30) as wire:
         try:
-            wire.sendall(HEAD + head + b"Connection: close\r\n\r\n" + body)
+            wire.sendall(start + head + b"Connection: close\r\n\r\n" + body)
             wire.shutdown(socket.SHUT_WR)
         except BROKEN:
             pass  # refused before all of it was sent
@@ -86,3 +87,15 @@ def test_a_body_that_is_cut_short_inserts_nothing(api, sent):
     assert found is None or found[0] == 400
     assert api.call("GET", "/departments?limit=1000")[2] == before
     assert "Traceback" not in api.log()
+
+
+@pytest.mark.parametrize("path", [b"/departments", b"/upload/departments"])
+def test_rows_that_came_whole_before_a_body_was_cut_short_are_not_taken(api, path):
+    before = api.call("GET", "/departments?limit=1000")[2]
+    kind, lines = (
+        (b"text/csv", b"7001,Sales\n7002,Law\n") if b"upload" in path else (NDJSON, ROW + b"\n" + ROW)
+    )
+    start = HEAD.replace(b"/departments", path).replace(b"application/json", kind)
+    found = exchange(api, b"Content-Length: %d\r\n" % (len(lines) + 20), lines, start)
+    assert found is None or found[0] == 400
+    assert api.call("GET", "/departments?limit=1000")[2] == before

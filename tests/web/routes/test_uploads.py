@@ -197,3 +197,12 @@ def test_blank_lines_and_texts_that_nobody_may_have_meant_are_counted(parents):
     assert (response.status_code, counts(response)) == (201, (True, 6, 5, 0, 1, 0))
     assert (response.json["blank"], response.json["doubtful"]) == (2, 3)
     assert parents.get("/departments/3").json["department"] == '"Law"'
+
+
+def test_a_right_row_repairs_no_row_that_the_same_upload_had_before(client, monkeypatch):
+    monkeypatch.setattr("hiring_api.csv_input.records.BLOCK", 100)  # the two are in chunks of their own
+    text = "1,\n" + "".join(f"{number},Department {number}\n" for number in range(2, 50)) + "1,Sales\n"
+    response = upload(client, "departments", text)
+    assert (response.status_code, counts(response)) == (207, (True, 50, 49, 0, 0, 1))
+    [reject] = client.get("/rejects?resolved=false").json["items"]
+    assert (reject["line"], reject["row"]) == (1, ["1", ""])
