@@ -62,6 +62,11 @@ def test_what_http_basic_cannot_send_or_anybody_can_guess_is_not_taken(password)
     assert passwords.complaint(password)
 
 
+@pytest.mark.parametrize("password", ["", "x" * 257, "x\0" * 8, "\ud800" * 8])
+def test_what_nobody_can_have_is_known_without_a_hash(password):
+    assert not passwords.may_be(password)
+
+
 @pytest.mark.parametrize(
     "of",
     [
