@@ -30,7 +30,7 @@ from hiring_api.system.output import bar, on_terminal, show
 
 from .arguments import DIFFERENT
 from .confirm import confirm
-from .named_files import opened
+from .named_files import kept_backup, opened
 
 if TYPE_CHECKING:
     import argparse
@@ -40,8 +40,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Engine, Table
 
     from hiring_api.avro.reader import AvroRows
+    from hiring_api.backup.verify import Level
     from hiring_api.database.identity import Database
     from hiring_api.settings import Settings
+
+    from .named_files import NamedFile
 
 GUNICORN: Final = ("gunicorn", "-c", "python:hiring_api.web.server.gunicorn_config")
 
@@ -66,20 +69,31 @@ def verify_files(options: argparse.Namespace) -> None:
     done: list[dict[str, Any]] = []
     with ExitStack() as stack:
         engine = stack.enter_context(opened_engine()) if options.level == "restore" else None
-        for name in options.files:
-            with (
-                opened(name, settings, partial(_here, settings), tolerant=True) as file,
-                _verifying(file.files, options.level),
-            ):
-                try:
-                    rows = verify(engine, file.files, options.level)
-                except catalogue.DAMAGED as error:
-                    _mark(file.kept, options.level, ok=False)
-                    raise type(error)(f"{file.name}: {error.message}", **error.details) from error
-                _mark(file.kept, options.level, ok=True)
+        here = partial(_here, settings)
+        for named in options.files:
+            kept = kept_backup(named, settings, here)
+            name = named if kept is None else kept.name
+            try:
+                with (
+                    opened(name, settings, here, tolerant=True) as file,
+                    _verifying(file.files, options.level),
+                ):
+                    rows = _verified(engine, file, options.level)
+            except catalogue.DAMAGED:  # found when it was opened, or when it was read
+                _mark(kept, options.level, ok=False)
+                raise
+            _mark(kept, options.level, ok=True)
             done.append({"file": file.name, "level": options.level, "ok": True, "rows": rows})
     lines = [{"file": one["file"], "result": "ok", "level": one["level"], **one["rows"]} for one in done]
     show(lines, done, as_json=options.json)
+
+
+def _verified(engine: Engine | None, file: NamedFile, level: Level) -> dict[str, int]:
+    """As `verify`; an error names the file."""
+    try:
+        return verify(engine, file.files, level)
+    except catalogue.DAMAGED as error:
+        raise type(error)(f"{file.name}: {error.message}", **error.details) from error
 
 
 def _verifying(files: list[AvroRows], level: str) -> AbstractContextManager[None]:

@@ -37,6 +37,20 @@ class NamedFile:
     database: Mapping[str, Any] | None = None
 
 
+def kept_backup(
+    name: str, settings: Settings, here: Callable[[], Database | None]
+) -> catalogue.KeptBackup | None:
+    """The entry of the kept backup of that name; None if a file has it. The arguments are as in `opened`.
+
+    Raises:
+        NotFound: there is no such file and no such kept backup.
+    """
+    if Path(name).exists():
+        return None
+    store = open_store(settings.backup_dir)
+    return catalogue.newest(store, here()) if name == NEWEST else catalogue.find(store, name)
+
+
 @contextmanager
 def opened(
     name: str, settings: Settings, here: Callable[[], Database | None], *, tolerant: bool
@@ -47,13 +61,12 @@ def opened(
         NotFound: there is no such file and no such kept backup.
         InvalidFile: it is damaged.
     """
-    path = Path(name)
-    if not path.exists():
-        store = open_store(settings.backup_dir)
-        kept = catalogue.newest(store, here()) if name == NEWEST else catalogue.find(store, name)
-        with catalogue.opened(store, kept) as files:
+    kept = kept_backup(name, settings, here)
+    if kept is not None:
+        with catalogue.opened(open_store(settings.backup_dir), kept) as files:
             yield NamedFile(kept.name, files, kept, kept.time, kept.database)
         return
+    path = Path(name)
     with path.open("rb") as raw:
         file = raw
         start = file.read(len(_ZIP))

@@ -52,6 +52,19 @@ def test_back_up_wreck_restore(filled, capsys):
     )
 
 
+def test_a_kept_backup_that_is_found_damaged_is_noted_as_such(filled, settings, capsys):
+    assert main(["--json", "backup"]) == 0
+    [kept] = said(capsys)
+    path = Path(settings.backup_dir) / f"{kept['name']}.zip"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    assert main(["verify", kept["name"]]) == 3
+    assert "damaged" in capsys.readouterr().err
+    assert main(["--json", "backups"]) == 0
+    assert said(capsys)[0]["verified"]["ok"] is False
+
+
 def test_one_table_goes_to_another_folder(filled, capsys, tmp_path):
     assert main(["--json", "backup", "jobs", "--to", str(tmp_path / "there"), "--codec", "zstandard"]) == 0
     [kept] = said(capsys)
