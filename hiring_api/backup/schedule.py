@@ -16,7 +16,7 @@ from hiring_api.errors import Busy, NotFound
 from hiring_api.model.tables import tables
 
 from . import catalogue, retention
-from .verify import verify
+from .verify import verify_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ def next_due(engine: Engine, store: Store, schedule: Schedule) -> datetime | Non
     newest = _newest(store, database_of(engine))
     if newest is None or newest.verified is None:
         return None
-    return schedule.after(datetime.fromisoformat(newest.time))
+    return schedule.after(_time(newest))
 
 
 def _newest(store: Store, here: Database) -> KeptBackup | None:
@@ -138,12 +138,10 @@ def _time(kept: KeptBackup) -> datetime:
 
 
 def _verified(engine: Engine, store: Store, kept: KeptBackup, level: Level) -> KeptBackup:
-    """Verify a backup, and note the result in its entry."""
+    """As `verify_kept`; an error names the backup."""
     try:
-        with catalogue.opened(store, kept) as files:
-            verify(engine, files, level)
+        noted = verify_kept(engine, store, kept, level)
     except catalogue.DAMAGED as error:
-        catalogue.mark(store, kept, level, ok=False)
         raise type(error)(f"{kept.name}: {error.message}", **error.details) from error
     log.info("verified the backup %s by %s: it is right", kept.name, level)
-    return catalogue.mark(store, kept, level, ok=True)
+    return noted

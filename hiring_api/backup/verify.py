@@ -8,6 +8,7 @@ from hiring_api.database import bulk_load, staging
 from hiring_api.database.transactions import transaction
 from hiring_api.errors import InvalidFile
 
+from . import catalogue
 from .checks import Checked, check, require_references
 from .load_rows import fill
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
     from hiring_api.avro.reader import AvroRows
+
+    from .catalogue import KeptBackup
+    from .file_store import Store
 
 Level = Literal["checksum", "decode", "restore"]
 LEVELS: Final = ("checksum", "decode", "restore")
@@ -48,6 +52,22 @@ def verify(engine: Engine | None, files: Sequence[AvroRows], level: Level) -> di
             raise ValueError("the level restore needs a database")
         transaction(engine, lambda connection: _load_temporarily(connection, checked))
     return {file.table.name: len(file.ids) for file in checked}
+
+
+def verify_kept(engine: Engine | None, store: Store, kept: KeptBackup, level: Level) -> KeptBackup:
+    """Verify a kept backup and note in its entry what was found; return the entry.
+
+    Raises:
+        InvalidFile, InvalidRows, Conflict: it is damaged, which is noted.
+        HiringError: it could not be verified; nothing is noted.
+    """
+    try:
+        with catalogue.opened(store, kept) as files:
+            verify(engine, files, level)
+    except catalogue.DAMAGED:
+        catalogue.mark(store, kept, level, ok=False)
+        raise
+    return catalogue.mark(store, kept, level, ok=True)
 
 
 def require_whole(files: Sequence[Checked]) -> None:

@@ -10,9 +10,8 @@ from hiring_api.backup import catalogue
 from hiring_api.backup.compare import compare
 from hiring_api.backup.retention import keep as keep_backup
 from hiring_api.backup.retention import prune_old
-from hiring_api.backup.verify import verify
+from hiring_api.backup.verify import verify_kept
 from hiring_api.database import identity
-from hiring_api.errors import HiringError
 from hiring_api.users.roles import OPERATOR, READER
 from hiring_api.web.http.backup_folder import described, restore_files, retention, store
 from hiring_api.web.http.downloads import whole_file
@@ -111,14 +110,7 @@ def verify_backup(name: str, level: Level) -> Response:
     one, the 422 says what is wrong.
     """
     kept = catalogue.find(store(), name)
-    try:
-        with catalogue.opened(store(), kept) as files:
-            verify(engine(), files, level)
-    except HiringError as error:
-        if isinstance(error, catalogue.DAMAGED):
-            catalogue.mark(store(), kept, level, ok=False)
-        raise
-    return jsonify(described(catalogue.mark(store(), kept, level, ok=True)))
+    return jsonify(described(verify_kept(engine(), store(), kept, level)))
 
 
 @routes.route("/<name>/compare", methods=["POST"], parameters=[_NAME])

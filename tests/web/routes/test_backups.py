@@ -135,7 +135,7 @@ def test_a_verification_that_cannot_be_done_says_nothing_about_the_backup(filled
         raise StorageFull("no room")
 
     name = filled.post("/backups").json["name"]
-    monkeypatch.setattr("hiring_api.web.routes.backups.verify", fail)
+    monkeypatch.setattr("hiring_api.backup.verify.verify", fail)
     assert filled.post(f"/backups/{name}/verify").status_code == 507
     assert described(filled, name)["verified"] is None
 
