@@ -17,6 +17,7 @@ from typing import IO, TYPE_CHECKING, Final
 from hiring_api.errors import BackupsFull, NotFound, StorageUnavailable
 from hiring_api.system import object_store
 from hiring_api.system.disk_full import room
+from hiring_api.system.listing import in_folder
 from hiring_api.system.temp_files import scratch_file
 
 if TYPE_CHECKING:
@@ -100,18 +101,13 @@ class _Folder(Store):
         self._path = path
 
     def sizes(self) -> dict[str, int]:
-        found = {}
         try:
-            with os.scandir(self._path) as entries:
-                for entry in entries:
-                    if _NAME.fullmatch(entry.name) and not entry.name.endswith(_PART) and entry.is_file():
-                        with suppress(FileNotFoundError):  # deleted meanwhile
-                            found[entry.name] = entry.stat().st_size
+            found = in_folder(self._path)
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise StorageUnavailable("the backup folder cannot be read") from error
-        return found
+        return {name: size for name, size in found if _NAME.fullmatch(name) and not name.endswith(_PART)}
 
     def require_writable(self) -> None:
         there = self._path.absolute()

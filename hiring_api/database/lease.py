@@ -7,7 +7,7 @@ an UPDATE: so a process that was frozen, and wakes up after another has taken th
 Servers of a cluster, which know nothing of each other's locks, see the two UPDATEs of one row as a conflict.
 
 Those who take one: the migration job (`migration_job/job.py`), a restore, the deletion of old backups
-(`backup/retention.py`), and a change of the schema.
+(`backup/retention.py`), a scheduled backup (`backup/schedule.py`), and a change of the schema.
 """
 
 from __future__ import annotations

@@ -40,8 +40,11 @@ def list_files(address: str) -> list[Listed]:
 
 
 def _on_disk(path: Path) -> list[Listed]:
-    if not path.is_dir():
-        return [Listed(path.name, path.stat().st_size)]
+    return in_folder(path) if path.is_dir() else [Listed(path.name, path.stat().st_size)]
+
+
+def in_folder(path: Path) -> list[Listed]:
+    """The files of a folder, hidden ones too, in no order; raises OSError where it cannot be read."""
     found = []
     with os.scandir(path) as entries:
         for entry in entries:
