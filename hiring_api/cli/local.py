@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from hiring_api.model.tables import tables
 from hiring_api.settings import SettingsError, read_settings
-from hiring_api.system.listening import why_not
+from hiring_api.system import listening
 
 from .commands import GUNICORN
 
@@ -78,9 +78,9 @@ def _check_port(host: str, port: int) -> None:
     Raises:
         SettingsError: it cannot.
     """
-    if wrong := why_not(host, port):
-        choice = f"; choose one: make run PORT={port % 65535 + 1}" if "is taken" in wrong else ""
-        raise SettingsError(f"{wrong}{choice}")
+    if error := listening.failure(host, port):
+        choice = f"; choose one: make run PORT={port % 65535 + 1}" if listening.is_taken(error) else ""
+        raise SettingsError(f"{listening.in_words(host, port, error)}{choice}")
 
 
 def _load_samples() -> int:

@@ -17,7 +17,7 @@ from typing import Any
 from hiring_api.database.dialects import dialect_of
 from hiring_api.log_lines import log_json, say
 from hiring_api.settings import SettingsError, read_settings
-from hiring_api.system.listening import why_not
+from hiring_api.system import listening
 from hiring_api.system.systemd import STOPPING, notify
 from hiring_api.system.temp_files import ScratchFolder
 
@@ -41,7 +41,8 @@ if not dialect_of(_url).may_exist(_url):
 
 # gunicorn would say so a dozen times. A socket that it is handed, by systemd or the process before, is there
 _handed = {"LISTEN_FDS", "GUNICORN_FD"} & os.environ.keys()
-if not _handed and (_wrong := why_not(_settings.api_host, _settings.api_port, _PORT_SECONDS)):
+if not _handed and (_error := listening.failure(_settings.api_host, _settings.api_port, _PORT_SECONDS)):
+    _wrong = listening.in_words(_settings.api_host, _settings.api_port, _error)
     say(f"The hiring API does not start: {_wrong}: set API_HOST and API_PORT to an address that is free")
     sys.exit(1)
 
