@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -23,16 +22,6 @@ from hiring_api.errors import (
     StorageUnavailable,
 )
 from tests.avro.avro_files import DEPARTMENTS
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request, tmp_path):
-    """A local folder, and a bucket of an S3-speaking server."""
-    if request.param == "folder":
-        return open_store(str(tmp_path / "kept"))
-    bucket = f"kept-{tmp_path.name.replace('_', '-')[:40].strip('-').lower()}-{secrets.token_hex(4)}"
-    request.getfixturevalue("s3").create_bucket(Bucket=bucket)
-    return open_store(f"s3://{bucket}/backups")
 
 
 def names(store):

@@ -1,7 +1,6 @@
 """Backups on a schedule: when one is due, and what a round of the work does."""
 
 import json
-import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 
@@ -17,16 +16,6 @@ from hiring_api.model.tables import Department
 DAILY = Schedule(timedelta(days=1))
 PLAN = Plan(DAILY, "decode", retention.Retention(30, None))
 RIGHT = catalogue.Verified("decode", "2026-01-01T00:00:00Z", ok=True)
-
-
-@pytest.fixture(params=["folder", "s3"])
-def store(request, tmp_path):
-    """A local folder, and a bucket of an S3-speaking server."""
-    if request.param == "folder":
-        return open_store(str(tmp_path / "kept"))
-    bucket = f"kept-{secrets.token_hex(8)}"
-    request.getfixturevalue("s3").create_bucket(Bucket=bucket)
-    return open_store(f"s3://{bucket}/backups")
 
 
 def aged(engine, store, age, **changes):
