@@ -11,4 +11,4 @@ def test_no_row_is_lost_or_doubled_when_the_writer_is_killed(capsys):
     if (why := missing()) is not None:
         pytest.skip(why)
     with Galera() as cluster:
-        assert one_round("kill", cluster, seconds=1), capsys.readouterr().out
+        assert one_round("kill", cluster, seconds=1, rows=30_000), capsys.readouterr().out
