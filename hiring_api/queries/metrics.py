@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Integer, Table, case, cast, func, select
+from sqlalchemy import Integer, Table, case, cast, func, select, union_all
 
 from hiring_api.model.tables import Department, Employee, Job
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from sqlalchemy import ColumnElement, Connection, Subquery
+    from sqlalchemy import ColumnElement, Connection, Select, Subquery
 
 _departments, _jobs, _employees = (model.__table__ for model in (Department, Job, Employee))
 assert isinstance(_departments, Table)  # noqa: S101  # for mypy: declarative classes map to tables
@@ -25,8 +25,8 @@ assert isinstance(_jobs, Table)  # noqa: S101
 assert isinstance(_employees, Table)  # noqa: S101
 
 QUARTERS = ("q1", "q2", "q3", "q4")
-_NAMED_DEPARTMENTS = 1000
-_NAMED_YEARS = 10
+_NAMED_DEPARTMENTS, _NAMED_QUARTERS = 1000, 40
+_LOOKUPS = 400  # SELECTs that a statement is made of: SQLite takes 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,41 +153,56 @@ def _counted(period: Period, departments: Collection[int], *groups: ColumnElemen
     """The SELECT of the hires of each department, quarter and further `groups`, with their number as `hired`.
 
     Of whole quarters it groups as the index is ordered, so that rows are only counted, neither fetched nor
-    sorted; whoever wants other groups sums those. As departments come first in the index, naming them and the
-    quarters lets the database go to each; thousands of them would cost more than that.
+    sorted; whoever wants other groups sums those. A SELECT for each department and quarter is a quarter
+    quicker than one for all: servers ask of each row in a range once more whether it fulfils the conditions,
+    but not of one that they find by equality.
+    """
+    bounds = [moment for moment in (period.since, period.until) if moment is not None]
+    if not all(map(_begins_quarter, bounds)):
+        return _in_one_pass(period, departments, *groups)
+    department, quarter = _employees.c.department_id, _employees.c.quarter
+    hires = _hires(department, quarter, *groups)
+    quarters = _quarters(period)
+    if 0 < len(departments) * len(quarters) <= _LOOKUPS:
+        each = [hires.where(department == key, quarter == one) for key in departments for one in quarters]
+        return union_all(*each).subquery()
+    if 0 < len(quarters) <= _NAMED_QUARTERS:  # for a range of them MySQL reads the whole index
+        conditions: list[ColumnElement[bool]] = [quarter.in_(quarters)]
+    else:
+        since, until = (moment and _quarter(moment) for moment in (period.since, period.until))
+        conditions = _between(quarter, since, until)
+    if len(departments) <= _NAMED_DEPARTMENTS:
+        conditions.append(department.in_(departments))
+    return hires.where(*conditions).subquery()
+
+
+def _in_one_pass(period: Period, departments: Collection[int], *groups: ColumnElement[Any]) -> Subquery:
+    """As `_counted`, of a period that does not begin and end with a quarter; quarters are 1 to 4.
+
+    From the index to each row, one by one, would take three times as long as to read the table. SQLite would
+    do so for the sake of the index's order; a sum has none.
     """
     columns = _employees.c
-    department: ColumnElement[Any] = columns.department_id
-    bounds = [moment for moment in (period.since, period.until) if moment is not None]
-    if all(map(_begins_quarter, bounds)):
-        quarter: ColumnElement[Any] = columns.quarter
-        conditions = _in_quarters(quarter, period.since, period.until)
-        few = len(departments) <= _NAMED_DEPARTMENTS
-    else:
-        # One pass over the table: from the index to each row, one by one, would take three times as long.
-        # SQLite would take the index for the sake of its order; a sum has none
-        quarter, department = columns.quarter % 10, columns.department_id + 0
-        conditions = _between(columns.datetime, period.since, period.until)
-        few = len(departments) == 1
-    if few:
+    conditions = _between(columns.datetime, period.since, period.until)
+    if len(departments) == 1:
         conditions.append(columns.department_id.in_(departments))
+    return _hires(columns.department_id + 0, columns.quarter % 10, *groups).where(*conditions).subquery()
+
+
+def _hires(
+    department: ColumnElement[int], quarter: ColumnElement[int], *groups: ColumnElement[Any]
+) -> Select[Any]:
     keys = (department.label("department_id"), quarter.label("quarter"), *groups)
-    hires = select(*keys, func.count().label("hired"))
-    return hires.where(*conditions).group_by(department, quarter, *groups).subquery()
+    return select(*keys, func.count().label("hired")).group_by(department, quarter, *groups)
 
 
-def _in_quarters(
-    quarter: ColumnElement[int], since: datetime | None, until: datetime | None
-) -> list[ColumnElement[bool]]:
-    """Conditions on the column `quarter`, for bounds that begin quarters.
-
-    Of a few years each quarter is named: for a range of them MySQL reads the whole index.
-    """
-    if since is None or until is None or until.year - since.year > _NAMED_YEARS:
-        return _between(quarter, since and _quarter(since), until and _quarter(until))
-    first, end = _quarter(since), _quarter(until)
-    named = [year * 10 + n for year in range(since.year, until.year + 1) for n in range(1, 5)]
-    return [quarter.in_([one for one in named if first <= one < end])]
+def _quarters(period: Period) -> list[int]:
+    """The quarters of a period that begins and ends with one; none of a period without bounds."""
+    if period.since is None or period.until is None:
+        return []
+    first, end = _quarter(period.since), _quarter(period.until)
+    years = range(period.since.year, period.until.year + 1)
+    return [one for year in years for one in range(year * 10 + 1, year * 10 + 5) if first <= one < end]
 
 
 def _between(column: ColumnElement[Any], since: Any, until: Any) -> list[ColumnElement[bool]]:

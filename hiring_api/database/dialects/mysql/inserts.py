@@ -33,7 +33,7 @@ def insert(connection: Connection, table: Table, columns: Sequence[str], rows: S
 
     In most rows no text has a quote or backslash: then their literals need no escapes, which is quickest. As
     many quotes as were put there are proof of it.
-    """  # one thought
+    """
     of = kinds(table)
     literals = ["%s" if isinstance(of[name], (Id, Reference)) else "'%s'" for name in columns]
     literal = f"({','.join(literals)})"
