@@ -19,8 +19,11 @@ import tempfile
 import threading
 import time
 from contextlib import suppress
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
+import fastavro
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -34,7 +37,8 @@ from tests.serving import BROKEN, Serving
 ROOT = Path(__file__).parents[2]
 CLIENTS, PER_REQUEST = 8, 5
 _THINKING = 0.03  # seconds between a client's requests: clients and servers share the machine
-RESTORED = 5_000
+RESTORED = 150_000  # rows, which take seconds
+_RESTORE = "/restore/jobs?mode=merge"
 _CAUGHT_UP = 60  # seconds
 
 
@@ -130,12 +134,14 @@ class Clients:
             turn += 1
 
 
-def avro_of_jobs(api):
-    """A backup of RESTORED jobs, which are then deleted again."""
-    body = [{"id": key, "job": f"Job {key}"} for key in range(1, RESTORED + 1)]
-    for first in range(0, RESTORED, 1000):
-        assert api.call("POST", "/jobs", body[first : first + 1000])[0] == 201
-    return api.call("GET", "/backup/jobs")[2]
+@cache
+def avro_of_jobs():
+    """An Avro file of RESTORED jobs."""
+    fields = [{"name": "id", "type": "int"}, {"name": "job", "type": "string"}]
+    file = BytesIO()
+    rows = ({"id": key, "job": f"Job {key}"} for key in range(1, RESTORED + 1))
+    fastavro.writer(file, {"type": "record", "name": "jobs", "fields": fields}, rows, codec="deflate")
+    return file.getvalue()
 
 
 def write_files(folder, rows):
@@ -146,20 +152,61 @@ def write_files(folder, rows):
     (folder / "hired_employees.csv").write_text("".join(lines))
 
 
-def run_job(environ, folder):
-    """Runs the job until it succeeds; the number of runs."""
-    for runs in range(1, 6):
-        command = [sys.executable, "-m", "migration_job", str(folder)]
-        with (folder / "job.log").open("ab") as log:
-            if (
-                subprocess.run(
-                    command, env=environ, cwd=folder, stdout=log, stderr=log, check=False
-                ).returncode
-                == 0
-            ):
-                return runs
-        time.sleep(2)
-    return 0
+class Work:
+    """The migration job and a restore beside the clients, each run until it succeeds."""
+
+    def __init__(self, apis, folder):
+        self._apis, self._folder, self._backup = apis, folder, avro_of_jobs()
+        self._ended = {}
+        self.runs, self.restores, self.failures = 0, [], []
+        self._threads = [threading.Thread(target=work) for work in (self._load, self._restore)]
+
+    def start(self):
+        """Starts both so that they are under way in two seconds; the job takes one to begin."""
+        load, restore = self._threads
+        load.start()
+        time.sleep(1.5)
+        restore.start()
+        time.sleep(0.5)
+
+    def join(self):
+        """Waits until both have ended."""
+        for thread in self._threads:
+            thread.join()
+
+    def over_before(self, moment):
+        """Which of them had succeeded before a moment, in words."""
+        return " and ".join(name for name, when in sorted(self._ended.items()) if when < moment) or "neither"
+
+    def _load(self):
+        environ = {**self._apis[0].environ, "REJECTS_DIR": str(self._folder)}
+        command = [sys.executable, "-m", "migration_job", str(self._folder)]
+        for run in range(1, 6):
+            with (self._folder / "job.log").open("ab") as log:
+                done = subprocess.run(
+                    command, env=environ, cwd=self._folder, stdout=log, stderr=log, check=False
+                )
+            if done.returncode == 0:
+                self.runs, self._ended["job"] = run, time.monotonic()
+                return
+            time.sleep(2)
+        self.failures.append("the job never ended well")
+
+    def _restore(self):
+        headers = {"Content-Type": "application/octet-stream"}
+        for turn in range(20):
+            api = self._apis[turn % len(self._apis)]
+            try:
+                status, _, content = api.call("POST", _RESTORE, self._backup, headers, 120)
+            except BROKEN:
+                status, content = 0, b""
+            self.restores.append(status)
+            if status == 500:
+                self.failures.append(f"a restore was answered 500 {content[:300]!r}")
+            if status == 200:
+                self._ended["restore"] = time.monotonic()
+                return
+            time.sleep(2)
 
 
 def inflict(fault, cluster, apis):
@@ -257,48 +304,21 @@ def one_round(fault, cluster, seconds, rows):
             folder.mkdir()
         write_files(folders[2], rows)
         with Serving(ROOT, url, folders[0]) as first, Serving(ROOT, url, folders[1]) as second:
-            backup = avro_of_jobs(first)
-            with engine.begin() as connection:
-                connection.execute(text("DELETE FROM jobs"))
-            outcome = {}
-            environ = {**first.environ, "REJECTS_DIR": str(folders[2])}
-
-            def restore():
-                for _ in range(10):
-                    headers = {"Content-Type": "application/octet-stream"}
-                    with suppress(*BROKEN):
-                        status, _, content = second.call(
-                            "POST", "/restore/jobs?mode=merge", backup, headers, 120
-                        )
-                        outcome.setdefault("restores", []).append(status)
-                        if status == 500:
-                            outcome["500"] = content[:300]
-                        if status == 200:
-                            return
-                    time.sleep(2)
-
-            work = [
-                threading.Thread(target=lambda: outcome.update(runs=run_job(environ, folders[2]))),
-                threading.Thread(target=restore),
-            ]
+            work = Work([first, second], folders[2])
             with Clients([first, second]) as clients:
                 time.sleep(2)
-                for thread in work:
-                    thread.start()
-                time.sleep(1.5)
+                work.start()
+                began = time.monotonic()
                 inflict(fault, cluster, [first, second])
                 time.sleep(seconds)
-                for thread in work:
-                    thread.join()
-            restored = 200 in outcome.get("restores", [])
-            wrong = check(cluster.urls(), clients, restored, rows)
+                work.join()
+            wrong = check(cluster.urls(), clients, 200 in work.restores, rows)
             wrong += [f"answered {seen}" for seen in clients.statuses if seen.startswith("500")]
-            wrong += ["a restore was answered 500"] if "500" in outcome else []
-            wrong += [] if outcome.get("runs") else ["the job never ended well"]
+            wrong += work.failures
             say(
                 f"{fault}: {len(clients.acknowledged)} requests, longest pause {clients.pause():.1f} s, "
-                f"answers {clients.statuses}, job in {outcome.get('runs')} run(s), "
-                f"restore {outcome.get('restores')}, {'; '.join(wrong) or 'nothing wrong'}"
+                f"answers {clients.statuses}, job in {work.runs} run(s), restore {work.restores}, "
+                f"over before the fault: {work.over_before(began)}, {'; '.join(wrong) or 'nothing wrong'}"
             )
             if wrong and os.environ.get("CLUSTER_LOGS"):
                 say(first.log()[-6000:], second.log()[-6000:], (folders[2] / "job.log").read_text()[-3000:])
