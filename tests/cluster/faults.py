@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ CLIENTS, PER_REQUEST = 8, 5
 _THINKING = 0.03  # seconds between a client's requests: clients and servers share the machine
 RESTORED = 150_000  # rows, which take seconds
 _RESTORE = "/restore/jobs?mode=merge"
+_DONE = re.compile(r'HTTP/1.1" 20[01] ')  # in the access log
 _CAUGHT_UP = 60  # seconds
 
 
@@ -321,7 +323,8 @@ def one_round(fault, cluster, seconds, rows):
                 f"over before the fault: {work.over_before(began)}, {'; '.join(wrong) or 'nothing wrong'}"
             )
             if wrong and os.environ.get("CLUSTER_LOGS"):
-                say(first.log()[-6000:], second.log()[-6000:], (folders[2] / "job.log").read_text()[-3000:])
+                logs = [first.log(), second.log(), (folders[2] / "job.log").read_text()]
+                say(*(line for log in logs for line in log.splitlines() if not _DONE.search(line)))
     engine.dispose()
     return not wrong
 

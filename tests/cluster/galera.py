@@ -113,8 +113,16 @@ class Node(Server):
         """Starts, and returns when it has caught up with the others."""
         if not (self.folder / "data").exists():
             self._create()
-        self.options = [*self._settled, *self._position()]
-        self.start()
+        for attempt in range(3):  # one that joins dies now and then, and is started again, as by systemd
+            self.options = [*self._settled, *self._position()]
+            try:
+                self.start()
+            except NoServer:
+                self.kill()
+                if attempt == 2:
+                    raise
+            else:
+                break
         deadline = time.monotonic() + 60
         while self.state() != "Synced":
             if time.monotonic() > deadline:

@@ -3,8 +3,9 @@
 import pymysql
 import pytest
 
-from hiring_api.database.dialects.failures import Failure
+from hiring_api.database.dialects.failures import Failure, Retry
 from hiring_api.database.dialects.mysql.error_numbers import classify
+from hiring_api.database.driver_errors import translated
 
 BUSY, FIND, NOT_READY, UNKNOWN = Failure.BUSY, Failure.FIND_WRITER, Failure.NOT_READY, Failure.UNKNOWN
 TOO_LARGE, FULL, DEFECT = Failure.TOO_LARGE, Failure.FULL, Failure.DEFECT
@@ -20,6 +21,9 @@ TABLE = [
     (1020, "Record has changed since last read in table 'jobs'", False, BUSY, BUSY),
     (1305, "SAVEPOINT sa_savepoint_1 does not exist", False, BUSY, BUSY),
     (3101, "Plugin instructed the server to rollback the current transaction.", False, BUSY, BUSY),
+    (1206, "The total number of locks exceeds the lock table size", False, BUSY, BUSY),
+    (1412, "Table definition has changed, please retry transaction", False, BUSY, BUSY),
+    (1637, "Too many active concurrent transactions", False, BUSY, BUSY),
     (1180, DEADLOCK, False, BUSY, BUSY),
     (1180, "Got error 6 - '' during COMMIT", False, BUSY, UNKNOWN),
     (1290, "running with the --super-read-only option", True, FIND, FIND),
@@ -41,7 +45,9 @@ TABLE = [
     (3169, "Session was killed", True, FIND, UNKNOWN),
     (9999, "anything, of a connection that is lost", True, FIND, UNKNOWN),
     (1317, "Query execution was interrupted", False, NOT_READY, UNKNOWN),
+    (1038, "Out of sort memory, consider increasing server sort buffer size", False, NOT_READY, UNKNOWN),
     (1040, "Too many connections", False, NOT_READY, NOT_READY),
+    (1135, "Can't create a new thread (errno 11)", False, NOT_READY, NOT_READY),
     (1049, "Unknown database", False, NOT_READY, NOT_READY),
     (1129, "Host is blocked because of many connection errors", False, NOT_READY, NOT_READY),
     (1130, "Host is not allowed to connect to this server", False, NOT_READY, NOT_READY),
@@ -58,6 +64,7 @@ TABLE = [
     (1153, "Got a packet bigger than 'max_allowed_packet' bytes", False, TOO_LARGE, TOO_LARGE),
     (1021, "Disk full", False, FULL, FULL),
     (1114, "The table is full", False, FULL, FULL),
+    (1878, "Temporary file write failure.", False, FULL, FULL),
     (1030, NO_SPACE, False, FULL, FULL),
     (1026, "Error writing file 'x' (errno: 28 \"No space left on device\")", False, FULL, FULL),
     (3, "Error writing file 'x' (OS errno 28 - No space left on device)", False, FULL, FULL),
@@ -82,3 +89,15 @@ def test_what_an_error_means(number, told, lost, in_statement, at_commit):
 def test_an_error_without_a_number_means_what_became_of_the_connection():
     assert classify(None, lost=False, committing=True) is DEFECT
     assert classify(None, lost=True, committing=True) is UNKNOWN
+
+
+def test_a_server_without_memory_for_locks_says_what_is_too_small(engine):
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite locks its file, not rows")
+    signal = "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1206, MESSAGE_TEXT = 'the lock table is full'"
+    with (
+        pytest.raises(Retry, match=r"no memory left for locks.*innodb_buffer_pool_size"),
+        translated(engine),
+        engine.connect() as connection,
+    ):
+        connection.exec_driver_sql(signal)

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 _READ_ONLY_SECONDS: Final = 3
 _BY_MEANING: Final = {
     # Deadlock, lock wait, a lock not waited for (NOWAIT), changed since the snapshot, not certified by the
-    # group; and "no such savepoint", which is how a deadlock within a savepoint comes out. Each says that the
-    # transaction is undone
-    (Failure.BUSY, Failure.BUSY): (1213, 1205, 3572, 1020, 1305, 3101),
+    # group; no memory for more locks, too many transactions, a table changed by an upgrade; and "no such
+    # savepoint", which is how a deadlock within a savepoint comes out. Each says that all is undone
+    (Failure.BUSY, Failure.BUSY): (1213, 1205, 3572, 1020, 3101, 1206, 1637, 1412, 1305),
     # A server, a transaction or a mode that may only read; a node of Galera that is cut off or not ready, a
     # member that is not in its group or leaves it: refused before anything was done. Disconnected while idle
     (Failure.FIND_WRITER, Failure.FIND_WRITER): (
@@ -35,18 +35,19 @@ _BY_MEANING: Final = {
         *(0, 1053, 1077, 1079, 1152, 1158, 1159, 1160, 1161, 1927),
         *(2006, 2012, 2013, 2014, 2055, 3032, 3169),
     ),
-    # Interrupted, and an error of the COMMIT: a cluster may have sent it to the other servers before
-    (Failure.NOT_READY, Failure.UNKNOWN): (1317,),
+    # Interrupted, and an error of the COMMIT: a cluster may have sent it to the other servers before. Out of
+    # memory
+    (Failure.NOT_READY, Failure.UNKNOWN): (1317, 1037, 1038, 1041),
     (Failure.BUSY, Failure.UNKNOWN): (1180,),
-    # Connections that are not made: too many, unknown database, host blocked or not allowed, too many of the
-    # account, refused, unknown host. And statements that were given too little time
+    # Connections that are not made: too many, unknown database, host blocked or not allowed, no thread, too
+    # many of the account, refused, unknown host. And statements that were given too little time
     (Failure.NOT_READY, Failure.NOT_READY): (
-        *(1040, 1049, 1129, 1130, 1203, 1226, 2002, 2003, 2005),
+        *(1040, 1049, 1129, 1130, 1135, 1203, 1226, 2002, 2003, 2005),
         *(1969, 3024),
     ),
     # The binary log's limit of a transaction, that of a packet; before the commit, the group does not take it
     (Failure.TOO_LARGE, Failure.TOO_LARGE): (1153, 1197, 3100),
-    (Failure.FULL, Failure.FULL): (1021, 1114),
+    (Failure.FULL, Failure.FULL): (1021, 1114, 1878),
     (Failure.REFUSED, Failure.REFUSED): (1045, 1698),  # wrong password, no password at all
     # A database, or temporary tables in it; a command on a table, on a column; a privilege; a routine
     (Failure.DENIED, Failure.DENIED): (1044, 1142, 1143, 1227, 1370),
@@ -57,7 +58,7 @@ _MEANINGS: Final = {number: both for both, numbers in _BY_MEANING.items() for nu
 _WITH_ERRNO: Final = {3, 1026, 1030, 1180}
 _NO_SPACE, _MESSAGE_TOO_LONG, _DEADLOCKS = "28", "90", ("35", "149")
 _OF_GALERA, _GALERAS_LIMITS = (1105, 1180), ("writeset size", "wsrep_max_ws_rows exceeded")
-_NO_SAVEPOINT: Final = 1305
+_NO_SAVEPOINT, _LOCKS_FULL = 1305, 1206
 NOT_TAKEN_BY_GROUP: Final = 3100
 _TLS: Final = 2026
 
@@ -68,6 +69,10 @@ _NOT_TRUSTED: Final = (
 _NOT_THERE: Final = "the database cannot be reached: try again later"
 _ONLY_READ: Final = (
     "the database server can only be read: it is a replica, or another one is taking over; try again"
+)
+_NO_LOCKS: Final = (
+    "the database server has no memory left for locks: try again. If it stays so, its "
+    "innodb_buffer_pool_size is too small for so many rows at once"
 )
 _UNSURE: Final = (
     "the connection to the database was lost during the commit: this may be stored or not. Look before you "
@@ -141,7 +146,7 @@ def meaning(
         return _not_permitted(engine, str(error))
     only_read = number_of(error) in READ_ONLY
     meanings: dict[Failure, HiringError] = {
-        Failure.BUSY: failures.busy(),
+        Failure.BUSY: Retry(_NO_LOCKS) if number_of(error) == _LOCKS_FULL else failures.busy(),
         Failure.FIND_WRITER: Retry(_ONLY_READ if only_read else _NOT_THERE, _READ_ONLY_SECONDS),
         Failure.NOT_READY: Retry(_NOT_THERE, 0),
         Failure.UNKNOWN: CommitUnsure(_UNSURE),
