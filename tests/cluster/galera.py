@@ -93,8 +93,8 @@ class Node(Server):
             f"--wsrep-sst-receive-address=127.0.0.1:{copies}",
             "--binlog-format=ROW",
             "--innodb-autoinc-lock-mode=2",
-            # A node without memory for the locks of 150,000 rows leaves the others
-            "--innodb-buffer-pool-size=256M",
+            # A node without memory for the locks of a large restore leaves the others
+            "--innodb-buffer-pool-size=512M",
         ]
         self._settled = list(self.options)
 
