@@ -246,7 +246,7 @@ def _require_stored(connection: Connection, target: _Target, mode: Mode) -> None
 
 
 def _drop(connection: Connection, targets: Sequence[_Target]) -> None:
-    # The server drops temporary tables itself when the connection is lost
+    # What went wrong before counts; the server drops temporary tables itself when the connection ends
     with suppress(DBAPIError):
         for target in targets:
             if target.stage is not None:

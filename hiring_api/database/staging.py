@@ -42,8 +42,9 @@ def create(connection: Connection, table: Table) -> Table:
 
 
 def drop(connection: Connection, stage: Table) -> None:
-    """Drop a temporary table; the transaction goes on."""
-    dialect_of(connection).drop_temporary(connection, stage.name)
+    """Drop a temporary table; the transaction goes on. That of a lost connection is gone already."""
+    if not connection.invalidated:
+        dialect_of(connection).drop_temporary(connection, stage.name)
 
 
 def _same(connection: Connection, table: Table, stage: Table) -> ColumnElement[bool]:

@@ -31,4 +31,5 @@ def reset_next_id(engine: Engine, table: Table) -> None:
             # Of a lower number the server makes the highest id in the table plus one; it copies no row
             connection.exec_driver_sql(f"ALTER TABLE `{table.name}` AUTO_INCREMENT = 1")
         finally:
-            connection.exec_driver_sql("SET SESSION lock_wait_timeout = DEFAULT")
+            if not connection.invalidated:
+                connection.exec_driver_sql("SET SESSION lock_wait_timeout = DEFAULT")
