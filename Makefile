@@ -13,7 +13,7 @@ RUN := .local/venv/bin/python
 PORT ?= 8000
 ARGS ?=
 # More than there are cores: many tests wait, for a lock, a deadline or a server that starts
-TEST_PROCESSES ?= 6
+TEST_PROCESSES ?= 4
 COMPOSE = $(shell docker compose version >/dev/null 2>&1 && echo docker compose || echo docker-compose)
 
 # $(call environment,FOLDER,LIST): a virtual environment with exactly what LIST pins
