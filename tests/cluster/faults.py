@@ -218,11 +218,7 @@ def inflict(fault, cluster, apis):
         time.sleep(3)
         apis[0].start()
         return
-    galera = is_galera(cluster.urls())
-    if not galera:  # where only one node takes writes, it is the first
-        cluster.fault("primary", 1)
-        time.sleep(1)
-    for word, *what in _STEPS[fault, galera]:
+    for word, *what in _STEPS[fault, is_galera(cluster.urls())]:
         if word == "wait":
             time.sleep(*what)
         else:
@@ -293,6 +289,8 @@ def _wrong(connection, clients, restored, rows):
 def one_round(fault, cluster, seconds, rows):
     """Runs a fault under load, with a job of so many rows; True if nothing was wrong."""
     url = together(cluster.urls())
+    if not is_galera(cluster.urls()):  # where only one node takes writes, it is the first
+        cluster.fault("primary", 1)
     engine = open_engine(read_settings({"DATABASE_URL": url}).database_url, 60)
     schema.upgrade(engine)
     with engine.begin() as connection:
