@@ -10,7 +10,6 @@ API, so that what else the machine does falls on both. Figures are medians in mi
 from __future__ import annotations
 
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -25,13 +24,12 @@ from sqlalchemy.engine import make_url
 
 from hiring_api.model.tables import Base
 from tests.conftest import empty
-from tests.server import NoServer, Server
+from tests.server import NoServer, scratch_database
 from tests.serving import Serving
 
 ROOT = Path(__file__).parent.parent
 TURNS = 25
 AIM = 1.6
-DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"]  # as servers come; tests relax it
 INSERT = "INSERT INTO hired_employees (id, name, datetime, department_id, job_id) VALUES (%s, %s, %s, %s, %s)"
 
 
@@ -161,12 +159,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         print("SQLite:")
         measure(f"sqlite:///{folder}/hiring.db")
-    if url := os.environ.get("TEST_DATABASE_URL"):
-        return verdict(measure(url))
     try:
-        with Server(options=DURABLE) as server:
-            print("A private server:")
-            return verdict(measure(server.url()))
+        with scratch_database() as url:
+            print("A server:")
+            return verdict(measure(url))
     except NoServer as reason:
         print(f"No server: {reason}")
         return 0

@@ -1,7 +1,7 @@
 """A million employees, 3.5 % of them wrong: the job against LOAD DATA LOCAL of the clean rows alone.
 
-Give the address of an empty scratch database of a MySQL-family server in BENCH_DATABASE_URL (or
-TEST_DATABASE_URL): its tables are dropped. BENCH_ROWS changes how many rows, such as 100000,1000000,5000000.
+On a private server, or the scratch database of a MySQL-family server in TEST_DATABASE_URL: its tables are
+dropped. BENCH_ROWS changes how many rows, such as 100000,1000000,5000000.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hiring_api.database.engine import open_engine
 from hiring_api.model.columns import Instant
 from hiring_api.model.tables import Base, Employee, kinds
 from hiring_api.settings import read_settings
+from tests.server import NoServer, scratch_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -47,26 +48,32 @@ JOB = (
 
 def main() -> None:
     """Prints a line for each number of rows, then one without LOAD DATA LOCAL."""
-    url = os.environ.get("BENCH_DATABASE_URL") or os.environ.get("TEST_DATABASE_URL")
-    if not url:
-        sys.exit("set BENCH_DATABASE_URL to an empty scratch database of a MySQL-family server")
     for package in ("hiring_api", "migration_job"):
         compileall.compile_dir(package, quiet=1)  # as in the job's image
-    engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
-    print(_machine(engine))
-    for rows in map(int, os.environ.get("BENCH_ROWS", "100000,1000000").split(",")):
-        with TemporaryDirectory() as name:
-            folder = Path(name)
-            clean = _write_files(folder, rows)
-            before = clean / _yardstick(engine, folder / "clean.txt", clean)
-            job, alone, memory = _job(engine, url, folder)
-            after = clean / _yardstick(engine, folder / "clean.txt", clean)
-            yardstick = (before + after) / 2
-            print(f"{rows:,} rows: LOAD DATA LOCAL of the clean ones {before:,.0f} and {after:,.0f} rows/s")
-            _print("the whole job", rows / job, yardstick, memory)
-            _print("loading alone", rows / alone, yardstick, memory)
-    _print_without_local(engine, url)
-    engine.dispose()
+    try:
+        with scratch_database() as url:
+            engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
+            print(_machine(engine))
+            for rows in map(int, os.environ.get("BENCH_ROWS", "100000,1000000").split(",")):
+                _print_local(engine, url, rows)
+            _print_without_local(engine, url)
+            engine.dispose()
+    except NoServer as reason:
+        print(f"No server: {reason}")
+
+
+def _print_local(engine: Engine, url: str, rows: int) -> None:
+    """Against LOAD DATA LOCAL of the clean rows, before and after."""
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        clean = _write_files(folder, rows)
+        before = clean / _yardstick(engine, folder / "clean.txt", clean)
+        job, alone, memory = _job(engine, url, folder)
+        after = clean / _yardstick(engine, folder / "clean.txt", clean)
+        yardstick = (before + after) / 2
+        print(f"{rows:,} rows: LOAD DATA LOCAL of the clean ones {before:,.0f} and {after:,.0f} rows/s")
+        _print("the whole job", rows / job, yardstick, memory)
+        _print("loading alone", rows / alone, yardstick, memory)
 
 
 def _print(what: str, ours: float, yardstick: float, memory: int) -> None:

@@ -1,8 +1,8 @@
 """Both metrics of a year, of a million employees; and what the index that makes them quick costs the load.
 
 Once with all hires in one year, once in two years, as `python -m migration_job.samples` makes them.
-On SQLite, and on the empty scratch database of a MySQL-family server in BENCH_DATABASE_URL (or
-TEST_DATABASE_URL): its tables are dropped. BENCH_ROWS changes how many employees there are.
+On SQLite, and on a private server or the scratch database of a MySQL-family server in TEST_DATABASE_URL: its
+tables are dropped. BENCH_ROWS changes how many employees there are.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from hiring_api.model.tables import Department, Employee, Job
 from hiring_api.queries import metrics
 from hiring_api.queries.metrics import Period
 from hiring_api.settings import read_settings
+from tests.server import NoServer, scratch_database
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -48,22 +49,30 @@ FORMER = [
 
 def main() -> None:
     """Prints a line for each metric and period, then what the load took with the index and without."""
-    url = os.environ.get("BENCH_DATABASE_URL") or os.environ.get("TEST_DATABASE_URL")
     with TemporaryDirectory() as folder:
-        for address in filter(None, [f"sqlite:///{Path(folder)}/hiring.db", url]):
-            engine = open_engine(read_settings({"DATABASE_URL": address}).database_url)
-            for years in (1, 2):
-                prepare(engine)
-                took = load(engine, years)
-                print(f"{engine.dialect.name}, {ROWS:,} hires in {years} year(s), loaded in {took:.2f} s")
-                if not address.startswith("sqlite"):
-                    with engine.connect() as connection:
-                        connection.exec_driver_sql(f"ANALYZE TABLE {EMPLOYEES.name}").all()
-                measure(engine)
-            prepare(engine)
-            use_former_index(engine)
-            print(f"  without the index of the metrics, loaded in {load(engine, 2):.2f} s")
-            engine.dispose()
+        run(f"sqlite:///{Path(folder)}/hiring.db")
+    try:
+        with scratch_database() as url:
+            run(url)
+    except NoServer as reason:
+        print(f"No server: {reason}")
+
+
+def run(url: str) -> None:
+    """Prints the lines of one database."""
+    engine = open_engine(read_settings({"DATABASE_URL": url}).database_url)
+    for years in (1, 2):
+        prepare(engine)
+        took = load(engine, years)
+        print(f"{engine.dialect.name}, {ROWS:,} hires in {years} year(s), loaded in {took:.2f} s")
+        if engine.dialect.name != "sqlite":
+            with engine.connect() as connection:
+                connection.exec_driver_sql(f"ANALYZE TABLE {EMPLOYEES.name}").all()
+        measure(engine)
+    prepare(engine)
+    use_former_index(engine)
+    print(f"  without the index of the metrics, loaded in {load(engine, 2):.2f} s")
+    engine.dispose()
 
 
 def prepare(engine: Engine) -> None:

@@ -26,6 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pymysql
@@ -35,6 +36,9 @@ _STOP = 30
 _ROOM = 2 * 1024**3  # bytes: eight servers, with some hundred thousand rows
 _FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/usr/local/mysql/bin:/opt/homebrew/bin"
 _PACKAGES = ["mariadb-server-core", "mariadb-client-core"]  # the programs, without a service that starts
+DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"]
+"""Options of a server as it comes, for benchmarks; tests relax them."""
+
 _OPTIONS = [
     "--bind-address=127.0.0.1",
     "--skip-name-resolve",
@@ -186,6 +190,18 @@ def _quick_folder():
 
 def _as_root():
     return ["--user=root"] if os.geteuid() == 0 else []
+
+
+@contextmanager
+def scratch_database():
+    """The address of an empty database for a benchmark: TEST_DATABASE_URL, whose tables are dropped, or a
+    private server's. Raises NoServer where there is neither.
+    """
+    if url := os.environ.get("TEST_DATABASE_URL"):
+        yield url
+        return
+    with Server(DURABLE) as server:
+        yield server.url()
 
 
 def _free_port():
