@@ -43,6 +43,7 @@ run: .local/venv/installed.txt  ## load the sample data into SQLite and serve th
 .PHONY: test
 test: .venv/installed.txt  ## run all tests, on SQLite and on a MySQL-family server, in a browser too (ARGS="-k name" for some)
 	@$(DEV) -m tests.chromium
+	@$(DEV) -m tests.cluster.galera
 	@$(DEV) -m tests.openapi_tools
 	@$(DEV) -m tests.promtool
 	@$(DEV) -m tests.server -- $(DEV) -m pytest --numprocesses=$(TEST_PROCESSES) --dist=worksteal $(ARGS)
@@ -54,6 +55,7 @@ pictures: .venv/installed.txt  ## make the pictures of the README anew, in a bro
 
 .PHONY: test-cluster
 test-cluster: .venv/installed.txt  ## run three Galera nodes through faults under load (ARGS="kill switch --rounds 5")
+	@[ -n "$${CLUSTER_URLS:-}" ] || $(DEV) -m tests.cluster.galera
 	@$(DEV) -m tests.cluster.faults $(ARGS)
 
 .PHONY: test-one

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 
-from tests.server import apt_get
+from tests.packages import apt_get
 
 _NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 FLAGS = [

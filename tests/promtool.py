@@ -9,17 +9,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 import sys
-import tarfile
-import tempfile
 from pathlib import Path
 
-from tests.server import apt_get
+from tests.packages import apt_get, take
 
 FOLDER = Path(__file__).parent.parent / ".local" / "promtool"
 _PATH = FOLDER / "promtool"
-_IN_PACKAGE = "./usr/bin/promtool"
 
 
 def installed() -> str | None:
@@ -34,24 +30,7 @@ def required() -> bool:
 
 def _fetch() -> bool:
     """Take promtool out of the package; False if that is not possible."""
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
-        return False
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # apt-get loads as another user
-        command = ["apt-get", "-qq", "download", "prometheus"]
-        subprocess.run(command, cwd=folder, stdout=sys.stderr, stderr=subprocess.DEVNULL, check=False)
-        packages = list(folder.glob("prometheus_*.deb"))
-        if not packages:
-            return False
-        content = folder / "content.tar"
-        with content.open("wb") as tar:
-            subprocess.run(["dpkg-deb", "--fsys-tarfile", packages[0]], stdout=tar, check=True)
-        with tarfile.open(content) as tar:
-            tar.extract(_IN_PACKAGE, folder, filter="data")
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        shutil.move(folder / _IN_PACKAGE, _PATH)
-    return True
+    return take("prometheus", ["usr/bin/promtool"], FOLDER)
 
 
 def main() -> int:

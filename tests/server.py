@@ -31,11 +31,15 @@ from pathlib import Path
 
 import pymysql
 
+from tests.packages import apt_get
+
 _START = 60  # seconds that a first start may take on a slow machine
 _STOP = 30
 _ROOM = 2 * 1024**3  # bytes: eight servers, with some hundred thousand rows
 _FOLDERS = "/usr/sbin:/usr/local/sbin:/usr/libexec:/usr/local/mysql/bin:/opt/homebrew/bin"
-_PACKAGES = ["mariadb-server-core", "mariadb-client-core"]  # the programs, without a service that starts
+PACKAGES = ["mariadb-server-core", "mariadb-client-core"]
+"""Debian's packages of the programs, without a service that starts."""
+
 DURABLE = ["--innodb-flush-log-at-trx-commit=1", "--innodb-doublewrite=1"]
 """Options of a server as it comes, for benchmarks; tests relax them."""
 
@@ -213,27 +217,7 @@ def _free_port():
 def install():
     """Installs MariaDB with apt-get; True if that was done."""
     said = "No MySQL-family server is installed: installing MariaDB's programs with apt-get."
-    return apt_get([_PACKAGES, ["mariadb-server"]], said)
-
-
-def apt_get(choices, said):
-    """Installs packages, as root or where sudo asks for no password; True if that was done.
-
-    The first of `choices`, which are lists of packages, that can be installed is. `said` is told before.
-    """
-    sudo = [] if os.geteuid() == 0 else ["sudo", "-n"]
-    if shutil.which("apt-get") is None or (sudo and shutil.which("sudo") is None):
-        return False
-    if sudo and subprocess.run([*sudo, "true"], capture_output=True, check=False).returncode:
-        return False
-    _say(said)
-    apt = [*sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "Dpkg::Use-Pty=0"]
-    subprocess.run([*apt, "update"], stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-    for packages in choices:
-        command = [*apt, "install", "-y", "--no-install-recommends", *packages]
-        if not subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode:
-            return True
-    return False
+    return apt_get([PACKAGES, ["mariadb-server"]], said)
 
 
 def main(arguments):

@@ -1,12 +1,19 @@
-"""A private cluster of three Galera nodes; `Galera().fault("kill", 1)` kills the first."""
+"""A private cluster of three Galera nodes; `Galera().fault("kill", 1)` kills the first.
+
+As a program, `python -m tests.cluster.galera` installs Galera from the system's packages if it is missing and
+that is possible. Without it, it says that the tests of clusters cannot run, and with REQUIRE_GALERA=1 ends
+with 1.
+"""
 
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,9 +21,14 @@ import pymysql
 from pymysql.constants import CR
 from sqlalchemy.engine import make_url
 
-from tests.server import NoServer, Server, _free_port, installed
+from tests.packages import apt_get, take
+from tests.server import PACKAGES, NoServer, Server, _free_port, installed
 
 LIBRARY = Path("/usr/lib/galera/libgalera_smm.so")
+# By which nodes copy their data. They are in the package of MariaDB that would start a service as well
+SCRIPTS = Path(__file__).parent.parent.parent / ".local" / "galera"
+_SCRIPTS = [f"usr/bin/wsrep_sst_{name}" for name in ("rsync", "common")]
+os.environ["PATH"] = f"{os.environ.get('PATH', '')}:{SCRIPTS}"
 
 
 def missing():
@@ -25,7 +37,7 @@ def missing():
         return "mariadbd is not installed"
     if not LIBRARY.exists():
         return "Galera is not installed (Debian's package galera-4)"
-    absent = [name for name in ("rsync", "lsof") if shutil.which(name) is None]
+    absent = [name for name in ("rsync", "lsof", "wsrep_sst_rsync") if shutil.which(name) is None]
     return f"{absent[0]}, by which nodes copy their data, is not installed" if absent else None
 
 
@@ -105,11 +117,12 @@ class Node(Server):
         self.start()
         self.options = self._settled
 
-    def _create(self):
-        super()._create()
-        if os.geteuid() == 0:  # what root's rsync receives it writes as nobody
+    def _give_to_nobody(self):
+        """What root's rsync receives it writes as nobody, over what the server wrote as root before."""
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
             for path in (self.folder, *self.folder.rglob("*")):
-                shutil.chown(path, "nobody")
+                os.chown(path, nobody.pw_uid, nobody.pw_gid)
 
     def join(self):
         """Starts, and returns when it has caught up with the others."""
@@ -117,6 +130,7 @@ class Node(Server):
             self._create()
         for attempt in range(3):  # one that joins dies now and then, and is started again, as by systemd
             self.options = [*self._settled, *self._position()]
+            self._give_to_nobody()
             try:
                 self.start()
             except NoServer:
@@ -212,3 +226,22 @@ class Galera:
         node.options = [*node._settled, *node._position(), "--wsrep-new-cluster"]
         node.start()
         node.options = node._settled
+
+
+def main() -> int:
+    """Provide Galera; 1 if it is required and missing."""
+    if missing():
+        said = "Galera is not installed: installing it with apt-get."
+        apt_get([[*PACKAGES, "galera-4", "rsync", "lsof"]], said)
+        if shutil.which("wsrep_sst_rsync") is None:
+            take("mariadb-server", _SCRIPTS, SCRIPTS)
+    if why := missing():
+        box = f"{'!' * 78}\n! THE TESTS OF CLUSTERS DO NOT RUN: {why}.\n"
+        box += "! On Debian: apt-get install mariadb-server galera-4 rsync lsof\n"
+        sys.stderr.write(f"{box}{'!' * 78}\n")
+        return os.environ.get("REQUIRE_GALERA", "0") not in {"", "0"}
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pymysql
 import pytest
 from sqlalchemy import event, func, insert, select
@@ -20,10 +18,10 @@ from hiring_api.model.tables import Department, Employee, Job, tables
 from hiring_api.rejects.record import Origin
 from hiring_api.settings import read_settings
 from hiring_api.web.app import create_app
+from tests.cluster.galera import LIBRARY, missing
 from tests.conftest import Client
 from tests.server import Server, installed
 
-GALERA = Path("/usr/lib/galera/libgalera_smm.so")
 READ_ONLY = "the database server can only be read: it is a replica, or another one is taking over; try again"
 TOO_LARGE = (
     "this is more than the database cluster takes in one transaction; nothing was kept. Send fewer rows, or "
@@ -80,9 +78,9 @@ def alone():
 @pytest.fixture(scope="module")
 def galera():
     """A node of Galera, the only one of its cluster."""
-    if installed() is None or not GALERA.exists():
-        pytest.skip("Galera is not installed")
-    options = [f"--wsrep-provider={GALERA}", "--wsrep-cluster-address=gcomm://", "--wsrep-on=ON"]
+    if (why := missing()) is not None:
+        pytest.skip(why)
+    options = [f"--wsrep-provider={LIBRARY}", "--wsrep-cluster-address=gcomm://", "--wsrep-on=ON"]
     # Ports of their own: other clusters may run on this machine
     options += ["--wsrep-provider-options=base_port=0;gmcast.listen_addr=tcp://127.0.0.1:0"]
     options += ["--binlog-format=ROW", "--innodb-autoinc-lock-mode=2"]
