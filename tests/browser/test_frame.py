@@ -45,6 +45,22 @@ def test_each_page_can_be_used_by_all_and_fits_its_screen(visit, violations, siz
         assert levels.count(1) == 1, path
 
 
+_HEIGHTS = "[...document.querySelectorAll('.choices .field')].map((field) => field.offsetHeight)"
+_BROKEN = """[...document.querySelectorAll("td.word .value")]
+    .filter((cell) => cell.getClientRects().length > 1).map((cell) => cell.textContent)"""
+
+
+@on_one_database
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_the_fields_of_a_line_are_level_and_no_word_is_broken(visit, size):
+    pages = ["metrics", "tables/employees?department_id=5", "rejects", "backups"]
+    for path, page in each(loaded(visit(size=size)), pages):
+        heights = page.evaluate(_HEIGHTS)
+        assert len(heights) > 1, path
+        assert len(set(heights)) == 1, path
+        assert page.evaluate(_BROKEN) == [], path
+
+
 @on_one_database
 def test_each_page_has_an_address_and_says_where_one_is(visit):
     page = loaded(visit())

@@ -115,15 +115,15 @@ export function told() {
 /**
  * A table that becomes cards on a narrow screen.
  *
- * `columns` are `{name, cell(row), number}`; a cell is a text or an element. The first column is the heading of
- * its row. `caption` names the table; `foot` are the cells of a last row. A `compact` one has few short cells: it
- * stays a table everywhere, and scrolls where it is long.
+ * `columns` are `{name, cell(row), number, word}`; a cell is a text or an element, that of a `word` one is never
+ * broken. The first column is the heading of its row. `caption` names the table; `foot` are the cells of a last
+ * row. A `compact` one has few short cells: it stays a table everywhere, and scrolls where it is long.
  */
 export function table(caption, columns, rows, { empty = "Nothing here.", foot = null, seen = false, compact = false } = {}) {
   if (!rows.length) return el("p", { class: "empty" }, empty);
   const cells = (values, total) => values.map((value, index) => el(
     index ? "td" : "th",
-    { role: index ? "cell" : "rowheader", scope: index ? null : "row", class: columns[index].number && "number" },
+    { role: index ? "cell" : "rowheader", scope: index ? null : "row", class: shape(columns[index]) },
     el("span", { class: "label", "aria-hidden": "true" }, columns[index].name),
     el("span", { class: "value" }, value),
   ));
@@ -137,12 +137,14 @@ export function table(caption, columns, rows, { empty = "Nothing here.", foot = 
       { role: "table" },
       el("caption", { class: seen ? null : "unseen" }, caption),
       el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, columns.map((column) => el(
-        "th", { role: "columnheader", scope: "col", class: column.number && "number" }, column.name)))),
+        "th", { role: "columnheader", scope: "col", class: shape(column) }, column.name)))),
       el("tbody", { role: "rowgroup" }, rows.map((row) => line(columns.map((column) => column.cell(row))))),
       foot && el("tfoot", { role: "rowgroup" }, line(foot)),
     ),
   );
 }
+
+const shape = ({ number, word }) => (number ? "number" : word && "word");
 
 /**
  * Ask in a dialog; resolves to true, or to false after Cancel and Esc. The focus goes back to where it was.

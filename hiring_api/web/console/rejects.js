@@ -85,7 +85,7 @@ function ofReasons(items, here) {
   return section("Why", table("Rejects by reason", [
     { name: "Reason", cell: ({ table: resource, field: name, code }) => el(
       "a", { href: here({ table: resource, field: name, reason: code, before: null }) }, `${name ?? "the line"}: ${code.replaceAll("_", " ")}`) },
-    { name: "Table", cell: ({ table: resource }) => resource },
+    { name: "Table", cell: ({ table: resource }) => resource, word: true },
     { name: "Open", cell: ({ open }) => number(open), number: true },
     { name: "All", cell: ({ rejects }) => number(rejects), number: true },
   ], items, { empty: "Nothing was refused.", compact: true }));
@@ -95,7 +95,7 @@ function ofRuns(items, here) {
   return section("When and from where", table("Rejects by run, the newest first", [
     { name: "Run", cell: ({ run, last }) => el("a", { href: here({ run, before: null }) }, instant(last)) },
     { name: "From", cell: ({ source }) => source.split("/").slice(-2).join("/") },
-    { name: "Table", cell: ({ table: resource }) => resource },
+    { name: "Table", cell: ({ table: resource }) => resource, word: true },
     { name: "Open", cell: ({ open }) => number(open), number: true },
     { name: "All", cell: ({ rejects }) => number(rejects), number: true },
   ], items, { empty: "Nothing was refused.", compact: true }));
@@ -105,11 +105,11 @@ function ofRuns(items, here) {
 function list(items, only) {
   const row = only && declared(only)
     ? declared(only).columns.map(({ name }, index) => ({ name: words(name), cell: (item) => rawCells(item)[index]?.[1] ?? "" }))
-    : [{ name: "Table", cell: (item) => item.table }, { name: "Row", cell: (item) => el("span", {}, rawCells(item).flatMap(([, cell], index) => (index ? [", ", cell] : [cell]))) }];
+    : [{ name: "Table", cell: (item) => item.table, word: true }, { name: "Row", cell: (item) => el("span", {}, rawCells(item).flatMap(([, cell], index) => (index ? [", ", cell] : [cell]))) }];
   return table("Rejects, the newest first", [
     { name: "Reject", cell: ({ id }) => el("a", { href: address("rejects", [id]) }, String(id)) },
     ...row,
     { name: "Why", cell: reasons },
-    { name: "State", cell: (item) => (item.resolved_at ? "resolved" : "open") },
+    { name: "State", cell: (item) => (item.resolved_at ? "resolved" : "open"), word: true },
   ], items, { empty: "No reject is like that." });
 }
