@@ -116,6 +116,29 @@ def test_a_manifest_that_tells_of_other_files_is_refused(saved, what):
     assert refused(zipped_anew(saved, CHANGES[what]))
 
 
+@pytest.mark.parametrize(
+    ("manifest", "told"),
+    [
+        ("[]", "is not one of ours"),
+        ("{", "is not one of ours"),
+        ("\xff", "is not one of ours"),
+        ("[" * 100_000, "is not one of ours"),
+        ('{"format": 1}', "is not one of ours"),
+        ('{"files": 7}', "is not one of ours"),
+        ('{"files": [7]}', "is not one of ours"),
+        (" " * 2_000_000 + "{}", "too large"),
+    ],
+    ids=["a list", "no JSON", "no UTF-8", "a deep one", "no files", "a number", "numbers", "a large one"],
+)
+def test_a_manifest_that_is_none_is_refused(saved, manifest, told):
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(saved)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name) if name.endswith("avro") else manifest.encode("latin-1"))
+    with pytest.raises(InvalidFile, match=told):
+        rows_in(file.getvalue())
+
+
 def test_other_programs_find_a_zip_whole(saved):
     with zipfile.ZipFile(io.BytesIO(saved)) as archive:
         assert archive.testzip() is None

@@ -126,3 +126,33 @@ def test_a_form_that_is_large_around_its_file_is_refused(api, where):
         400,
         "the form has more than 65536 bytes around its file",
     )
+
+
+FILE = b'--B\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\n1,Law\r\n'
+OTHER = FILE.replace(b'"file"', b'"other"')
+CUT = "the form is malformed or cut short"
+WRONG_FORMS = {
+    "no boundary": ("", FILE + b"--B--\r\n", 400, "the form has no boundary"),
+    "another boundary": ("; boundary=C", FILE + b"--B--\r\n", 400, CUT),
+    "cut in the file": ("; boundary=B", FILE, 400, CUT),
+    "cut in the head": ("; boundary=B", FILE[:30], 400, CUT),
+    "cut before its end": ("; boundary=B", FILE + b"--B", 400, CUT),
+    "a part without a name": ("; boundary=B", b"--B\r\n\r\n1,Law\r\n--B--\r\n", 400, CUT),
+    "another part": (
+        "; boundary=B",
+        OTHER + b"--B--\r\n",
+        422,
+        "the form has the part 'other': send 'file' alone",
+    ),
+    "two files": ("; boundary=B", FILE + FILE + b"--B--\r\n", 422, "the form has more than one part 'file'"),
+    "no part": ("; boundary=B", b"--B--\r\n", 422, "the form has no part 'file' with a file"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG_FORMS)
+def test_a_form_that_is_wrong_is_refused_and_nothing_of_it_kept(api, what):
+    boundary, body, expected, detail = WRONG_FORMS[what]
+    headers = {"Content-Type": f"multipart/form-data{boundary}"}
+    status, _, answer = api.call("POST", "/upload/departments", body, headers)
+    assert (status, json.loads(answer)["detail"]) == (expected, detail)
+    assert json.loads(api.call("GET", "/departments?total=true")[2])["total"] == 0
