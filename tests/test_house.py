@@ -13,7 +13,8 @@ import yaml
 
 import hiring_api
 from hiring_api.cli import arguments as api_arguments
-from hiring_api.settings import read_settings
+from hiring_api.cli import schedule
+from hiring_api.settings import interval, read_settings
 from migration_job import arguments
 from tests.documented import document
 
@@ -46,6 +47,34 @@ def example(root):
 def test_every_setting_is_in_the_example_and_in_no_other_words(root):
     of_docker_alone = {"CSV_DIR", "MYSQL_ROOT_PASSWORD"}
     assert set(example(root)) == settings_names() | of_docker_alone
+
+
+def commented(root):
+    """Name -> value of the lines in `.env.example` that are comments: the defaults."""
+    text = (root / ".env.example").read_text(encoding="utf-8")
+    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
+
+
+def test_the_defaults_in_the_example_are_those_of_the_program(root):
+    given = {"API_USER": "hiring", "API_PASS": "correct horse"}
+    defaults = commented(root)
+    assert interval(defaults.pop("BACKUP_EVERY")) == schedule._EVERY
+    for name, value in defaults.items():
+        assert read_settings({**given, name: value}) == read_settings(given), name
+
+
+def test_the_defaults_in_the_page_are_those_in_the_example(root):
+    defaults = commented(root)
+    page = (root / "docs/settings.md").read_text(encoding="utf-8")
+    told = {}
+    for names, values in re.findall(r"^\| (`[A-Z_`, ]+`) \| ([^|]+) \|", page, re.MULTILINE):
+        if len(names.split(", ")) == len(values.split(", ")):
+            told |= zip(re.findall(r"[A-Z_]+", names), values.replace("`", "").split(", "), strict=True)
+    assert len(told) > 20
+    nothing = {"none", "all", "\N{EN DASH}"}
+    assert {name: "" if value in nothing else value for name, value in told.items()} == {
+        name: defaults[name] for name in told
+    }
 
 
 def test_the_example_has_no_working_password(root):
