@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
 
 from flask import Flask
 from flask_smorest import Api
@@ -32,9 +31,6 @@ from hiring_api.web.routes import (
 from hiring_api.web.schemas.converter import Described
 from hiring_api.web.schemas.problem import ProblemSchema
 
-if TYPE_CHECKING:
-    from werkzeug.exceptions import HTTPException
-
 
 class _Api(Api):
     """flask-smorest with problem+json for its errors, in answers and in the documentation."""
@@ -47,9 +43,6 @@ class _Api(Api):
 
     def _register_pagination_header(self) -> None:
         """Lists have the path of their next page in the body and in `Link`."""
-
-    def handle_http_exception(self, error: HTTPException) -> Any:
-        return problems.http_problem(error)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
