@@ -151,6 +151,14 @@ FIELDS = [
     pytest.param(("id", "department"), ["x", "a", "", " "], ["x", "a", "", " "], id="empty ones too many"),
     pytest.param(("department", "id"), ["a", "x", "y"], ["a", "x", "y"], id="too many, as they came"),
     pytest.param(("department", "id"), ["a"], ["a"], id="too few, as they came"),
+    pytest.param(("id", "department"), ["x", "y" * 10_000], ["x", "y" * 10_000], id="a long one"),
+    pytest.param(
+        ("id", "department"),
+        ["x", "y" * 10_001],
+        ["x", f"{'y' * 10_000}… (10001 characters)"],
+        id="one that is too long, by its beginning",
+    ),
+    pytest.param(("id", "department"), ["y"] * 1001, ["y"] * 1000, id="the first of very many"),
 ]
 
 
