@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
+
+# What is told of an error that nobody foresaw: it may come before a COMMIT or, in making the answer, after
+DEFECT: Final = (
+    "a defect of the program, which the log has under this request_id: look whether a change was made before "
+    "you send it again"
+)
 
 
 class HiringError(Exception):

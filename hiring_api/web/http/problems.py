@@ -78,7 +78,7 @@ def _unmet(response: Response) -> Response:
 _SENTENCES = {
     404: "there is nothing at this address: /docs lists what there is",
     405: "the address does not take this method: the header Allow lists those it takes",
-    500: "a defect of the program: nothing was committed; the log has it under this request_id",
+    500: errors.DEFECT,
 }
 _LATER = (errors.DatabaseUnavailable, errors.StorageUnavailable, errors.Busy)
 

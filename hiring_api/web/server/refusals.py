@@ -7,13 +7,14 @@ from http import HTTPStatus
 
 from gunicorn.http import errors
 
-_DEFECT = "a defect of the program: nothing was committed; the log has it under this request_id"
+from hiring_api.errors import DEFECT
+
 _BAD_HEADERS = (
     "the request has more than 100 headers, one that is longer than 8190 bytes, or 32 KiB of them in all"
 )
 # What gunicorn refuses, most particular first: status, title, and what to tell
 _REFUSALS: list[tuple[type[Exception], tuple[int, str, str]]] = [
-    (errors.InvalidResponseHeader, (500, "Internal Server Error", _DEFECT)),
+    (errors.InvalidResponseHeader, (500, "Internal Server Error", DEFECT)),
     (errors.LimitRequestLine, (414, "URI Too Long", "the address is longer than 4094 bytes")),
     (errors.LimitRequestHeaders, (431, "Request Header Fields Too Large", _BAD_HEADERS)),
     (errors.ExpectationFailed, (417, "Expectation Failed", "the header Expect may only say 100-continue")),
@@ -43,7 +44,7 @@ def refusal(exc: Exception) -> tuple[int, str, str]:
         return 503, "Service Unavailable", str(exc)
     if isinstance(exc, errors.ParseException):
         return 400, "Bad Request", f"this is no valid HTTP/1.1 request: {str(exc)[:200]}"
-    return 500, "Internal Server Error", _DEFECT
+    return 500, "Internal Server Error", DEFECT
 
 
 def message(status: int, title: str, detail: str, request_id: str) -> bytes:

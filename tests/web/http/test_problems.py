@@ -9,7 +9,10 @@ from flask.testing import FlaskClient
 from hiring_api import errors
 from hiring_api.web.routes import me
 
-DEFECT = "a defect of the program: nothing was committed; the log has it under this request_id"
+DEFECT = (
+    "a defect of the program, which the log has under this request_id: look whether a change was made before "
+    "you send it again"
+)
 
 
 @pytest.fixture
