@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CONTENT: Final = ("raw", "errors", "row_id")
-_SHARED: Final = ("table_name", "source", "run", "user", "refused_at")
-_OWN: Final = ("line", "record", *_CONTENT)
+_COLUMNS: Final = ("table_name", "source", "run", "user", "refused_at", "line", "record", *_CONTENT)
 _TOGETHER: Final = 1000  # rejects inserted at a time, which bounds the memory for their text
 _LARGEST: Final = 1_000_000  # characters of a raw row's JSON: the column holds 16 MB, a statement may hold 4
 _LONGEST_FIELD: Final = 10_000  # characters of a refused CSV field that are kept
@@ -106,17 +105,17 @@ def keep(
         logged: the greatest number of rows to log; None for all.
     """
     now = datetime.now(UTC).replace(tzinfo=None)
-    shared = (table.name, origin.source[:512], origin.run, origin.user and origin.user[:255], now)
+    of_all = (table.name, origin.source[:512], origin.run, origin.user and origin.user[:255], now)
     shown: list[str] = []  # the raw rows as the log shows them, so that their JSON is made once
     for start in range(0, len(refused), _TOGETHER):
         part = refused[start : start + _TOGETHER]
         raws = [_ENCODER.encode(reject.raw) for reject in part]
         shown += map(_shortened, raws[: None if logged is None else max(0, logged - start)])
         rows = [
-            (reject.line, reject.record, *_content(table, reject, raw))
+            (*of_all, reject.line, reject.record, *_content(table, reject, raw))
             for reject, raw in zip(part, raws, strict=True)
         ]
-        _insert(connection, shared, rows)
+        _insert(connection, rows)
 
     def tell() -> None:
         lines = [
@@ -128,29 +127,20 @@ def keep(
     return tell
 
 
-def _insert(connection: Connection, shared: Values, rows: Sequence[Values]) -> None:
-    """Insert rejects in their order, as lines: JSON holds no control character.
+def _insert(connection: Connection, rows: Sequence[Values]) -> None:
+    """Insert rejects (values of `_COLUMNS`) in their order, as lines: JSON holds no control character.
 
     Driver and SQLAlchemy need more time to bind a thousand rows than a server to store them.
-
-    Args:
-        connection: in a transaction.
-        shared: the values of `_SHARED`, which all of the rows have.
-        rows: the values of `_OWN` of each.
     """
-    table, source, run, user, now = shared
-    columns = (*_SHARED, *_OWN)
+    _, source, _, user, now, *_ = rows[0]
     if not f"{source}{user}".isprintable():
-        connection.execute(insert(rejects), [dict(zip(columns, shared + row, strict=True)) for row in rows])
+        connection.execute(insert(rejects), [dict(zip(_COLUMNS, row, strict=True)) for row in rows])
         return
     # `str` would leave out a fraction of zero, and SQLite compares instants as texts
-    moment = now.isoformat(" ", "microseconds")
-    beginning = "".join(
-        [f"{value}\t" for value in (table, source, run, NULL if user is None else user, moment)]
-    )
-    line = line_format(_OWN)
-    lines = [beginning + line % tuple([NULL if value is None else value for value in row]) for row in rows]
-    insert_lines(connection, rejects, columns, "".join(lines).encode())
+    text = {None: NULL, now: now.isoformat(" ", "microseconds")}
+    line = line_format(_COLUMNS)
+    lines = [line % tuple([text.get(value, value) for value in row]) for row in rows]
+    insert_lines(connection, rejects, _COLUMNS, "".join(lines).encode())
 
 
 def raw_fields(table: Table, layout: Layout, fields: list[str]) -> list[str]:
