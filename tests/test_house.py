@@ -38,33 +38,31 @@ def settings_names():
 
 
 def example(root):
-    """Name -> value in `.env.example`; the value is None where the line is a comment."""
+    """Name -> value in `.env.example`: those that it gives, and the defaults, whose lines are comments."""
     text = (root / ".env.example").read_text(encoding="utf-8")
     found = re.findall(r"^(#?)([A-Z_]+)=(.*)$", text, re.MULTILINE)
-    return {name: None if comment else value for comment, name, value in found}
+    given, defaults = (
+        {name: value for comment, name, value in found if comment == mark} for mark in ("", "#")
+    )
+    return given, defaults
 
 
 def test_every_setting_is_in_the_example_and_in_no_other_words(root):
     of_docker_alone = {"CSV_DIR", "MYSQL_ROOT_PASSWORD"}
-    assert set(example(root)) == settings_names() | of_docker_alone
-
-
-def commented(root):
-    """Name -> value of the lines in `.env.example` that are comments: the defaults."""
-    text = (root / ".env.example").read_text(encoding="utf-8")
-    return dict(re.findall(r"^#([A-Z_]+)=(.*)$", text, re.MULTILINE))
+    given, defaults = example(root)
+    assert {*given, *defaults} == settings_names() | of_docker_alone
 
 
 def test_the_defaults_in_the_example_are_those_of_the_program(root):
     given = {"API_USER": "hiring", "API_PASS": "correct horse"}
-    defaults = commented(root)
+    _, defaults = example(root)
     assert interval(defaults.pop("BACKUP_EVERY")) == schedule._EVERY
     for name, value in defaults.items():
         assert read_settings({**given, name: value}) == read_settings(given), name
 
 
 def test_the_defaults_in_the_page_are_those_in_the_example(root):
-    defaults = commented(root)
+    _, defaults = example(root)
     page = (root / "docs/settings.md").read_text(encoding="utf-8")
     told = {}
     for names, values in re.findall(r"^\| (`[A-Z_`, ]+`) \| ([^|]+) \|", page, re.MULTILINE):
@@ -78,7 +76,7 @@ def test_the_defaults_in_the_page_are_those_in_the_example(root):
 
 
 def test_the_example_has_no_working_password(root):
-    given = {name: value for name, value in example(root).items() if value is not None}
+    given, _ = example(root)
     assert given == {
         "API_USER": "hiring",
         "API_PASS": "",

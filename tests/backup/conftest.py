@@ -1,9 +1,10 @@
-"""The places where backups are kept."""
+"""The places where backups are kept, and what is in them."""
 
 import secrets
 
 import pytest
 
+from hiring_api.backup import catalogue
 from hiring_api.backup.file_store import open_store
 
 
@@ -15,3 +16,8 @@ def store(request, tmp_path):
     bucket = f"kept-{secrets.token_hex(8)}"
     request.getfixturevalue("s3").create_bucket(Bucket=bucket)
     return open_store(f"s3://{bucket}/backups")
+
+
+def names(store):
+    """The names of the kept backups, the newest first."""
+    return [kept.name for kept in catalogue.listed(store)]

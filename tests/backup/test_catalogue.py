@@ -5,10 +5,7 @@ import pytest
 from hiring_api.backup import catalogue, retention
 from hiring_api.backup.file_store import open_store
 from hiring_api.errors import NotFound, StorageFull, StorageUnavailable
-
-
-def names(store):
-    return [kept.name for kept in catalogue.listed(store)]
+from tests.backup.conftest import names
 
 
 def test_a_backup_is_kept_read_and_removed(engine, store):

@@ -44,12 +44,18 @@ def refused(data):
 
 def zipped_anew(data, change=lambda _manifest: None, how=zipfile.ZIP_STORED):
     """The same files in a zip of another program, after a change of the manifest."""
+    with zipfile.ZipFile(io.BytesIO(data)) as old:
+        manifest = json.loads(old.read("manifest.json"))
+    change(manifest)
+    return with_manifest(data, json.dumps(manifest).encode(), how)
+
+
+def with_manifest(data, manifest, how):
+    """The same files in a zip of another program, with these bytes as the manifest."""
     file = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(file, "w", how) as new:
-        manifest = json.loads(old.read("manifest.json"))
-        change(manifest)
         for name in old.namelist():
-            new.writestr(name, old.read(name) if name.endswith("avro") else json.dumps(manifest))
+            new.writestr(name, old.read(name) if name.endswith("avro") else manifest)
     return file.getvalue()
 
 
@@ -131,12 +137,9 @@ def test_a_manifest_that_tells_of_other_files_is_refused(saved, what):
     ids=["a list", "no JSON", "no UTF-8", "a deep one", "no files", "a number", "numbers", "a large one"],
 )
 def test_a_manifest_that_is_none_is_refused(saved, manifest, told):
-    file = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(saved)) as old, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as new:
-        for name in old.namelist():
-            new.writestr(name, old.read(name) if name.endswith("avro") else manifest.encode("latin-1"))
+    data = with_manifest(saved, manifest.encode("latin-1"), zipfile.ZIP_DEFLATED)
     with pytest.raises(InvalidFile, match=told):
-        rows_in(file.getvalue())
+        rows_in(data)
 
 
 def test_other_programs_find_a_zip_whole(saved):

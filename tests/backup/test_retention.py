@@ -16,10 +16,7 @@ from hiring_api.database import identity
 from hiring_api.database.lease import leased
 from hiring_api.errors import BackupsFull, CommitUnsure, DatabaseUnavailable, StorageFull, StorageUnavailable
 from tests.avro.avro_files import DEPARTMENTS
-
-
-def names(store):
-    return [kept.name for kept in catalogue.listed(store)]
+from tests.backup.conftest import names
 
 
 def aged(engine, store, days, verified=None, **changes):

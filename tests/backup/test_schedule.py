@@ -12,6 +12,7 @@ from hiring_api.backup.schedule import Plan, Schedule, next_due, run_round
 from hiring_api.database.lease import leased
 from hiring_api.errors import Busy, DatabaseUnavailable, InvalidFile, StorageUnavailable
 from hiring_api.model.tables import Department
+from tests.backup.conftest import names
 
 DAILY = Schedule(timedelta(days=1))
 PLAN = Plan(DAILY, "decode", retention.Retention(30, None))
@@ -34,10 +35,6 @@ def aged(engine, store, age, **changes):
 
 def run(engine, store, plan=PLAN, *, always=False, stopped=lambda: False):
     return run_round(engine, store, plan, always=always, stopped=stopped)
-
-
-def names(store):
-    return [kept.name for kept in catalogue.listed(store)]
 
 
 @pytest.mark.parametrize(
