@@ -32,7 +32,7 @@ PROBLEMS = {
     422: "The request is well formed but wrong; the detail says what to send",
     429: "Too many wrong passwords came from the client's address; the right one always passes",
     431: "The headers are too many or too long",
-    500: "A defect of the program; a change was made or not, as the database will tell",
+    500: "A defect of the program; look whether a change was made before you send it again",
     503: "The database cannot be reached; nothing was committed unless the detail says that it may have been",
     507: "A disk is full; nothing was kept",
 }
