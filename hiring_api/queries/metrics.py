@@ -67,21 +67,21 @@ def hired_by_quarter(
     jobs = _names(connection, _jobs.c.id, _jobs.c.job)
     counted = _counted(period, departments if department_id is None else [department_id], _employees.c.job_id)
     # Added up here: a server would first store what it counted, which takes longer than to send it
-    hires: dict[tuple[int, int], list[int]] = defaultdict(lambda: [0] * len(QUARTERS))
+    hires: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0] * len(QUARTERS)))
     for part in connection.execute(counted, execution_options={"yield_per": _FETCHED}).partitions():
         for department, quarter, job, hired in part:
-            hires[department, job][quarter % 10 - 1] += hired
-    known = [(department, job) for department, job in hires if department in departments and job in jobs]
-    ranks = [{key: rank for rank, key in enumerate(names)} for names in (departments, jobs)]
+            hires[department][job][quarter % 10 - 1] += hired
+    rank = {job: number for number, job in enumerate(jobs)}
     return [
         {
             "department_id": department,
-            "department": departments[department],
+            "department": name,
             "job_id": job,
             "job": jobs[job],
-            **dict(zip(QUARTERS, hires[department, job], strict=True)),
+            **dict(zip(QUARTERS, hires[department][job], strict=True)),
         }
-        for department, job in sorted(known, key=lambda pair: (ranks[0][pair[0]], ranks[1][pair[1]]))
+        for department, name in departments.items()
+        for job in sorted(hires[department].keys() & jobs.keys(), key=rank.__getitem__)
     ]
 
 
